@@ -1,0 +1,55 @@
+# inbond: everything a contributor types. `make serve` and `make test` set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: serve test test-network check fmt bench lock clean denials
+
+serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
+	@exec $(BIN)/inbond serve
+
+test: $(VENV)/.dev ## run the tests with coverage
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/policy/*'
+
+test-network: $(VENV)/.dev ## the tests that use the package registry
+	$(BIN)/python -m pytest -m network
+
+check: $(VENV)/.dev ## lint, types, import order
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.13
+	$(BIN)/lint-imports --no-cache
+
+fmt: $(VENV)/.dev ## format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure beside nginx; writes bench/results/
+	$(BIN)/python bench/run.py
+
+denials: $(VENV)/.dev ## write docs/denials.md from what pip and uv print
+	$(BIN)/python docs/denials.py
+
+lock: $(VENV)/.dev ## resolve requirements/*.in anew, with hashes and without addresses
+	cd requirements && for name in serve dev; do \
+	  ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt || exit 1; done
+
+$(VENV)/pyvenv.cfg:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inbond needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: requirements/serve.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	$(BIN)/pip install --quiet --require-hashes -r requirements/serve.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.serve
+
+clean:
+	rm -rf $(VENV) .data dist htmlcov .coverage*

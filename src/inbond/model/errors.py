@@ -1,0 +1,123 @@
+"""Errors by who is at fault. Which status each becomes is decided in one place, `inbond.web.errors`.
+
+`remedy` says what the person who reads the message can do; it may be None where nothing helps but waiting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inbond.model.verdict import Judgement
+
+
+class InbondError(Exception):
+    """Base of all errors that are raised on purpose."""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class ClientFault(InbondError):
+    """The request cannot be answered as it was made."""
+
+
+class InvalidName(ClientFault, ValueError):
+    """Not a project name (PEP 508)."""
+
+    def __init__(self, raw: str) -> None:
+        super().__init__(
+            f"{_shown(raw)} is not a project name",
+            remedy="names hold ASCII letters, digits, '-', '_' and '.', and begin and end with a letter or digit",
+        )
+
+
+class InvalidFilename(ClientFault, ValueError):
+    """Not a filename that may stand on a page."""
+
+    def __init__(self, raw: str) -> None:
+        super().__init__(f"{_shown(raw)} is not the name of a distribution file")
+
+
+class NotFound(ClientFault):
+    """No such project, file or page here."""
+
+
+class NotAcceptable(ClientFault):
+    """Nothing that is offered fits the request's Accept header or `format`."""
+
+
+class ForeignHost(ClientFault):
+    """The Host header names somebody else: the mark of DNS rebinding."""
+
+
+class UpstreamFault(InbondError):
+    """The index behind did not do its part. Nothing it sent was kept."""
+
+
+class UpstreamUnavailable(UpstreamFault):
+    """No answer: refused, unresolved, reset, or a status of 5xx or 429."""
+
+
+class UpstreamTimeout(UpstreamUnavailable):
+    """No answer in time."""
+
+
+class UpstreamRefused(UpstreamFault):
+    """Upstream answered, and will not: 401, 403 and other statuses that asking again does not change."""
+
+    def __init__(self, message: str, *, status: int, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+
+
+class UpstreamBroken(UpstreamFault):
+    """An answer that breaks the protocol or a limit: cut, malformed, too large, a forbidden address."""
+
+
+class DigestMismatch(UpstreamFault):
+    """The bytes are not those that the index names. It is a finding (`digest`), not a transport error."""
+
+    def __init__(self, filename: str, *, expected: str, actual: str) -> None:
+        super().__init__(
+            f"{filename}: the bytes upstream sent have sha256 {actual}, its page says {expected}",
+            remedy="nothing was passed on; try again later, and tell the index if it stays",
+        )
+        self.filename = filename
+        self.expected = expected
+        self.actual = actual
+
+
+class PolicyFault(InbondError):
+    """The policy does not let this through."""
+
+
+class Denied(PolicyFault):
+    """A file is denied or held; the judgement carries the whole story."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(judgement.headline)
+        self.judgement = judgement
+
+
+class OperatorFault(InbondError):
+    """The configuration or the machine is not as it must be."""
+
+
+class ConfigurationError(OperatorFault):
+    """A key or value in the configuration that cannot be used."""
+
+
+class StoreUnavailable(OperatorFault):
+    """The disk refuses: full, read-only, gone."""
+
+
+class Overloaded(InbondError):
+    """More is asked at once than is allowed."""
+
+
+def _shown(raw: str) -> str:
+    text = raw if len(raw) <= 80 else raw[:79] + "…"  # noqa: PLR2004 (a line of a terminal)
+    return ascii(text)

@@ -1,0 +1,99 @@
+"""What the lower rooms tell about themselves: plain values handed to one observer.
+
+Metrics, log lines and history are made from these by whoever listens; no lower room knows a metrics library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from inbond.model.evidence import EvidenceState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamRequest:
+    """One request to an upstream has ended. `kind`: page, list, file, metadata or provenance."""
+
+    upstream: str
+    kind: str
+    outcome: str  # ok, not-modified, not-found, refused, unavailable, timeout, broken
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheLookup:
+    """The cache was asked. `kind`: page, rendered, blob, metadata, provenance or evidence."""
+
+    kind: str
+    hit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenanceVerified:
+    """The evidence of one file was established."""
+
+    state: EvidenceState
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictReached:
+    """A request for a file was decided. `rule` is the deciding one, "none" where the file is allowed."""
+
+    decision: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadChanged:
+    """Downloads in flight: +1 at a start, -1 at an end."""
+
+    change: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BytesServed:
+    """File bytes that left. `source`: cache (saved an upstream transfer) or upstream."""
+
+    source: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRefused:
+    """A stored document was not what had been written; it counts as missing."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something an operator should see. `name` is a short constant, for example `serial-went-back`."""
+
+    name: str
+    message: str
+
+
+Event = (
+    UpstreamRequest
+    | CacheLookup
+    | ProvenanceVerified
+    | VerdictReached
+    | DownloadChanged
+    | BytesServed
+    | DocumentRefused
+    | Alert
+)
+
+
+class Observer(Protocol):
+    """Hears events; must return at once and never raise."""
+
+    def __call__(self, event: Event) -> None:
+        """Takes note of one event."""
+        ...
+
+
+def unobserved(_event: Event) -> None:
+    """An observer that takes no note: for tools and tests that do not look."""

@@ -1,0 +1,161 @@
+"""Project names, filenames and digests: validated once, at construction, and trusted afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, Self
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from inbond.model.errors import InvalidFilename, InvalidName
+
+MAX_NAME_CHARS: Final = 255
+MAX_FILENAME_BYTES: Final = 255
+
+# PEP 508's grammar of a name; a trailing newline must not slip past "$", hence fullmatch.
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+_SEPARATORS: Final = re.compile(r"[-_.]+")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_LEGACY_SUFFIXES: Final = (
+    ".egg", ".exe", ".msi", ".rpm", ".dmg", ".deb", ".tar.bz2", ".tar.xz", ".tar.z", ".tgz", ".tbz", ".tar", ".zip",
+)  # fmt: skip
+
+
+class ProjectName(str):
+    """A project's name as PEP 503 normalises it: lower case, runs of "-", "_" and "." become one "-".
+
+    Raises `InvalidName` for what PEP 508 does not call a name.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, raw: str) -> Self:
+        if isinstance(raw, cls):
+            return raw
+        if len(raw) > MAX_NAME_CHARS or not _NAME.fullmatch(raw):
+            raise InvalidName(raw)
+        return super().__new__(cls, _SEPARATORS.sub("-", raw).lower())
+
+
+class Filename(str):
+    """A distribution's filename: one path segment of printable characters that no file system reads otherwise.
+
+    Raises `InvalidFilename`.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, raw: str) -> Self:
+        if isinstance(raw, cls):
+            return raw
+        if (
+            not raw
+            or len(raw.encode("utf-8", "surrogatepass")) > MAX_FILENAME_BYTES
+            or not raw.isprintable()
+            or raw[0] == "."
+            or "/" in raw
+            or "\\" in raw
+        ):
+            raise InvalidFilename(raw)
+        return super().__new__(cls, raw)
+
+
+def is_sha256(text: str) -> bool:
+    """Whether `text` is a sha256 digest as this project writes them: 64 lower-case hex digits."""
+    return _SHA256.fullmatch(text) is not None
+
+
+class Kind(StrEnum):
+    """What a file is. `LEGACY`: a format that installers of today no longer take (egg, exe, rpm …)."""
+
+    WHEEL = "wheel"
+    SDIST = "sdist"
+    LEGACY = "legacy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """What a filename says of itself. `version` is None where no rule reads one from it (legacy formats)."""
+
+    project: ProjectName | None
+    version: Version | None
+    kind: Kind
+
+
+@lru_cache(maxsize=65536)
+def parse_filename(filename: str) -> Distribution:
+    """The project, version and kind that a filename names; never raises: what cannot be read is `LEGACY`.
+
+    Wheels: the binary distribution format specification. Sdists: PEP 625 and the looser names before it.
+    """
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+            return Distribution(project=ProjectName(name), version=version, kind=Kind.WHEEL)
+        if filename.endswith((".tar.gz", ".zip")):
+            name, version = parse_sdist_filename(filename)
+            return Distribution(project=ProjectName(name), version=version, kind=Kind.SDIST)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion, InvalidName):
+        pass
+    kind = Kind.WHEEL if filename.endswith(".whl") else _kind_of_odd_name(filename)
+    return Distribution(project=None, version=None, kind=kind)
+
+
+def _kind_of_odd_name(filename: str) -> Kind:
+    # An installer may still build an oddly named archive: for policy it is a source distribution.
+    lowered = filename.lower()
+    if lowered.endswith((".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar")):
+        return Kind.SDIST
+    return Kind.LEGACY
+
+
+def version_of(filename: str, project: ProjectName) -> Version | None:
+    """The version of a file that a page lists under `project`, also for odd and legacy names; None if unreadable."""
+    parsed = parse_filename(filename)
+    if parsed.version is not None and parsed.project == project:
+        return parsed.version
+    stem = filename
+    for suffix in (".tar.gz", ".whl", *_LEGACY_SUFFIXES):
+        if stem.lower().endswith(suffix):
+            stem = stem[: -len(suffix)]
+            break
+    for candidate, rest in _splits(stem):
+        if candidate == project:
+            try:
+                return Version(rest.split("-", 1)[0])
+            except InvalidVersion:
+                continue
+    return parsed.version
+
+
+def _splits(stem: str) -> Iterator[tuple[ProjectName, str]]:
+    at = stem.find("-")
+    while at != -1:
+        with contextlib.suppress(InvalidName):
+            yield ProjectName(stem[:at]), stem[at + 1 :]
+        at = stem.find("-", at + 1)
+
+
+def project_candidates(filename: str) -> tuple[ProjectName, ...]:
+    """Every project a file of this name may belong to, most likely first.
+
+    A name may itself hold "-", so each split at a "-" that leaves a valid name counts (DESIGN.md, "How a file flows").
+    """
+    found: dict[ProjectName, None] = {}
+    parsed = parse_filename(filename)
+    if parsed.project is not None:
+        found[parsed.project] = None
+    for name, _ in _splits(filename):
+        found.setdefault(name)
+    return tuple(found)

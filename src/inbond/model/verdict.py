@@ -1,0 +1,126 @@
+"""Findings of rules and the verdict they add up to. A verdict is derived, cheap and disposable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Self
+
+from inbond.model.evidence import EvidenceOrPending
+from inbond.model.names import ProjectName
+from inbond.model.page import File
+
+
+class Outcome(IntEnum):
+    """What one rule says, ordered by strictness: deny beats hold beats warn beats allow."""
+
+    ALLOW = 0
+    WARN = 1
+    HOLD = 2
+    DENY = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Decision(StrEnum):
+    """What becomes of a request. A hold is a denial that ends by itself."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one rule found about one file. `until` is set for holds, and only for them."""
+
+    rule: str
+    outcome: Outcome
+    message: str
+    remedy: str | None = None
+    until: datetime | None = None
+    audited: bool = False  # recorded, but not counted
+
+
+_DECISIONS = {
+    Outcome.ALLOW: Decision.ALLOW,
+    Outcome.WARN: Decision.ALLOW,
+    Outcome.HOLD: Decision.HOLD,
+    Outcome.DENY: Decision.DENY,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The sum of all findings about one file under one policy at one moment.
+
+    `would` is what the decision had been without `audit`; None where that is the same. `expires_at` is when the
+    decision can change by the passing of time alone.
+    """
+
+    decision: Decision
+    findings: tuple[Finding, ...]
+    would: Decision | None = None
+    expires_at: datetime | None = None
+
+    @classmethod
+    def of(cls, findings: Iterable[Finding]) -> Self:
+        """Adds findings up: strictest first, whatever their order was (laws in tests/property)."""
+        ordered = tuple(sorted(findings, key=lambda f: (-f.outcome, f.rule, f.message)))
+        counted = [finding for finding in ordered if not finding.audited]
+        decision, until = _strictest(counted)
+        would, _ = _strictest(ordered)
+        return cls(
+            decision=decision,
+            findings=ordered,
+            would=would if would is not decision else None,
+            expires_at=until,
+        )
+
+    @property
+    def deciding(self) -> Finding | None:
+        """The finding that stops the file, or None where nothing does. Of several holds, the longest."""
+        wanted = {Decision.DENY: Outcome.DENY, Decision.HOLD: Outcome.HOLD}.get(self.decision)
+        if wanted is None:
+            return None
+        stops = [f for f in self.findings if f.outcome is wanted and not f.audited]
+        return max(stops, key=lambda f: f.until.timestamp() if f.until else 0.0)
+
+    @property
+    def allowed(self) -> bool:
+        """Whether bytes may leave now."""
+        return self.decision is Decision.ALLOW
+
+
+def _strictest(findings: Iterable[Finding]) -> tuple[Decision, datetime | None]:
+    found = list(findings)
+    outcome = max((finding.outcome for finding in found), default=Outcome.ALLOW)
+    untils = [finding.until for finding in found if finding.outcome is Outcome.HOLD and finding.until is not None]
+    until = max(untils, default=None) if outcome is Outcome.HOLD else None
+    return _DECISIONS[outcome], until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict with all that explaining it needs."""
+
+    index: str
+    project: ProjectName
+    file: File
+    version: str | None
+    evidence: EvidenceOrPending
+    verdict: Verdict
+    newest_allowed: str | None = None  # another version of the project that is allowed now
+    support_url: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """One sentence: what was stopped, by which rule, and why; the allowed file's name otherwise."""
+        finding = self.verdict.deciding
+        if finding is None:
+            return f"{self.file.filename} is allowed"
+        verb = "held" if self.verdict.decision is Decision.HOLD else "denied"
+        return f"{self.file.filename} {verb} by rule {finding.rule}: {finding.message}"

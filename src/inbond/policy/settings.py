@@ -1,0 +1,206 @@
+"""A policy as the configuration writes it, parsed and frozen. What each key means stands in config/inbond.toml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final, Self
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import Version
+
+from inbond.model.names import ProjectName
+from inbond.model.publisher import PublisherPattern
+from inbond.model.units import format_duration, parse_duration
+from inbond.model.verdict import Outcome
+
+
+class Attestations(StrEnum):
+    """How much the `attestations` rule asks for (DESIGN.md, "Evidence and what follows from it")."""
+
+    OFF = "off"
+    IF_PRESENT = "if-present"
+    REQUIRE = "require"
+
+
+class UnknownDate(StrEnum):
+    """What counts as a file's age where upstream gives no upload time."""
+
+    FIRST_SEEN = "first-seen"
+    DENY = "deny"
+    ALLOW = "allow"
+
+
+class Presence(StrEnum):
+    """A switch of a rule that denies one property of a file."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class Hashes(StrEnum):
+    """What becomes of a file whose page names no sha256."""
+
+    REQUIRE = "require"
+
+
+class DenyAs(StrEnum):
+    """How a denied file looks on its page: marked yanked with the reason, or gone."""
+
+    YANK = "yank"
+    HIDE = "hide"
+
+
+class Listing(StrEnum):
+    """What a page waits for before it is shown (DESIGN.md, "How a page flows")."""
+
+    LAZY = "lazy"
+    SETTLED = "settled"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A rule's action: `off`, `warn`, `hold AGE` or `deny`. `age` is set for holds, and only for them."""
+
+    outcome: Outcome
+    age: timedelta | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads an action. Raises ValueError that lists what there is."""
+        words = text.split()
+        match words:
+            case ["off"]:
+                return cls(outcome=Outcome.ALLOW)
+            case ["warn"]:
+                return cls(outcome=Outcome.WARN)
+            case ["deny"]:
+                return cls(outcome=Outcome.DENY)
+            case ["hold", age]:
+                return cls(outcome=Outcome.HOLD, age=parse_duration(age))
+            case _:
+                raise ValueError(f"{text!r} is not an action: write 'off', 'warn', 'hold 7d' or 'deny'")
+
+    def __str__(self) -> str:
+        if self.outcome is Outcome.ALLOW:
+            return "off"
+        return f"hold {format_duration(self.age)}" if self.age is not None else str(self.outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectPattern:
+    """A project's name or a pattern in which `*` stands for any run of characters, as in `acme-*`."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads a name or pattern; it is normalised like a name. Raises ValueError."""
+        normalised = re.sub(r"[-_.]+", "-", text.strip()).lower()
+        if not re.fullmatch(r"[a-z0-9*-]+", normalised):
+            raise ValueError(f"{text!r} is neither a project's name nor a pattern such as 'acme-*'")
+        return cls(text=normalised)
+
+    def matches(self, project: ProjectName) -> bool:
+        """Whether the project is one of those meant."""
+        return _project_glob(self.text).fullmatch(project) is not None
+
+
+@lru_cache(maxsize=4096)
+def _project_glob(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in text.split("*")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An entry of `deny` or `allow`: a PEP 508 name, or a pattern of names, with an optional specifier."""
+
+    text: str
+    projects: ProjectPattern
+    specifier: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `evil-pkg`, `left-pad<2` or `acme-*`. Raises ValueError for extras, markers and URLs."""
+        if "*" in text and not re.search(r"[<>=!~]", text):
+            return cls(text=text, projects=ProjectPattern.parse(text))
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            raise ValueError(f"{text!r} is not a name with an optional specifier, such as 'left-pad<2'") from error
+        if requirement.extras or requirement.marker or requirement.url:
+            raise ValueError(f"{text!r}: only a name and versions can be listed, no extras, markers or URLs")
+        return cls(text=text, projects=ProjectPattern.parse(requirement.name), specifier=str(requirement.specifier))
+
+    def covers(self, project: ProjectName, version: Version | None) -> bool | None:
+        """Whether this entry names that release; None where it names versions and the file's is unreadable."""
+        if not self.projects.matches(project):
+            return False
+        if not self.specifier:
+            return True
+        if version is None:
+            return None
+        return _specifier(self.specifier).contains(version, prereleases=True)
+
+
+@lru_cache(maxsize=4096)
+def _specifier(text: str) -> Any:  # packaging's SpecifierSet; cached, as parsing costs more than matching
+    return Requirement(f"x{text}").specifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectPolicy:
+    """The keys of a policy that `rules` may refine, as they stand for one project."""
+
+    attestations: Attestations = Attestations.IF_PRESENT
+    min_age: timedelta = timedelta(hours=24)
+    unknown_date: UnknownDate = UnknownDate.FIRST_SEEN
+    unsupported: Action = field(default_factory=lambda: Action.parse("warn"))
+    unavailable: Action = field(default_factory=lambda: Action.parse("hold 1h"))
+    hashes: Hashes = Hashes.REQUIRE
+    yanked: Presence = Presence.ALLOW
+    sdists: Presence = Presence.ALLOW
+    publishers: tuple[PublisherPattern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """An entry of `rules`: which projects, and the keys of `ProjectPolicy` that differ for them."""
+
+    projects: tuple[ProjectPattern, ...]
+    changes: Mapping[str, Any]
+
+
+EVERY_RULE: Final = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """A named policy."""
+
+    name: str = "default"
+    audit: frozenset[str] = frozenset()
+    deny_as: DenyAs = DenyAs.YANK
+    listing: Listing = Listing.SETTLED
+    deny: tuple[Listed, ...] = ()
+    allow: tuple[Listed, ...] | None = None  # None: open; otherwise only what is named is let through
+    support_url: str | None = None
+    base: ProjectPolicy = field(default_factory=ProjectPolicy)
+    refinements: tuple[Refinement, ...] = ()
+
+    def for_project(self, project: ProjectName) -> ProjectPolicy:
+        """The keys in force for a project: refinements in order, the last that names a key wins."""
+        changes: dict[str, Any] = {}
+        for refinement in self.refinements:
+            if any(pattern.matches(project) for pattern in refinement.projects):
+                changes.update(refinement.changes)
+        return replace(self.base, **changes) if changes else self.base
+
+    def audits(self, rule: str) -> bool:
+        """Whether findings of that rule are only recorded."""
+        return rule in self.audit or EVERY_RULE in self.audit
