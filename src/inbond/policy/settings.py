@@ -145,7 +145,7 @@ class Listed:
             return True
         if version is None:
             return None
-        return _specifier(self.specifier).contains(version, prereleases=True)
+        return bool(_specifier(self.specifier).contains(version, prereleases=True))
 
 
 @lru_cache(maxsize=4096)
