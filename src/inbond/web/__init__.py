@@ -1,1 +1,1 @@
-"""."""
+"""The aiohttp application: routes, error mapping, views. Decides nothing about packages."""

@@ -1,0 +1,57 @@
+"""Logging: lines for people on a terminal, JSON for machines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+import structlog
+
+from inbond.model.events import Alert, Event
+
+TEXT: Final = "text"
+JSON: Final = "json"
+log: Final = structlog.get_logger("inbond")
+
+
+def set_up_logging(form: str, *, verbose: bool) -> None:
+    """Sends structlog's lines to standard error, in one of the two forms. Upstream's strings are escaped in both."""
+    level = logging.DEBUG if verbose else logging.INFO
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if form == JSON
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    )
+    processors: list[structlog.types.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ" if form == JSON else "%H:%M:%S", utc=form == JSON),
+        structlog.processors.format_exc_info if form == JSON else _as_it_is,
+        _printable,
+        renderer,
+    ]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+
+def _as_it_is(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    return event
+
+
+def _printable(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """No control character of a client or an index reaches a terminal."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable() and key != "exception":
+            event[key] = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
+    return event
+
+
+def log_alerts(event: Event) -> None:
+    """An observer that writes alerts to the log."""
+    if isinstance(event, Alert):
+        log.warning(event.message, alert=event.name)

@@ -1,0 +1,38 @@
+"""The command `inbond`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from inbond import __version__
+from inbond.cli.config_command import config_group
+from inbond.cli.serve import serve
+from inbond.model.errors import InbondError
+
+FAILED = 1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="inbond")
+def cli() -> None:
+    """A caching, verifying proxy in front of a Python package index.
+
+    Point pip, uv, poetry or pdm at it as the index; every file is checked before its last byte leaves.
+    """
+
+
+cli.add_command(serve)
+cli.add_command(config_group)
+
+
+def main() -> None:
+    """Runs a command; errors that are somebody's fault become one clear message and exit code 1."""
+    try:
+        cli()
+    except InbondError as error:
+        click.secho(f"inbond: {error.message}", fg="red", err=True)
+        if error.remedy:
+            click.echo(f"  {error.remedy}", err=True)
+        sys.exit(FAILED)

@@ -1,0 +1,131 @@
+"""One transfer from upstream, read by any number of clients while it grows.
+
+Invariant (promise P1): until length and digest have passed, `visible` stays at least `HELD_TAIL` bytes behind what
+has arrived, so that no client can complete a file that is not the one its page names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from inbond.model.errors import DigestMismatch, InbondError, UpstreamBroken
+from inbond.model.page import File
+from inbond.store.protocols import Blob, Blobs, BlobWriter
+from inbond.upstream.index import Upstream
+
+HELD_TAIL: Final = 64 * 1024  # bytes
+# Bytes become readable by others at least this often, however slowly they arrive.
+FLUSH_EVERY: Final = 0.1  # seconds
+MAX_FILE_BYTES: Final = 16 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """All bytes are there, checked and stored."""
+
+    blob: Blob
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The transfer ended without a file; nothing of it is kept."""
+
+    error: InbondError
+
+
+class Download:
+    """The state of one transfer. Readers wait for `progress`, then look at `outcome` and `visible`."""
+
+    def __init__(self, file: File, sha256: str) -> None:
+        self.file = file
+        self.sha256 = sha256
+        self.total: int | None = file.size  # bytes, once known
+        self.path: Path | None = None  # where the growing file is, once it is
+        self.outcome: Complete | Failed | None = None
+        self._flushed = 0
+        self._changed = asyncio.Event()
+
+    @property
+    def arrived(self) -> int:
+        """Bytes that have been written, not all of them to be shown yet."""
+        return self._flushed
+
+    @property
+    def visible(self) -> int:
+        """How many bytes from the start may leave now."""
+        match self.outcome:
+            case Complete(blob):
+                return blob.size
+            case Failed():
+                return 0
+            case None:
+                return max(0, self._flushed - HELD_TAIL)
+
+    async def progress(self, within: float | None = None) -> bool:
+        """Returns True at the next change of anything above, False after `within` seconds without one.
+
+        To be awaited directly, not as a task: the change waited for is the next one after the call.
+        """
+        try:
+            async with asyncio.timeout(within):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def run(self, upstream: Upstream, blobs: Blobs) -> None:
+        """Fetches, checks and stores the file. Never raises for what `outcome` can tell."""
+        try:
+            blob = await self._transfer(upstream, blobs)
+        except InbondError as error:
+            self.outcome = Failed(error)
+        except BaseException:
+            self.outcome = Failed(UpstreamBroken(f"the transfer of {self.file.filename} was broken off"))
+            raise
+        else:
+            self.outcome = Complete(blob)
+        finally:
+            self._tell()
+
+    async def _transfer(self, upstream: Upstream, blobs: Blobs) -> Blob:
+        async with upstream.file(self.file.url) as body, blobs.writer() as writer:
+            self._announce(body.size, writer)
+            limit = self.total if self.total is not None else MAX_FILE_BYTES
+            loop = asyncio.get_running_loop()
+            flushed_at = loop.time()
+            async for chunk in body.chunks():
+                if writer.size + len(chunk) > limit:
+                    raise UpstreamBroken(f"{self.file.filename}: upstream sends more than the {limit} bytes it named")
+                await writer.write(chunk)
+                if loop.time() - flushed_at >= FLUSH_EVERY:
+                    await writer.flush()
+                if writer.readable != self._flushed:
+                    flushed_at = loop.time()
+                    self._flushed = writer.readable
+                    self._tell()
+            return await self._settle(writer)
+
+    def _announce(self, claimed: int | None, writer: BlobWriter) -> None:
+        if claimed is not None and self.total is not None and claimed != self.total:
+            raise UpstreamBroken(
+                f"{self.file.filename}: upstream sends {claimed} bytes, its page says {self.total}",
+            )
+        self.total = self.total if self.total is not None else claimed
+        self.path = writer.path
+        self._tell()
+
+    async def _settle(self, writer: BlobWriter) -> Blob:
+        if self.total is not None and writer.size != self.total:
+            raise UpstreamBroken(f"{self.file.filename} was cut after {writer.size} of {self.total} bytes")
+        await writer.flush()
+        actual = writer.hexdigest
+        if actual != self.sha256:
+            raise DigestMismatch(self.file.filename, expected=self.sha256, actual=actual)
+        return await writer.commit(sha256=self.sha256)

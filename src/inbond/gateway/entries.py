@@ -1,0 +1,87 @@
+"""A judged page as the entries that its renderings show: every address is inbond's own, denials are explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from inbond.gateway.indexes import Index
+from inbond.gateway.judging import Judged
+from inbond.gateway.metadata import MetadataKeeper
+from inbond.gateway.pages import PageState
+from inbond.gateway.paths import published_path, quoted
+from inbond.gateway.why import DIGITS, Subject, WhyBook
+from inbond.model.evidence import Absent, Pending, Unavailable
+from inbond.model.page import Claim, File
+from inbond.model.verdict import Judgement, Verdict
+from inbond.policy.explain import yank_reason
+from inbond.policy.settings import DenyAs
+from inbond.simple.render import Entry
+
+
+@dataclass(slots=True, kw_only=True)
+class Entries:
+    """Makes the entries of one page for one origin (scheme and host, without a slash).
+
+    `fresh` gathers the digests of stopped files whose "why" links were not known before.
+    """
+
+    index: Index
+    state: PageState
+    judged: Judged
+    origin: str
+    metadata: MetadataKeeper
+    why: WhyBook
+    fresh: list[str] = field(default_factory=list)
+
+    def made(self) -> list[Entry]:
+        """An entry for each file, in upstream's order; what the policy hides is left out."""
+        entries = (self._entry(file, self.judged.verdicts[file.filename]) for file in self.state.page.files)
+        return [entry for entry in entries if entry is not None]
+
+    def _entry(self, file: File, verdict: Verdict) -> Entry | None:
+        yanked: bool | str = file.yanked
+        if not verdict.allowed:
+            self._note(file)
+            if self.index.policy.deny_as is DenyAs.HIDE:
+                return None
+            yanked = self._reason(file, verdict)
+        return Entry(
+            file=file,
+            url="../../" + quoted(published_path(file)),
+            provenance=self._provenance(file),
+            yanked=yanked,
+            core_metadata=self.metadata.advertised(self.state, file),
+        )
+
+    def _note(self, file: File) -> None:
+        subject = Subject(self.index.name, self.state.page.name, file.filename)
+        if file.sha256 is not None and self.why.note(file.sha256, subject):
+            self.fresh.append(file.sha256)
+
+    def _reason(self, file: File, verdict: Verdict) -> str:
+        version = self.state.page.version_of(file)
+        judgement = Judgement(
+            index=self.index.name,
+            project=self.state.page.name,
+            file=file,
+            version=str(version) if version is not None else None,
+            evidence=self.judged.evidence[file.filename],
+            verdict=verdict,
+        )
+        return yank_reason(judgement, why_url(self.origin, file))
+
+    def _provenance(self, file: File) -> str | Claim:
+        if file.provenance is Claim.NONE:
+            return Claim.NONE
+        known = self.judged.evidence[file.filename]
+        version = self.state.page.version_of(file)
+        unclaimed = file.provenance is Claim.SILENT and isinstance(known, Absent | Pending | Unavailable)
+        if version is None or unclaimed:
+            return Claim.SILENT
+        path = f"integrity/{self.state.page.name}/{version}/{file.filename}/provenance"
+        return f"{self.origin}/{self.index.prefix}{quoted(path)}"
+
+
+def why_url(origin: str, file: File) -> str:
+    """The address of a file's whole story; of the site where the file has no digest to name it by."""
+    return f"{origin}/why/{file.sha256[:DIGITS]}" if file.sha256 is not None else f"{origin}/"

@@ -1,0 +1,136 @@
+"""The use case "a file": find which file a path means, judge it, and give its bytes from the store or from upstream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from inbond.gateway.download import Download
+from inbond.gateway.downloads import Downloads
+from inbond.gateway.indexes import Index, find_page, require_page
+from inbond.gateway.judging import Judge
+from inbond.gateway.metadata import MetadataKeeper
+from inbond.gateway.pages import PageKeeper, PageState
+from inbond.gateway.paths import METADATA_SUFFIX
+from inbond.gateway.provenance import EvidenceKeeper
+from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound
+from inbond.model.names import Filename, ProjectName, project_candidates
+from inbond.model.page import File
+from inbond.model.verdict import Judgement
+from inbond.store.protocols import Blob
+
+# A filename can be split into project and version at every "-"; so many of the splits are tried.
+MAX_CANDIDATES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """The file that a request means."""
+
+    index: Index
+    state: PageState
+    file: File
+    metadata: bool = False  # whether its core metadata is meant, not the file itself
+
+
+class FileService:
+    """Answers requests for files, their metadata, provenance and verdicts."""
+
+    def __init__(
+        self,
+        *,
+        pages: PageKeeper,
+        evidence: EvidenceKeeper,
+        judge: Judge,
+        downloads: Downloads,
+        metadata: MetadataKeeper,
+    ) -> None:
+        self._pages = pages
+        self._evidence = evidence
+        self._judge = judge
+        self._downloads = downloads
+        self._metadata = metadata
+
+    async def locate(self, index: Index, path: str) -> Located:
+        """The file that an index publishes under a decoded path below it. Raises `NotFound`."""
+        name = path.rpartition("/")[2]
+        if name.endswith(METADATA_SUFFIX):
+            bare = path.removesuffix(METADATA_SUFFIX)
+            found = await self._on_a_page(index, bare, name.removesuffix(METADATA_SUFFIX))
+            if found is not None:
+                return Located(index=index, state=found[0], file=found[1], metadata=True)
+        found = await self._on_a_page(index, path, name)
+        if found is None:
+            raise NotFound(
+                f"no page of index {index.name} lists a file under this path",
+                remedy="it may have been removed or quarantined upstream; look at the project's page",
+            )
+        return Located(index=index, state=found[0], file=found[1])
+
+    async def _on_a_page(self, index: Index, path: str, name: str) -> tuple[PageState, File] | None:
+        try:
+            filename = Filename(name)
+        except InvalidFilename:
+            return None
+        for project in project_candidates(filename)[:MAX_CANDIDATES]:
+            state = await find_page(self._pages, index, project)
+            file = state.paths.get(path) if state is not None else None
+            if state is not None and file is not None:
+                return state, file
+        return None
+
+    async def named(self, index: Index, project: ProjectName, filename: str) -> Located:
+        """The file of that name on a project's page. Raises `NotFound`."""
+        state = await require_page(self._pages, index, project)
+        file = state.page.file(filename)
+        if file is None:
+            raise NotFound(f"the page of {project} on index {index.name} lists no such file")
+        return Located(index=index, state=state, file=file)
+
+    async def judgement(self, located: Located) -> Judgement:
+        """The verdict that a request for the file meets, with the whole story."""
+        return await self._judge.file(located.index, located.state, located.file)
+
+    async def clear(self, located: Located) -> Judgement:
+        """As `judgement`; raises `Denied` where the file may not leave."""
+        judgement = await self.judgement(located)
+        self._judge.tell(judgement)
+        if not judgement.verdict.allowed:
+            raise Denied(judgement)
+        return judgement
+
+    async def content(self, located: Located) -> Blob | Download:
+        """The bytes of a file that was cleared: whole from the store, or growing from upstream.
+
+        Raises `Denied` while a failed digest check is remembered.
+        """
+        sha256 = located.file.sha256
+        if sha256 is None:
+            raise NotFound(f"{located.file.filename} has no digest on its index and is never fetched")
+        blob = await self._downloads.stored(sha256)
+        if blob is not None:
+            return blob
+        try:
+            return self._downloads.join(located.state, located.file, sha256)
+        except DigestMismatch as error:
+            raise await self.mismatched(located, error) from error
+
+    async def mismatched(self, located: Located, error: DigestMismatch) -> Denied:
+        """What a failed digest check means to the client."""
+        denied = await self._judge.mismatch(located.index, located.state, located.file, error)
+        self._judge.tell(denied.judgement)
+        return denied
+
+    async def core_metadata(self, located: Located) -> bytes:
+        """The file's core metadata. Raises `Denied`, `NotFound`, `UpstreamFault`."""
+        try:
+            return await self._metadata.read(located.state, located.file)
+        except DigestMismatch as error:
+            raise await self.mismatched(located, error) from error
+
+    async def provenance(self, located: Located) -> bytes:
+        """Upstream's provenance object, unchanged. Raises `NotFound` where there is none, `UpstreamFault`."""
+        body = await self._evidence.provenance(located.state, located.file)
+        if body is None:
+            raise NotFound(f"{located.file.filename} has no provenance")
+        return body

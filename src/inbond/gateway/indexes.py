@@ -1,0 +1,69 @@
+"""A named view: which upstreams, in which order, under which policy; and which of them a project belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inbond.gateway.pages import PageKeeper, PageState
+from inbond.model.errors import NotFound
+from inbond.model.names import ProjectName
+from inbond.policy.settings import PolicySettings, ProjectPattern
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """The projects that belong to one upstream alone: asked there and nowhere else."""
+
+    upstream: str
+    projects: tuple[ProjectPattern, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index as people address it."""
+
+    name: str
+    policy: PolicySettings
+    policy_digest: str
+    upstreams: tuple[str, ...]
+    ownership: tuple[Ownership, ...] = ()
+
+    @property
+    def prefix(self) -> str:
+        """What stands before `simple/` and `packages/` in a path: nothing for root, else `name/`."""
+        return "" if self.name == ROOT else f"{self.name}/"
+
+    def upstreams_for(self, project: ProjectName) -> tuple[str, ...]:
+        """Where a project is looked for: at its owners of this index, or, owned by nobody, at all in order.
+
+        A project whose owner is no upstream of this index is looked for nowhere: its name does not leak.
+        """
+        owners = [o.upstream for o in self.ownership if any(p.matches(project) for p in o.projects)]
+        if not owners:
+            return self.upstreams
+        return tuple(upstream for upstream in self.upstreams if upstream in owners)
+
+
+ROOT = "root"
+
+
+async def find_page(
+    pages: PageKeeper, index: Index, project: ProjectName, *, revalidate: bool = False
+) -> PageState | None:
+    """The page of the first upstream that has the project; only "unknown" moves on, errors never do."""
+    for upstream in index.upstreams_for(project):
+        state = await pages.current(upstream, project, revalidate=revalidate)
+        if state is not None:
+            return state
+    return None
+
+
+async def require_page(pages: PageKeeper, index: Index, project: ProjectName, *, revalidate: bool = False) -> PageState:
+    """As `find_page`; raises `NotFound`."""
+    state = await find_page(pages, index, project, revalidate=revalidate)
+    if state is None:
+        raise NotFound(
+            f"no upstream of index {index.name} has a project {project}",
+            remedy="check the spelling; a project published just now is found after half a minute",
+        )
+    return state

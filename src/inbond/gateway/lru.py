@@ -1,0 +1,46 @@
+"""A bounded map that forgets what was not used for longest."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Lru(Generic[K, V]):
+    """Keeps values whose weights add up to at most `limit`; a value heavier than that is not kept."""
+
+    def __init__(self, limit: int, weigh: Callable[[V], int] = lambda _value: 1) -> None:
+        self._limit = limit
+        self._weigh = weigh
+        self._values: OrderedDict[K, V] = OrderedDict()
+        self.weight = 0
+
+    def get(self, key: K) -> V | None:
+        """The value, which counts as used now."""
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keeps a value in the place of an older one under the same key."""
+        self.pop(key)
+        self._values[key] = value
+        self.weight += self._weigh(value)
+        while self.weight > self._limit:
+            _, dropped = self._values.popitem(last=False)
+            self.weight -= self._weigh(dropped)
+
+    def pop(self, key: K) -> V | None:
+        """Forgets a key."""
+        value = self._values.pop(key, None)
+        if value is not None:
+            self.weight -= self._weigh(value)
+        return value
+
+    def __len__(self) -> int:
+        return len(self._values)

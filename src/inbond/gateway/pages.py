@@ -1,0 +1,242 @@
+"""Page documents: fresh, revalidated, or stale while upstream is down. One document a project and upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from inbond.gateway.clock import Clock
+from inbond.gateway.lru import Lru
+from inbond.gateway.paths import published_path
+from inbond.gateway.single_flight import SingleFlight
+from inbond.model.errors import UpstreamBroken, UpstreamFault
+from inbond.model.events import Alert, CacheLookup, Observer
+from inbond.model.memory import PageMemory
+from inbond.model.names import ProjectName
+from inbond.model.page import File, Page
+from inbond.simple.document import decode_page, encode_page
+from inbond.store.ledger import Ledger
+from inbond.store.protocols import Documents
+from inbond.upstream.answers import FetchedPage, NotModified, ProjectUnknown, Validators
+from inbond.upstream.index import Upstream
+
+# A client that insists (max-age=0) is answered by at most one revalidation in this time.
+MIN_REVALIDATION_INTERVAL: Final = timedelta(seconds=10)
+# After a failure the stale page is served this long before upstream is asked again.
+RETRY_FAILED_AFTER: Final = timedelta(seconds=10)
+# How long "no such project" is believed without asking again, and of how many names.
+UNKNOWN_FOR: Final = timedelta(seconds=30)
+MAX_UNKNOWN: Final = 10_000
+# Decoded pages kept in memory, counted in files (about 1 kB each).
+MAX_FILES_IN_MEMORY: Final = 60_000
+# Pages of more files than this are decoded and encoded in a thread.
+LARGE_PAGE_FILES: Final = 200
+LARGE_PAGE_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageState:
+    """A page as it is known now, with what memory says of it."""
+
+    upstream: str
+    page: Page
+    document_id: str  # sha256 of the stored document: changes exactly when the page does
+    validators: Validators
+    validated_at: datetime
+    memory: PageMemory
+    paths: Mapping[str, File]
+    stale: bool = False
+
+    @property
+    def weight(self) -> int:
+        """What it costs to keep, in files."""
+        return len(self.page.files) + 1
+
+
+class _Stored(msgspec.Struct, array_like=True, frozen=True):
+    """The document's wrapping: what is known about the page but is not of it."""
+
+    validated_at: datetime
+    etag: str | None
+    last_modified: str | None
+    page: bytes
+
+
+class PageKeeper:
+    """Knows every upstream's pages. Raises `UpstreamFault` where neither upstream nor the cache has an answer."""
+
+    def __init__(
+        self, upstreams: Mapping[str, Upstream], documents: Documents, ledger: Ledger, clock: Clock, observer: Observer
+    ) -> None:
+        self._upstreams = upstreams
+        self._documents = documents
+        self._ledger = ledger
+        self._clock = clock
+        self._observer = observer
+        self._states: Lru[tuple[str, ProjectName], PageState] = Lru(MAX_FILES_IN_MEMORY, lambda state: state.weight)
+        self._unknown: Lru[tuple[str, ProjectName], datetime] = Lru(MAX_UNKNOWN)
+        self._failed: Lru[tuple[str, ProjectName], datetime] = Lru(MAX_UNKNOWN)
+        self._flights: SingleFlight[tuple[str, ProjectName], PageState | None] = SingleFlight()
+
+    async def current(self, upstream: str, project: ProjectName, *, revalidate: bool = False) -> PageState | None:
+        """The project's page at that upstream, or None where upstream knows no such project."""
+        key = (upstream, project)
+        state = self._states.get(key)
+        if state is not None and self._fresh(state, revalidate=revalidate):
+            self._observer(CacheLookup(kind="page", hit=True))
+            return state
+        asked = self._unknown.get(key)
+        if asked is not None and self._clock() - asked < UNKNOWN_FOR:
+            return None
+        return await self._flights.do(key, lambda: self._renew(upstream, project, revalidate=revalidate))
+
+    def _fresh(self, state: PageState, *, revalidate: bool) -> bool:
+        limit = MIN_REVALIDATION_INTERVAL if revalidate else self._upstreams[state.upstream].settings.fresh_for
+        if self._clock() - state.validated_at < limit:
+            return True
+        failed = self._failed.get((state.upstream, state.page.name))
+        return failed is not None and self._clock() - failed < RETRY_FAILED_AFTER and self._servable(state)
+
+    def _servable(self, state: PageState) -> bool:
+        return self._clock() - state.validated_at <= self._upstreams[state.upstream].settings.max_stale
+
+    async def _renew(self, upstream: str, project: ProjectName, *, revalidate: bool) -> PageState | None:
+        key = (upstream, project)
+        known = self._states.get(key) or await self._load(upstream, project)
+        if known is not None and self._fresh(known, revalidate=revalidate):
+            self._observer(CacheLookup(kind="page", hit=True))
+            self._states.put(key, known)
+            return known
+        self._observer(CacheLookup(kind="page", hit=False))
+        try:
+            state = await self._ask(upstream, project, known)
+        except UpstreamFault:
+            self._failed.put(key, self._clock())
+            if known is None or not self._servable(known):
+                raise
+            state = replace(known, stale=True)
+        else:
+            self._failed.pop(key)
+        if state is None:
+            self._forget(key)
+            await self._documents.delete(_document_key(upstream, project))
+            return None
+        self._states.put(key, state)
+        return state
+
+    def _forget(self, key: tuple[str, ProjectName]) -> None:
+        self._states.pop(key)
+        self._unknown.put(key, self._clock())
+
+    async def _ask(self, upstream: str, project: ProjectName, known: PageState | None) -> PageState | None:
+        source = self._upstreams[upstream]
+        answer = await source.page(project, known.validators if known else None)
+        if isinstance(answer, FetchedPage) and await self._went_back(upstream, answer.page):
+            # A cache on the way may be behind: ask once more past it, then refuse.
+            answer = await source.page(project, None, bypass_caches=True)
+            if isinstance(answer, FetchedPage) and await self._went_back(upstream, answer.page):
+                raise self._gone_back(upstream, answer.page)
+        match answer:
+            case ProjectUnknown():
+                return None
+            case NotModified():
+                if known is None:
+                    raise UpstreamBroken(f"{upstream} says that {project} has not changed, but was not asked that")
+                state = replace(known, validated_at=self._clock(), stale=False)
+                await self._save(state, await _encoded(state.page))
+                return state
+            case FetchedPage():
+                return await self._accept(upstream, answer)
+
+    async def _went_back(self, upstream: str, page: Page) -> bool:
+        highest = await self._ledger.highest_serial(upstream, page.name)
+        if highest is None:
+            return False
+        if page.serial is None:
+            message = f"{upstream} gave {page.name} with serial {highest} before and now gives none"
+            self._observer(Alert(name="serial-vanished", message=message))
+            return False
+        return page.serial < highest
+
+    def _gone_back(self, upstream: str, page: Page) -> UpstreamBroken:
+        message = f"{upstream}: the page of {page.name} went back to serial {page.serial}"
+        self._observer(Alert(name="serial-went-back", message=message))
+        return UpstreamBroken(
+            message,
+            remedy="a cache before the index is behind, or the index was replaced; nothing older is served",
+        )
+
+    async def _accept(self, upstream: str, answer: FetchedPage) -> PageState:
+        now = self._clock()
+        body = await _encoded(answer.page)
+        state = await self._state(
+            upstream, answer.page, hashlib.sha256(body).hexdigest(), answer.validators, validated_at=now
+        )
+        for filename in state.memory.vanished:
+            message = f"{upstream}: {filename} of {answer.page.name} is no longer offered"
+            self._observer(Alert(name="file-vanished", message=message))
+        await self._save(state, body)
+        return state
+
+    async def _state(
+        self, upstream: str, page: Page, document_id: str, validators: Validators, *, validated_at: datetime
+    ) -> PageState:
+        memory = await self._ledger.remember_page(
+            upstream,
+            page.name,
+            serial=page.serial,
+            files=[(file.filename, file.sha256) for file in page.files],
+            now=self._clock(),
+        )
+        return PageState(
+            upstream=upstream,
+            page=page,
+            document_id=document_id,
+            validators=validators,
+            validated_at=validated_at,
+            memory=memory,
+            paths={published_path(file): file for file in page.files},
+        )
+
+    async def _load(self, upstream: str, project: ProjectName) -> PageState | None:
+        raw = await self._documents.get(_document_key(upstream, project))
+        if raw is None:
+            return None
+        try:
+            stored = msgspec.msgpack.decode(raw, type=_Stored)
+            page = await _decoded(stored.page)
+        except (msgspec.MsgspecError, ValueError):
+            return None  # another version's document: fetched anew
+        validators = Validators(etag=stored.etag, last_modified=stored.last_modified)
+        document_id = hashlib.sha256(stored.page).hexdigest()
+        return await self._state(upstream, page, document_id, validators, validated_at=stored.validated_at)
+
+    async def _save(self, state: PageState, body: bytes) -> None:
+        stored = _Stored(state.validated_at, state.validators.etag, state.validators.last_modified, body)
+        await self._documents.put(_document_key(state.upstream, state.page.name), msgspec.msgpack.encode(stored))
+
+    async def aclose(self) -> None:
+        """Ends what is under way."""
+        await self._flights.aclose()
+
+
+def _document_key(upstream: str, project: ProjectName) -> str:
+    return f"page/{upstream}/{project}"
+
+
+async def _encoded(page: Page) -> bytes:
+    if len(page.files) > LARGE_PAGE_FILES:
+        return await asyncio.to_thread(encode_page, page)
+    return encode_page(page)
+
+
+async def _decoded(body: bytes) -> Page:
+    if len(body) > LARGE_PAGE_BYTES:
+        return await asyncio.to_thread(decode_page, body)
+    return decode_page(body)

@@ -1,0 +1,56 @@
+"""One log line and one count for every request, whatever became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from inbond.web.context import notes_of
+from inbond.web.metrics import Metrics
+from inbond.web.origin import client_of
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+METRICS: Final = web.AppKey("metrics", Metrics)
+log: Final = structlog.get_logger("inbond.access")
+_QUIET: Final = frozenset({"live", "ready", "metrics"})
+MAX_LOGGED_CHARS: Final = 512  # of anything that the client wrote
+
+
+@web.middleware
+async def account(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Runs the handler, then counts and logs the request."""
+    started = time.perf_counter()
+    response: web.StreamResponse | None = None
+    try:
+        response = await handler(request)
+    finally:
+        seconds = time.perf_counter() - started
+        status = response.status if response is not None else 499
+        route = route_name(request)
+        metrics = request.app[METRICS]
+        metrics.requests.labels(route, str(status)).inc()
+        metrics.latency.labels(route).observe(seconds)
+        _line(request, route, status, seconds)
+    return response
+
+
+def route_name(request: web.Request) -> str:
+    """The route's name, bounded in number; "other" for what matches none."""
+    return request.match_info.route.name or "other"
+
+
+def _line(request: web.Request, route: str, status: int, seconds: float) -> None:
+    facts: dict[str, Any] = {
+        "method": request.method,
+        "path": request.raw_path[:MAX_LOGGED_CHARS],
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "client": client_of(request),
+        "agent": request.headers.get("User-Agent", "")[:MAX_LOGGED_CHARS].partition(" {")[0],
+        **notes_of(request),
+    }
+    (log.debug if route in _QUIET else log.info)("request", **facts)

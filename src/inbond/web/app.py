@@ -1,0 +1,61 @@
+"""The application: which path is answered by whom."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from inbond import __version__
+from inbond.gateway.gateway import Gateway
+from inbond.web import file_routes, operations, simple_routes, views
+from inbond.web.access_log import METRICS, account
+from inbond.web.errors import explain_errors
+from inbond.web.metrics import Metrics
+from inbond.web.operations import CHECKS, Checks
+from inbond.web.origin import SERVER, check_host
+from inbond.web.settings import ServerSettings
+from inbond.web.simple_routes import GATEWAY
+
+INDEX = "{index:[a-z0-9-]+}"
+
+
+def build_app(gateway: Gateway, settings: ServerSettings, metrics: Metrics, checks: Checks) -> web.Application:
+    """An application that serves the gateway."""
+    app = web.Application(middlewares=[account, explain_errors, check_host])
+    app[GATEWAY] = gateway
+    app[SERVER] = settings
+    app[METRICS] = metrics
+    app[CHECKS] = dict(checks)
+    app.on_response_prepare.append(_sign)
+    app.add_routes(_routes())
+    return app
+
+
+def _routes() -> list[web.RouteDef]:
+    routes = [
+        web.get("/", views.home, name="home"),
+        web.get("/why/{digits:[0-9a-f]{12}}", views.why, name="why"),
+        web.get("/-/static/inbond.css", views.style, name="static"),
+        web.get("/-/live", operations.live, name="live"),
+        web.get("/-/ready", operations.ready, name="ready"),
+        web.get("/metrics", operations.metrics, name="metrics"),
+        web.get(f"/-/verdict/{INDEX}/{{project}}/{{filename}}", file_routes.verdict, name="verdict"),
+        web.get("/root/{rest:(?:simple|packages|integrity)(?:/.*)?}", simple_routes.short_form, name="long-form"),
+    ]
+    for prefix, suffix in (("", ""), (f"/{INDEX}", "-of-index")):
+        routes += [
+            web.get(f"{prefix}/simple", simple_routes.project_list, name=f"list-bare{suffix}"),
+            web.get(f"{prefix}/simple/", simple_routes.project_list, name=f"list{suffix}"),
+            web.get(f"{prefix}/simple/{{project}}", simple_routes.project_page, name=f"page-bare{suffix}"),
+            web.get(f"{prefix}/simple/{{project}}/", simple_routes.project_page, name=f"page{suffix}"),
+            web.get(f"{prefix}/packages/{{path:.+}}", file_routes.package_file, name=f"file{suffix}"),
+            web.get(
+                f"{prefix}/integrity/{{project}}/{{version}}/{{filename}}/provenance",
+                file_routes.provenance,
+                name=f"provenance{suffix}",
+            ),
+        ]
+    return routes
+
+
+async def _sign(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = f"inbond/{__version__}"

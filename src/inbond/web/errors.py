@@ -1,0 +1,136 @@
+"""The one place where an error becomes a status."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from inbond.model.errors import (
+    ClientFault,
+    Denied,
+    DigestMismatch,
+    ForeignHost,
+    InbondError,
+    NotAcceptable,
+    OperatorFault,
+    Overloaded,
+    PolicyFault,
+    StoreUnavailable,
+    UpstreamFault,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
+from inbond.policy.explain import detail, reason_phrase
+from inbond.web.origin import origin_of
+from inbond.web.problems import problem
+from inbond.web.verdict_json import judgement_json, why_link
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log: Final = structlog.get_logger("inbond.web")
+
+_READ_ONLY = (
+    "inbond serves an index to read: it takes no uploads. Send distributions to the index itself; "
+    "in twine set --repository-url to the upload address of that index."
+)
+
+
+@web.middleware
+async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns errors into problem details; never once headers have gone (then the transport is already aborted)."""
+    try:
+        return await handler(request)
+    except InbondError as error:
+        return respond(request, error)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return problem(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            title=f"{request.method} is not possible here",
+            detail=_READ_ONLY,
+            reason=f"{request.method} not allowed: inbond takes no uploads",
+            headers={"Allow": allowed},
+        )
+    except web.HTTPNotFound:
+        return problem(
+            HTTPStatus.NOT_FOUND,
+            title="Nothing is served under this path",
+            detail="The index is under /simple/; a named one under /NAME/simple/.",
+        )
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        status = HTTPStatus(error.status)
+        return problem(status, title=status.phrase, detail=error.text or status.description)
+    except Exception as error:
+        log.exception("request failed", method=request.method, path=request.path, error=type(error).__name__)
+        return problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            title="inbond failed",
+            detail="This is a defect of inbond; the log says more. No file was passed on unchecked.",
+        )
+
+
+def respond(request: web.Request, error: InbondError) -> web.Response:
+    """The response that an error becomes."""
+    if isinstance(error, Denied):
+        return denied(request, error)
+    status = status_of(error)
+    text = f"{error.message}. {error.remedy[0].upper()}{error.remedy[1:]}." if error.remedy else f"{error.message}."
+    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    return problem(status, title=_title(error), detail=text, reason=error.message, headers=headers)
+
+
+def denied(request: web.Request, error: Denied) -> web.Response:
+    """403: which rule, why, what would lift it, and where the whole story is."""
+    judgement = error.judgement
+    url = why_link(judgement, origin_of(request))
+    return problem(
+        HTTPStatus.FORBIDDEN,
+        title=f"Blocked by policy: {judgement.file.filename}",
+        detail=detail(judgement, url),
+        reason=reason_phrase(judgement, url),
+        more={"type": url, "verdict": judgement_json(judgement, origin_of(request))},
+    )
+
+
+def status_of(error: InbondError) -> HTTPStatus:
+    """Which status an error is."""
+    match error:
+        case ForeignHost():
+            return HTTPStatus.MISDIRECTED_REQUEST
+        case NotAcceptable():
+            return HTTPStatus.NOT_ACCEPTABLE
+        case ClientFault():
+            return HTTPStatus.NOT_FOUND
+        case PolicyFault() | DigestMismatch():
+            return HTTPStatus.FORBIDDEN
+        case UpstreamTimeout():
+            return HTTPStatus.GATEWAY_TIMEOUT
+        case UpstreamRefused(status=HTTPStatus.NOT_FOUND | HTTPStatus.GONE):
+            return HTTPStatus.NOT_FOUND
+        case UpstreamFault():
+            return HTTPStatus.BAD_GATEWAY
+        case StoreUnavailable() | Overloaded():
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        case OperatorFault():
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+        case _:
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _title(error: InbondError) -> str:
+    match error:
+        case ForeignHost():
+            return "This host name is not served here"
+        case ClientFault():
+            return "The request cannot be answered"
+        case UpstreamFault():
+            return "The index behind inbond did not deliver"
+        case OperatorFault() | Overloaded():
+            return "inbond cannot serve this now"
+        case _:
+            return "inbond refused"

@@ -1,0 +1,78 @@
+"""Files, their core metadata, provenance and verdicts."""
+
+from __future__ import annotations
+
+import hashlib
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+from packaging.version import InvalidVersion, Version
+
+from inbond.gateway.file_service import Located
+from inbond.model.errors import NotFound
+from inbond.model.names import ProjectName
+from inbond.web.conditions import none_match
+from inbond.web.context import note
+from inbond.web.origin import origin_of
+from inbond.web.send import send_file
+from inbond.web.simple_routes import GATEWAY, index_of
+from inbond.web.verdict_json import judgement_json
+
+INTEGRITY_TYPE = "application/vnd.pypi.integrity.v1+json"
+METADATA_TYPE = "application/octet-stream"
+
+
+async def package_file(request: web.Request) -> web.StreamResponse:
+    """`GET /packages/…`: a file, or its `.metadata`. The verdict comes before anything else, 304 and 206 included."""
+    gateway = request.app[GATEWAY]
+    index = index_of(request)
+    path = "packages/" + request.match_info["path"]
+    located = await gateway.files.locate(index, path)
+    judgement = await gateway.files.clear(located)
+    note(request, decision=str(judgement.verdict.decision))
+    if located.metadata:
+        return await _metadata(request, located)
+    return await send_file(request, located, gateway.files, gateway.observer)
+
+
+async def _metadata(request: web.Request, located: Located) -> web.StreamResponse:
+    body = await request.app[GATEWAY].files.core_metadata(located)
+    return _small(request, body, METADATA_TYPE)
+
+
+def _small(request: web.Request, body: bytes, content_type: str) -> web.Response:
+    """Bytes of a few kilobytes under the digest of themselves."""
+    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if none_match(request.headers.get("If-None-Match"), etag):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return web.Response(body=body, headers={**headers, "Content-Type": content_type})
+
+
+async def provenance(request: web.Request) -> web.StreamResponse:
+    """`GET /integrity/{project}/{version}/{filename}/provenance`: upstream's bytes, unchanged."""
+    gateway = request.app[GATEWAY]
+    project = ProjectName(request.match_info["project"])
+    located = await gateway.files.named(index_of(request), project, request.match_info["filename"])
+    _require_version(located, request.match_info["version"])
+    return _small(request, await gateway.files.provenance(located), INTEGRITY_TYPE)
+
+
+def _require_version(located: Located, text: str) -> None:
+    try:
+        asked = Version(text)
+    except InvalidVersion:
+        asked = None
+    if asked is None or asked != located.state.page.version_of(located.file):
+        raise NotFound(f"{located.file.filename} is not of version {text[:80]!a}")
+
+
+async def verdict(request: web.Request) -> web.StreamResponse:
+    """`GET /-/verdict/{index}/{project}/{filename}`: all that a file request would decide, short of the download."""
+    gateway = request.app[GATEWAY]
+    project = ProjectName(request.match_info["project"])
+    located = await gateway.files.named(index_of(request), project, request.match_info["filename"])
+    judgement = await gateway.files.judgement(located)
+    body = msgspec.json.encode(judgement_json(judgement, origin_of(request)))
+    return web.Response(body=body, headers={"Content-Type": "application/json", "Cache-Control": "no-store"})

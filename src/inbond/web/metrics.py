@@ -1,0 +1,119 @@
+"""Prometheus metrics: what an operator watches. No label takes a project's name or anything else unbounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from inbond.model.events import (
+    Alert,
+    BytesServed,
+    CacheLookup,
+    DocumentRefused,
+    DownloadChanged,
+    Event,
+    ProvenanceVerified,
+    UpstreamRequest,
+    VerdictReached,
+)
+
+LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+LAGS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
+LAG_EVERY: Final = 0.25  # seconds
+
+
+class Metrics:
+    """An observer that counts. Has a registry of its own, so that two inbonds in one process do not meet."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.requests = Counter("inbond_requests", "Requests answered.", ["route", "status"], registry=r)
+        self.latency = Histogram(
+            "inbond_request_seconds", "Time from a request's head to the last byte of its answer.",
+            ["route"], buckets=LATENCIES, registry=r,
+        )  # fmt: skip
+        self.lookups = Counter(
+            "inbond_cache_lookups", "Look-ups in the cache, by kind of content and whether it was there.",
+            ["kind", "result"], registry=r,
+        )  # fmt: skip
+        self.bytes = Counter(
+            "inbond_file_bytes", "File bytes sent; those from the cache were saved upstream.", ["source"], registry=r
+        )
+        self.upstream = Counter(
+            "inbond_upstream_requests", "Requests to upstreams by kind and outcome.", ["kind", "outcome"], registry=r
+        )
+        self.upstream_latency = Histogram(
+            "inbond_upstream_request_seconds", "Time that requests to upstreams took.",
+            ["kind"], buckets=LATENCIES, registry=r,
+        )  # fmt: skip
+        self.verifications = Counter(
+            "inbond_verifications", "Provenance objects checked, by the state they were found in.",
+            ["state"], registry=r,
+        )  # fmt: skip
+        self.verification_latency = Histogram(
+            "inbond_verification_seconds", "Time that checking a provenance object took.",
+            buckets=LATENCIES, registry=r,
+        )  # fmt: skip
+        self.verdicts = Counter(
+            "inbond_verdicts", "Verdicts that requests for files met, by decision and deciding rule.",
+            ["decision", "rule"], registry=r,
+        )  # fmt: skip
+        self.downloads = Gauge("inbond_downloads_in_flight", "Downloads from upstreams under way.", registry=r)
+        self.refused = Counter(
+            "inbond_documents_refused", "Stored documents that were not what had been written.", ["reason"], registry=r
+        )
+        self.alerts = Counter("inbond_alerts", "Things an operator should see.", ["name"], registry=r)
+        self.lag = Histogram(
+            "inbond_event_loop_lag_seconds", "How late the event loop was for a timer.", buckets=LAGS, registry=r
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Counts an event."""
+        match event:
+            case UpstreamRequest():
+                self.upstream.labels(event.kind, event.outcome).inc()
+                self.upstream_latency.labels(event.kind).observe(event.seconds)
+            case CacheLookup():
+                self.lookups.labels(event.kind, "hit" if event.hit else "miss").inc()
+            case ProvenanceVerified():
+                self.verifications.labels(str(event.state)).inc()
+                self.verification_latency.observe(event.seconds)
+            case VerdictReached():
+                self.verdicts.labels(event.decision, event.rule).inc()
+            case DownloadChanged():
+                self.downloads.inc(event.change)
+            case BytesServed():
+                self.bytes.labels(event.source).inc(event.count)
+            case DocumentRefused():
+                self.refused.labels(event.reason).inc()
+            case Alert():
+                self.alerts.labels(event.name).inc()
+
+    def trusted_root(self, changed_at: datetime, clock: Callable[[], datetime]) -> None:
+        """Exports the trusted root's age, computed whenever it is asked for."""
+        age = Gauge(
+            "inbond_trusted_root_age_seconds", "Time since the trusted root's file was last changed.",
+            registry=self.registry,
+        )  # fmt: skip
+        age.set_function(lambda: _seconds_since(changed_at, clock()))
+
+    def exposition(self) -> bytes:
+        """The metrics as Prometheus reads them."""
+        return generate_latest(self.registry)
+
+    async def watch_lag(self) -> None:
+        """Measures the event loop until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_EVERY
+            await asyncio.sleep(LAG_EVERY)
+            self.lag.observe(max(0.0, loop.time() - due))
+
+
+def _seconds_since(moment: datetime, now: datetime) -> float:
+    return (now - moment).total_seconds()

@@ -1,0 +1,108 @@
+"""Which name a request was made under: checked against rebinding, and used for absolute links.
+
+A page on the web can make a browser send requests to a loopback service under the attacker's own name (DNS
+rebinding). A Host that is neither loopback, nor the listen address, nor configured is therefore answered 421.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from inbond.model.errors import ForeignHost
+from inbond.web.settings import ServerSettings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SERVER: Final = web.AppKey("server", ServerSettings)
+# Probes address a machine by whatever address it has; they learn nothing that rebinding could use.
+_EXEMPT: Final = frozenset({"/-/live", "/-/ready"})
+
+
+@web.middleware
+async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Lets a request through whose Host is one of ours."""
+    if request.path not in _EXEMPT:
+        require_own_host(request)
+    return await handler(request)
+
+
+def require_own_host(request: web.Request) -> None:
+    """Raises `ForeignHost` where the request's host is not one of ours."""
+    settings = request.app[SERVER]
+    host = hostname(_host(request))
+    if is_loopback(host) or host in own_names(settings):
+        return
+    raise ForeignHost(
+        f"inbond does not answer for the host {host[:80]!a}",
+        remedy='if people reach it under this name, add it to "hosts" in section [server], or set public_url',
+    )
+
+
+def own_names(settings: ServerSettings) -> frozenset[str]:
+    """The names under which inbond answers besides loopback."""
+    public = urlsplit(settings.public_url).hostname if settings.public_url else None
+    return settings.hosts | {settings.listen.host} | ({public} if public else set())
+
+
+def origin_of(request: web.Request) -> str:
+    """Scheme and host for absolute links, without a slash at the end."""
+    settings = request.app[SERVER]
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    scheme = "https" if request.secure else "http"
+    if _from_trusted_proxy(request):
+        forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
+        scheme = forwarded if forwarded in {"http", "https"} else scheme
+    return f"{scheme}://{_host(request)}"
+
+
+def client_of(request: web.Request) -> str:
+    """The client's address: the peer's, or what a trusted proxy says of it."""
+    if _from_trusted_proxy(request):
+        forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        if _is_address(forwarded):
+            return forwarded
+    return request.remote or "?"
+
+
+def _host(request: web.Request) -> str:
+    if _from_trusted_proxy(request):
+        forwarded = request.headers.get("X-Forwarded-Host", "").strip()
+        if forwarded:
+            return forwarded
+    return request.host
+
+
+def _from_trusted_proxy(request: web.Request) -> bool:
+    proxies = request.app[SERVER].trusted_proxies
+    if not proxies or request.remote is None or not _is_address(request.remote):
+        return False
+    peer = ip_address(request.remote)
+    plain = (peer.ipv4_mapped or peer) if isinstance(peer, IPv6Address) else peer
+    return any(plain in network for network in proxies)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def hostname(authority: str) -> str:
+    """The host in `host:port` or `[v6]:port`, lower case, without brackets, port and final dot."""
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0].lower()
+    return authority.partition(":")[0].rstrip(".").lower()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host can only mean this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    return _is_address(host) and ip_address(host).is_loopback

@@ -1,0 +1,96 @@
+"""The Simple API: project pages and the project list."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+from inbond.gateway.gateway import Gateway
+from inbond.gateway.indexes import ROOT, Index
+from inbond.model.names import ProjectName
+from inbond.simple.negotiate import Coding, negotiate, negotiate_coding
+from inbond.web.conditions import none_match
+from inbond.web.origin import origin_of
+from inbond.web.send import send_blob
+
+GATEWAY: Final = web.AppKey("gateway", Gateway)
+_REVALIDATE: Final = re.compile(r"(?:^|[\s,])(?:no-cache|max-age\s*=\s*0)(?:$|[\s,;])", re.IGNORECASE)
+VARY: Final = "Accept, Accept-Encoding"
+
+
+def index_of(request: web.Request) -> Index:
+    """The index that a path names; root where it names none."""
+    return request.app[GATEWAY].index(request.match_info.get("index", ROOT))
+
+
+def wants_revalidation(request: web.Request) -> bool:
+    """Whether the client insists on an answer that upstream has confirmed (`pip --refresh-package`, old pips)."""
+    return _REVALIDATE.search(request.headers.get("Cache-Control", "")[:256]) is not None
+
+
+async def project_page(request: web.Request) -> web.StreamResponse:
+    """`GET /simple/{project}/`."""
+    gateway = request.app[GATEWAY]
+    index = index_of(request)
+    raw = request.match_info["project"]
+    project = ProjectName(raw)
+    if raw != project or not request.path.endswith("/"):
+        return found(request, f"/{index.prefix}simple/{project}/")
+    form = negotiate(request.headers.get("Accept"), request.query.get("format"))
+    coding = negotiate_coding(request.headers.get("Accept-Encoding"))
+    ready = await gateway.pages.page(
+        index,
+        project,
+        form=form,
+        coding=coding,
+        origin=origin_of(request),
+        revalidate=wants_revalidation(request),
+    )
+    headers = {
+        "ETag": ready.etag,
+        "Cache-Control": "no-cache",
+        "Vary": VARY,
+        "Inbond-Freshness": "stale" if ready.stale else "fresh",
+        "Inbond-Serial": str(ready.serial) if ready.serial is not None else "none",
+    }
+    if ready.serial is not None:
+        headers["X-PyPI-Last-Serial"] = str(ready.serial)
+    if none_match(request.headers.get("If-None-Match"), ready.etag):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers["Content-Type"] = ready.content_type
+    if coding is not Coding.IDENTITY:
+        headers["Content-Encoding"] = coding.value
+    return web.Response(body=ready.body, headers=headers)
+
+
+async def project_list(request: web.Request) -> web.StreamResponse:
+    """`GET /simple/`: streamed from a file that was rendered beforehand."""
+    index = index_of(request)
+    if not request.path.endswith("/"):
+        return found(request, f"/{index.prefix}simple/")
+    form = negotiate(request.headers.get("Accept"), request.query.get("format"))
+    coding = negotiate_coding(request.headers.get("Accept-Encoding"))
+    gateway = request.app[GATEWAY]
+    ready = await gateway.project_list.ready(index, form=form, coding=coding)
+    etag = f'"{ready.blob.sha256}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": VARY}
+    if none_match(request.headers.get("If-None-Match"), etag):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers["Content-Type"] = form.content_type
+    if coding is not Coding.IDENTITY:
+        headers["Content-Encoding"] = coding.value
+    return await send_blob(request, ready.blob, headers, gateway.observer)
+
+
+async def short_form(request: web.Request) -> web.StreamResponse:
+    """`/root/…` is the index root under its long name."""
+    return found(request, "/" + request.raw_path.removeprefix("/root/").partition("?")[0])
+
+
+def found(request: web.Request, path: str) -> web.Response:
+    """302, never a permanent redirect: installers keep those for ever."""
+    location = path + (f"?{request.query_string}" if request.query_string else "")
+    return web.Response(status=HTTPStatus.FOUND, headers={"Location": location, "Cache-Control": "no-cache"})

@@ -1,0 +1,118 @@
+"""The verdict as JSON, in the shape that DESIGN.md fixes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from inbond.gateway.entries import why_url
+from inbond.model.evidence import (
+    AttestationOutcome,
+    Derivation,
+    EvidenceOrPending,
+    Rejected,
+    Unavailable,
+    Unsupported,
+    Verified,
+    VerifiedAttestation,
+    state_of,
+)
+from inbond.model.publisher import SigningIdentity
+from inbond.model.verdict import Finding, Judgement
+
+
+def why_link(judgement: Judgement, origin: str) -> str:
+    """Where the whole story of a judgement is told to a person."""
+    return why_url(origin, judgement.file)
+
+
+def judgement_json(judgement: Judgement, origin: str) -> dict[str, Any]:
+    """A judgement, ready to encode."""
+    verdict = judgement.verdict
+    return {
+        "index": judgement.index,
+        "project": str(judgement.project),
+        "filename": str(judgement.file.filename),
+        "sha256": judgement.file.sha256,
+        "decision": str(verdict.decision),
+        "would": str(verdict.would) if verdict.would is not None else None,
+        "findings": [_finding(finding) for finding in verdict.findings],
+        "evidence": evidence_json(judgement.evidence),
+        "expires_at": timestamp(verdict.expires_at),
+        "newest_allowed": judgement.newest_allowed,
+        "why": why_link(judgement, origin),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "outcome": str(finding.outcome),
+        "message": finding.message,
+        "remedy": finding.remedy,
+        "until": timestamp(finding.until),
+        "audited": finding.audited,
+    }
+
+
+def evidence_json(evidence: EvidenceOrPending) -> dict[str, Any]:
+    """Evidence, ready to encode; keys that a state does not have are null."""
+    reason: str | None = None
+    derivation: Derivation | None = None
+    attestations: tuple[AttestationOutcome, ...] = ()
+    match evidence:
+        case Verified():
+            derivation, attestations = evidence.derivation, evidence.attestations
+        case Rejected() | Unsupported():
+            reason, derivation, attestations = evidence.reason, evidence.derivation, evidence.attestations
+        case Unavailable():
+            reason = evidence.reason
+        case _:
+            pass
+    return {
+        "state": str(state_of(evidence)),
+        "reason": reason,
+        "provenance_sha256": derivation.provenance_sha256 if derivation else None,
+        "trusted_root_sha256": derivation.trusted_root_sha256 if derivation else None,
+        "verified_at": timestamp(derivation.verified_at) if derivation else None,
+        "attestations": [_attestation(attestation) for attestation in attestations],
+    }
+
+
+def _attestation(attestation: AttestationOutcome) -> dict[str, Any]:
+    verified = attestation if isinstance(attestation, VerifiedAttestation) else None
+    return {
+        "state": attestation.state,
+        "predicate_type": attestation.predicate_type,
+        "reason": attestation.reason,
+        "signed_at": timestamp(verified.signed_at) if verified else None,
+        "log_index": verified.log_index if verified else None,
+        "publisher": str(attestation.publisher) if attestation.publisher is not None else None,
+        "identity": _identity(verified.identity) if verified else None,
+    }
+
+
+def _identity(identity: SigningIdentity) -> dict[str, Any]:
+    return {
+        "name": str(identity),
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "repository": identity.repository,
+        "repository_id": identity.repository_id,
+        "owner": identity.owner,
+        "owner_id": identity.owner_id,
+        "workflow": identity.workflow,
+        "build_signer": identity.build_signer,
+        "ref": identity.ref,
+        "commit": identity.commit,
+        "runner": identity.runner,
+        "trigger": identity.trigger,
+        "run_url": identity.run_url,
+        "visibility": identity.visibility,
+        "environment": identity.environment,
+    }
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None
