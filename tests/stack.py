@@ -19,6 +19,7 @@ from inbond.cli.config import load_config
 from inbond.cli.serve import address_of, start
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
+from inbond.upstream.limits import DEFAULT, Limits
 from sim.index import SimIndex
 from sim.sigstore import Sigstore
 
@@ -127,6 +128,7 @@ async def inbond(
     more: str = "",
     verifier: LocalVerifier | None = None,
     clock: SetClock | None = None,
+    limits: Limits = DEFAULT,
 ) -> AsyncIterator[Inbond]:
     """Starts inbond in front of simulated indexes. `config` may name `{data}`, `{upstream}` and `{upstream1}` …"""
     urls = {"upstream": indexes[0].url, **{f"upstream{n}": index.url for n, index in enumerate(indexes)}}
@@ -135,7 +137,7 @@ async def inbond(
     loaded = load_config(file=file, overrides={}, environ={})
     verifier = verifier or LocalVerifier()
     clock = clock or SetClock()
-    async with assembled(loaded, loaded.upstreams, verifier, clock=clock) as up:
+    async with assembled(loaded, loaded.upstreams_at(""), verifier, clock=clock, limits=limits) as up:
         runner = await start(up, loaded)
         try:
             async with aiohttp.ClientSession(auto_decompress=True) as session:

@@ -31,6 +31,7 @@ from inbond.store.blobs import open_blobs
 from inbond.store.documents import open_documents
 from inbond.store.ledger import open_ledger
 from inbond.upstream.index import Upstream
+from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
 from inbond.web.metrics import Metrics
 from inbond.web.operations import Check
@@ -79,7 +80,12 @@ async def running(config: Config, *, clock: Clock = utc_now) -> AsyncIterator[Ru
 
 @asynccontextmanager
 async def assembled(
-    config: Config, upstream_settings: tuple[UpstreamSettings, ...], verifier: Verifier, *, clock: Clock
+    config: Config,
+    upstream_settings: tuple[UpstreamSettings, ...],
+    verifier: Verifier,
+    *,
+    clock: Clock,
+    limits: Limits = DEFAULT,
 ) -> AsyncIterator[Running]:
     """The same with a verifier that is there already."""
     metrics = Metrics()
@@ -97,7 +103,7 @@ async def assembled(
         blobs = closing(open_blobs(cache / "blobs", observer=observer, max_size=limit - documents_limit))
         ledger = closing(open_ledger(config.storage.ledger_dir / "ledger.sqlite3", observer=observer))
         upstreams = {
-            one.name: closing(Upstream.open(one, observer=observer, user_agent=USER_AGENT)) for one in upstream_settings
+            one.name: closing(Upstream.open(one, observer=observer, user_agent=USER_AGENT, limits=limits)) for one in upstream_settings
         }
         pages = closing(PageKeeper(upstreams, documents, ledger, clock, observer))
         evidence = closing(EvidenceKeeper(upstreams, documents, verifier, clock, observer))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-GATEWAY_KEY: Final = "inbond.notes"
+NOTES: Final = web.RequestKey("notes", dict[str, Any])
 
 
 def note(request: web.Request, **facts: Any) -> None:
@@ -16,5 +16,6 @@ def note(request: web.Request, **facts: Any) -> None:
 
 def notes_of(request: web.Request) -> dict[str, Any]:
     """The facts noted so far."""
-    notes: dict[str, Any] = request.setdefault(GATEWAY_KEY, {})
-    return notes
+    if NOTES not in request:
+        request[NOTES] = {}
+    return request[NOTES]

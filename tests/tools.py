@@ -1,0 +1,25 @@
+"""Programs that some tests need besides Python: without them a test skips and says what is missing.
+
+Where `INBOND_REQUIRE_TOOLS` is set, as in CI, it fails instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def tool(name: str) -> str:
+    """The path of a program, from this environment or the machine's PATH."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        reason = f"{name} is not installed here"
+        if os.environ.get("INBOND_REQUIRE_TOOLS"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
