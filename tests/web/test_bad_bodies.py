@@ -79,7 +79,7 @@ async def test_no_client_completes_a_bad_body(fault: Fault, size: int, *, sizes:
         for (status, body, complete), headers in zip(answers, asked, strict=True):
             if status < 300:
                 assert not complete
-                begin = size - 100 if headers.get("Range", "").endswith(("-100", "00-")) else 0
+                begin = size - 100 if status == 206 and headers["Range"] != "bytes=0-" else 0
                 assert begin + len(body) <= size - HELD or body == b""
             else:
                 assert status in {403, 404, 502, 504}

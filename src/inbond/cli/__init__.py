@@ -1,1 +1,1 @@
-"""."""
+"""The commands, and the composition root that builds everything from the configuration."""

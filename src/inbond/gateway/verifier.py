@@ -26,12 +26,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from inbond.attest.limits import over_limit
+from inbond.attest.limits import check_question, over_limit
 from inbond.attest.wire import decode_evidence
 from inbond.gateway.verifier_worker import HEADER_BYTES, Answer, Hello, Request, Unusable, body_length, frame
 from inbond.model.errors import ConfigurationError, InbondError, OperatorFault
 from inbond.model.evidence import Rejected, Unsupported, Verified
-from inbond.model.names import Filename, is_sha256
+from inbond.model.names import Filename
 
 CALL_TIMEOUT: Final = 5.0  # seconds; an honest verification takes 1 to 10 ms
 START_TIMEOUT: Final = 30.0  # seconds; importing sigstore takes 0.3 to 1 s, from a cold disk many times that
@@ -121,10 +121,10 @@ class VerifierProcess:
     async def verify(self, provenance: bytes, *, filename: Filename, sha256: str, now: datetime) -> Finding:
         """The finding about one file's provenance; what `ProvenanceVerifier.verify` gives, over there.
 
-        Raises VerifierTimeout and VerifierFailed; both mean *unavailable*. ValueError where `sha256` is no digest.
+        Raises VerifierTimeout and VerifierFailed; both mean *unavailable*. ValueError where `sha256` is
+        no digest or `now` has no zone.
         """
-        if not is_sha256(sha256):
-            raise ValueError("not a sha256 digest")
+        check_question(sha256=sha256, now=now)
         refused = over_limit(provenance, trusted_root_sha256=self.trusted_root_sha256, now=now)
         if refused is not None:
             return refused
@@ -132,7 +132,8 @@ class VerifierProcess:
             raise VerifierFailed("the verifier is shut down")
         name = str(filename)  # msgpack takes no subclass
         request = Request(id=next(self._numbers), filename=name, sha256=sha256, provenance=provenance, now=now)
-        call = _Call(request=request, answer=asyncio.get_running_loop().create_future())
+        answer: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
+        call = _Call(id=request.id, frame=frame(request), answer=answer)
         try:
             self._waiting.put_nowait(call)
         except asyncio.QueueFull:
@@ -161,19 +162,19 @@ class VerifierProcess:
             if call.answer.done():  # its caller has gone
                 continue
             try:
-                call.settle(await self._answered(call.request))
+                call.settle(await self._answered(call))
             except InbondError as error:
                 call.fail(error)
             except Exception as error:  # noqa: BLE001 (the loop must go on: without it all calls would hang)
                 await self._ended()
                 call.fail(VerifierFailed(f"the verifier process cannot be used: {error}"))
 
-    async def _answered(self, request: Request) -> Finding:
+    async def _answered(self, call: _Call) -> Finding:
         for _ in range(2):
             process = await self._ready()
             try:
                 async with asyncio.timeout(self._call_timeout):
-                    finding = await _ask(process, request)
+                    finding = await _ask(process, call)
             except TimeoutError:
                 await self._ended()
                 raise VerifierTimeout(f"the verifier did not answer within {self._call_timeout:g} s") from None
@@ -246,7 +247,8 @@ class VerifierProcess:
 class _Call:
     """A request and the caller that waits for its answer."""
 
-    request: Request
+    id: int
+    frame: bytes
     answer: asyncio.Future[Finding]
 
     def settle(self, finding: Finding) -> None:
@@ -262,16 +264,16 @@ class _Broken(Exception):
     """The process ended, or what it said is no answer to what it was asked."""
 
 
-async def _ask(process: asyncio.subprocess.Process, request: Request) -> Finding:
+async def _ask(process: asyncio.subprocess.Process, call: _Call) -> Finding:
     assert process.stdin is not None
     try:
-        process.stdin.write(frame(request))
+        process.stdin.write(call.frame)
         await process.stdin.drain()
         answer = _ANSWER.decode(await _frame(process))
         evidence = decode_evidence(answer.evidence)
     except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
         raise _Broken from error
-    if answer.id != request.id or not isinstance(evidence, Verified | Rejected | Unsupported):
+    if answer.id != call.id or not isinstance(evidence, Verified | Rejected | Unsupported):
         raise _Broken
     return evidence
 

@@ -70,6 +70,10 @@ class Action:
     outcome: Outcome
     age: timedelta | None = None
 
+    def __post_init__(self) -> None:
+        if (self.age is not None) is not (self.outcome is Outcome.HOLD):
+            raise ValueError("a hold has an age, and nothing else has one")
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Reads an action. Raises ValueError that lists what there is."""
@@ -116,6 +120,9 @@ def _project_glob(text: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in text.split("*")))
 
 
+_BEHIND_NAME: Final = re.compile(r"[^\w*.-]", re.ASCII)  # where the name or pattern of an entry ends
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """An entry of `deny` or `allow`: a PEP 508 name, or a pattern of names, with an optional specifier."""
@@ -126,16 +133,15 @@ class Listed:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `evil-pkg`, `left-pad<2` or `acme-*`. Raises ValueError for extras, markers and URLs."""
-        if "*" in text and not re.search(r"[<>=!~]", text):
-            return cls(text=text, projects=ProjectPattern.parse(text))
+        """Reads `evil-pkg`, `left-pad<2`, `acme-*` or `acme-*<2`. Raises ValueError for extras, markers and URLs."""
+        name = _BEHIND_NAME.split(text.strip(), maxsplit=1)[0]
         try:
-            requirement = Requirement(text)
+            requirement = Requirement(text.strip().replace(name, name.replace("*", "x"), 1))
         except InvalidRequirement as error:
             raise ValueError(f"{text!r} is not a name with an optional specifier, such as 'left-pad<2'") from error
         if requirement.extras or requirement.marker or requirement.url:
             raise ValueError(f"{text!r}: only a name and versions can be listed, no extras, markers or URLs")
-        return cls(text=text, projects=ProjectPattern.parse(requirement.name), specifier=str(requirement.specifier))
+        return cls(text=text, projects=ProjectPattern.parse(name), specifier=str(requirement.specifier))
 
     def covers(self, project: ProjectName, version: Version | None) -> bool | None:
         """Whether this entry names that release; None where it names versions and the file's is unreadable."""
@@ -166,6 +172,16 @@ class ProjectPolicy:
     yanked: Presence = Presence.ALLOW
     sdists: Presence = Presence.ALLOW
     publishers: tuple[PublisherPattern, ...] = ()
+
+    @property
+    def asks_for_evidence(self) -> bool:
+        """Whether any verdict waits for a file's provenance."""
+        return self.attestations is not Attestations.OFF or bool(self.publishers)
+
+    @property
+    def longest_hold(self) -> timedelta:
+        """The age at which no hold counted from trusted time can be in force any more."""
+        return max(self.min_age, self.unsupported.age or timedelta(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,17 +45,16 @@ async def send_file(
     if none_match(request.headers.get("If-None-Match"), etag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=_headers(etag))
     content = await files.content(located)
-    if isinstance(content, Download):
-        note(request, source="upstream")
-        content = await _settled(content, located, files)
     if isinstance(content, Blob):
         note(request, source="cache")
         with suppress(FileNotFoundError):
             return await send_blob(request, content, _headers(etag), observer)
-        content = await files.content(located)  # evicted a moment ago: fetch it anew
-        if isinstance(content, Blob):
-            return await send_blob(request, content, _headers(etag), observer)
-    return await _send_growing(request, content, located, files, observer)
+        content = await files.content(located)  # evicted a moment ago: fetched anew
+    note(request, source="upstream")
+    settled = content if isinstance(content, Blob) else await _settled(content, located, files)
+    if isinstance(settled, Blob):
+        return await send_blob(request, settled, _headers(etag), observer, source="upstream")
+    return await _send_growing(request, settled, located, files, observer)
 
 
 async def _settled(download: Download, located: Located, files: FileService) -> Blob | Download:
@@ -123,7 +122,7 @@ def _begin(request: web.Request, headers: dict[str, str], total: int | None) -> 
 
 
 async def send_blob(
-    request: web.Request, blob: Blob, headers: dict[str, str], observer: Observer
+    request: web.Request, blob: Blob, headers: dict[str, str], observer: Observer, *, source: str = "cache"
 ) -> web.StreamResponse:
     """Answers with a stored file under the given headers, among them a strong ETag.
 
@@ -138,7 +137,7 @@ async def send_blob(
             await sender.prepare()
             await sender.send(span.start, len(span))
             await sender.finish()
-        observer(BytesServed(source="cache", count=sender.sent))
+        observer(BytesServed(source=source, count=sender.sent))
         return response
 
 
@@ -151,7 +150,7 @@ async def _send_growing(
             await download.progress()
         blob = await _blob_of(download, located, files)
         assert blob is not None
-        return await send_blob(request, blob, _headers(_etag(located)), observer)
+        return await send_blob(request, blob, _headers(_etag(located)), observer, source="upstream")
     with file:
         response, span = _begin(request, _headers(_etag(located)), download.total)
         if request.method == "HEAD" or isinstance(response, web.Response):

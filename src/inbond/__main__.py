@@ -1,0 +1,5 @@
+"""`python -m inbond` is `inbond`."""
+
+from inbond.cli.main import main
+
+main()

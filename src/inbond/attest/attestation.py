@@ -1,0 +1,189 @@
+"""One attestation object (PEP 740): genuine, about this file, and by the publisher the index names — or why not.
+
+Fails closed: whatever is raised on the way, by the libraries too, is a rejection with a reason of our own wording.
+Only what says nothing about the attestation, running out of memory, is passed on.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cryptography import x509
+from pydantic import ValidationError
+from pypi_attestations import Attestation
+from sigstore.errors import Error as SigstoreError
+from sigstore.models import Bundle
+from sigstore_models.rekor.v1 import TransparencyLogEntry
+
+from inbond.attest.identity import KnownPublisher, claimed_publisher, proven_identity
+from inbond.attest.limits import MAX_CLOCK_SKEW
+from inbond.attest.outcome import Unjudged, Wrong
+from inbond.attest.root import Root
+from inbond.attest.statement import PUBLISH, attested_type
+from inbond.model.evidence import (
+    AttestationOutcome,
+    RejectedAttestation,
+    UnsupportedAttestation,
+    UnsupportedCause,
+    VerifiedAttestation,
+)
+from inbond.model.names import Filename
+
+_VERSION: Final = 1
+_REKOR_V1: Final = ("dsse", "0.0.1")
+
+# What the library says when it refuses, by a piece of it in lower case, and what is said here. The first that fits
+# counts.
+_REASONS: Final = (
+    ("certificate chain", "its certificate was not issued by the authority it names"),
+    ("sct", "the certificate transparency timestamp of its certificate is not genuine"),
+    ("usage", "its certificate is not one for signing"),
+    ("inclusion promise", "the log's signed promise to include it is not genuine"),
+    ("verified time", "the log's signed promise to include it is missing"),
+    ("root hash signature", "the log's checkpoint is of another tree"),
+    ("inclusion proof", "the log's proof that it is included does not add up"),
+    ("checkpoint", "the log's checkpoint is not genuine"),
+    ("note", "the log's checkpoint is not genuine"),
+    ("dsse: invalid signature", "its signature is not genuine"),
+    ("log entry", "its log entry is about something else"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of an attestation: this file, that root, and the time now."""
+
+    filename: Filename
+    sha256: str
+    root: Root
+    now: datetime
+
+
+def judge(raw: Any, publisher: KnownPublisher, question: Question) -> AttestationOutcome:
+    """The outcome of one attestation, as JSON gave it, beside the publisher that the index names."""
+    claimed = claimed_publisher(publisher)
+    try:
+        return _verified(raw, publisher, question)
+    except Unjudged as error:
+        return UnsupportedAttestation(
+            reason=error.reason, cause=error.cause, publisher=claimed, predicate_type=error.predicate_type
+        )
+    except Wrong as error:
+        reason = error.reason
+    except MemoryError:
+        raise
+    except SigstoreError as error:
+        reason = _reworded(error)
+    except Exception as error:  # noqa: BLE001 (hostile input makes the libraries raise almost anything)
+        reason = f"it cannot be read ({type(error).__name__})"
+    return RejectedAttestation(reason=reason, publisher=claimed)
+
+
+def _verified(raw: Any, publisher: KnownPublisher, question: Question) -> VerifiedAttestation:
+    attestation = _parsed(raw)
+    entry = _log_entry(attestation)
+    signed_at = _signing_time(entry, question.now)
+    bundle = _bundle(attestation)
+    certificate = bundle.signing_certificate
+    if not certificate.not_valid_before_utc <= signed_at <= certificate.not_valid_after_utc:
+        raise Wrong("its certificate was not valid when it was signed")
+    verifier = question.root.verifier_for(certificate, log_id=entry.log_id.key_id, signed_at=signed_at)
+    signed = verifier.verify_dsse(bundle, _ByPublisher(publisher))
+    kind = attested_type(*signed, filename=question.filename, sha256=question.sha256)
+    claimed = claimed_publisher(publisher)
+    return VerifiedAttestation(
+        predicate_type=kind,
+        publish=kind == PUBLISH,
+        publisher=claimed,
+        identity=proven_identity(certificate, claimed=claimed.forge),
+        signed_at=signed_at,
+        log_index=entry.log_index,
+    )
+
+
+def _parsed(raw: Any) -> Attestation:
+    if not isinstance(raw, Mapping):
+        raise Wrong("it is not an attestation object")
+    version = raw.get("version")
+    if type(version) is int and version != _VERSION:
+        raise Unjudged(f"attestation version {version} is not known here", cause=UnsupportedCause.FORMAT)
+    try:
+        return Attestation.model_validate(raw)
+    except ValidationError as error:
+        raise Wrong("it is not an attestation object") from error
+
+
+def _log_entry(attestation: Attestation) -> TransparencyLogEntry:
+    """The log entry, if there is one, of a kind that PEP 740's version 1 can carry.
+
+    The library looks at the first and lets the others pass unseen; with several, nobody here can say what they prove.
+    """
+    entries = attestation.verification_material.transparency_entries
+    if len(entries) != 1:
+        raise Unjudged(f"it carries {len(entries)} log entries, one is understood", cause=UnsupportedCause.FORMAT)
+    kind, version = _kind_version(entries[0])
+    if (kind, version) != _REKOR_V1:
+        raise Unjudged(f"log entries of kind {kind} {version} are not understood", cause=UnsupportedCause.FORMAT)
+    try:
+        return TransparencyLogEntry.from_dict(entries[0])
+    except ValidationError as error:
+        raise Wrong("its log entry is malformed") from error
+
+
+def _kind_version(entry: Mapping[str, Any]) -> tuple[str, str]:
+    match entry.get("kindVersion"):
+        case {"kind": str(kind), "version": str(version)}:
+            return kind, version
+        case _:
+            raise Wrong("its log entry is malformed")
+
+
+def _signing_time(entry: TransparencyLogEntry, now: datetime) -> datetime:
+    """When the log says it took the entry; the log's promise, checked later, signs that."""
+    if not entry.integrated_time:
+        raise Wrong("its log entry has no time")
+    signed_at = datetime.fromtimestamp(entry.integrated_time, tz=UTC)
+    if signed_at > now + MAX_CLOCK_SKEW:
+        raise Wrong(f"it is dated {signed_at:%Y-%m-%d %H:%M} UTC, which is in the future")
+    return signed_at
+
+
+def _bundle(attestation: Attestation) -> Bundle:
+    try:
+        return attestation.to_bundle()
+    except (SigstoreError, ValueError) as error:
+        raise Wrong("its certificate, signature or log entry is malformed") from error
+
+
+class _ByPublisher:
+    """sigstore's policy interface: the certificate is the publisher's. Asked after the certificate was verified."""
+
+    def __init__(self, publisher: KnownPublisher) -> None:
+        self._publisher = publisher
+
+    def verify(self, cert: x509.Certificate) -> None:
+        claimed = claimed_publisher(self._publisher)
+        try:
+            self._publisher._as_policy().verify(cert)  # noqa: SLF001 (the comparison has no public name)
+        except Exception as error:
+            signer = proven_identity(cert, claimed=claimed.forge)
+            raise Wrong(f"signed by {signer}, not by {claimed}, whom the index names") from error
+
+
+def _reworded(error: SigstoreError) -> str:
+    said = str(error).lower()
+    return next((ours for theirs, ours in _REASONS if theirs in said), f"it does not verify ({type(error).__name__})")
+
+
+def fingerprint(raw: Any) -> bytes | None:
+    """What tells one attestation from another, its signature; None where none can be read."""
+    match raw:
+        case {"envelope": {"signature": str(signature)}}:
+            with contextlib.suppress(ValueError):
+                return base64.b64decode(signature)
+    return None

@@ -1,0 +1,192 @@
+"""The configuration: defaults, then a file, then the environment, then flags; read once, frozen, passed down.
+
+`load_written` reads and checks; `load_config` turns the result into the settings that the rooms take.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from platformdirs import user_cache_path, user_data_path
+
+from inbond.cli.config_environ import SHORT_NAMES, read_environment
+from inbond.cli.config_fields import BUNDLED, PUBLIC, did_you_mean
+from inbond.cli.config_file import read_file
+from inbond.cli.config_layers import DEFAULT, KeyPath, Layer, merged, place_of
+from inbond.cli.config_model import BUILT_IN, StorageTable, UpstreamTable, Written
+from inbond.cli.config_policy import policy_digest, policy_settings
+from inbond.cli.config_presets import PRESET_POLICIES, preset_path, resolve_preset
+from inbond.cli.config_problems import Problem, missing_in, problems_in, refuse
+from inbond.cli.config_short import as_layer, from_environment, preset_layers, unknown_flags
+from inbond.gateway.settings import IndexSettings
+from inbond.model.units import parse_duration, parse_size
+from inbond.policy.settings import PolicySettings
+from inbond.upstream.settings import UpstreamSettings
+from inbond.web.settings import ListenAddress, ServerSettings, parse_host, parse_network, parse_public_url
+
+__all__ = [
+    "Config",
+    "Loaded",
+    "StorageSettings",
+    "load_config",
+    "load_written",
+    "policy_digest",
+    "preset_path",
+    "resolve_preset",
+]
+
+APPLICATION: Final = "inbond"
+FREE_DISK_SHARE: Final = 10  # at most a tenth of what is free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings:
+    """Where the cache and the ledger are kept, and how many bytes the cache may take as configured."""
+
+    cache_dir: Path
+    ledger_dir: Path
+    max_size: int
+
+    def limit(self) -> int:
+        """The bytes that the cache may take: `max_size`, or a tenth of the free disk, whichever is less."""
+        place = next(path for path in (self.cache_dir, *self.cache_dir.parents) if path.exists())
+        return min(self.max_size, shutil.disk_usage(place).free // FREE_DISK_SHARE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All that the composition root needs. `trusted_root` is None for the one that sigstore ships."""
+
+    server: ServerSettings
+    storage: StorageSettings
+    trusted_root: Path | None
+    policies: Mapping[str, PolicySettings]
+    indexes: tuple[IndexSettings, ...]
+    upstream_tables: Mapping[str, UpstreamTable]  # as written: see `upstreams_at`
+
+    def upstreams_at(self, publish_predicate_type: str) -> tuple[UpstreamSettings, ...]:
+        """The upstreams, with the preset `pypi` replaced by what it stands for (see `resolve_preset`).
+
+        Raises `ConfigurationError` where the preset is used and cannot be derived.
+        """
+        return tuple(_upstream(name, table, publish_predicate_type) for name, table in self.upstream_tables.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A valid configuration as written, and its layers, the lowest first."""
+
+    written: Written
+    layers: tuple[Layer, ...]
+
+    def source(self, path: KeyPath) -> str:
+        """Where the value in force at a path comes from: `default`, a file and line, a variable or a flag."""
+        return place_of(path, self.layers)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What was read besides the defaults: files, and the variables and flags that were given."""
+        return tuple(dict.fromkeys(source for layer in self.layers[1:] for source in layer.sources))
+
+
+def load_config(*, file: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """Reads the configuration. Raises `ConfigurationError`, which names everything that is wrong, a line each.
+
+    `overrides` are flags by name: `listen`, `data`, `upstream`, `policy` (texts) and `audit` (a truth value). Where
+    `file` is None, `INBOND_CONFIG` may name one.
+    """
+    return settings_of(load_written(file=file, overrides=overrides, environ=environ).written)
+
+
+def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
+    """As `load_config`, without the last step."""
+    named = file or (Path(name) if (name := environ.get(SHORT_NAMES["config"])) else None)
+    variables, problems = read_environment(environ)
+    short, more_problems = from_environment(environ)
+    problems += [*more_problems, *unknown_flags(overrides)]
+
+    built_in = Layer(values=BUILT_IN, places={(): DEFAULT})
+    layers = [*([read_file(named)] if named else []), variables]
+    layers = [built_in, *preset_layers(layers, [short, overrides]), *layers]
+    layers.append(as_layer(short, layers, flags=False))
+    layers.append(as_layer(overrides, layers, flags=True))
+
+    values = merged(layers)
+    problems += [problem for layer in layers for problem in problems_in(layer)]
+    problems += missing_in(values, layers)
+    refuse(problems)
+    loaded = Loaded(written=Written.model_validate(values), layers=tuple(layers))
+    refuse(_loose_ends(loaded))
+    return loaded
+
+
+def _loose_ends(loaded: Loaded) -> Iterator[Problem]:
+    """What is wrong between keys, and between a key and the machine."""
+    written = loaded.written
+    for name, index in written.indexes.items():
+        if index.policy not in written.policies:
+            hint = did_you_mean(index.policy, {*written.policies, *PRESET_POLICIES})
+            yield _problem(loaded, ("indexes", name, "policy"), f"there is no policy {index.policy!r}{hint}")
+        for number, upstream in enumerate(index.upstreams):
+            if upstream not in written.upstreams:
+                hint = did_you_mean(upstream, written.upstreams)
+                path = ("indexes", name, "upstreams", number)
+                yield _problem(loaded, path, f"there is no upstream {upstream!r}{hint}")
+    root = written.trust[PUBLIC].root
+    if root != BUNDLED and not Path(root).expanduser().is_file():
+        yield _problem(loaded, ("trust", PUBLIC, "root"), f"there is no file {root!r}")
+
+
+def _problem(loaded: Loaded, path: KeyPath, message: str) -> Problem:
+    return Problem(place=loaded.source(path), path=path, message=message)
+
+
+def settings_of(written: Written) -> Config:
+    """What the rooms take, of a configuration that has been found valid."""
+    server, root = written.server, written.trust[PUBLIC].root
+    return Config(
+        server=ServerSettings(
+            listen=ListenAddress.parse(server.listen),
+            workers=server.workers,
+            public_url=parse_public_url(server.public_url) if server.public_url else None,
+            hosts=frozenset(map(parse_host, server.hosts)),
+            trusted_proxies=tuple(map(parse_network, server.trusted_proxies)),
+        ),
+        storage=_storage(written.storage),
+        trusted_root=None if root == BUNDLED else _path(root),
+        policies=MappingProxyType({name: policy_settings(name, table) for name, table in written.policies.items()}),
+        indexes=tuple(
+            IndexSettings(name=name, policy=table.policy, upstreams=table.upstreams)
+            for name, table in written.indexes.items()
+        ),
+        upstream_tables=MappingProxyType(written.upstreams),
+    )
+
+
+def _storage(table: StorageTable) -> StorageSettings:
+    both = _path(table.path) if table.path else None
+    return StorageSettings(
+        cache_dir=both / "cache" if both else user_cache_path(APPLICATION),
+        ledger_dir=both / "ledger" if both else user_data_path(APPLICATION),
+        max_size=parse_size(table.max_size),
+    )
+
+
+def _upstream(name: str, table: UpstreamTable, publish_predicate_type: str) -> UpstreamSettings:
+    return UpstreamSettings(
+        name=name,
+        url=resolve_preset(table.url, publish_predicate_type),
+        fresh_for=parse_duration(table.fresh_for),
+        max_stale=parse_duration(table.max_stale),
+        trust=table.trust,
+        projects=table.projects,
+    )
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()

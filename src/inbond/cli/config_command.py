@@ -1,0 +1,101 @@
+"""`inbond config check|show`: what is wrong with a configuration, and what is in force."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from inbond.cli.options import GivenOptions, config_options, written_from_options
+from inbond.model.errors import ConfigurationError
+from inbond.model.units import format_size
+
+if TYPE_CHECKING:
+    from inbond.cli.config import Config, Loaded
+
+INVALID: Final = 1  # the exit code
+
+_format_for_check = click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people, or for programs."
+)
+_format_for_show = click.option(
+    "--format", "output", type=click.Choice(["toml", "json"]), default="toml", help="For people, or for programs."
+)
+
+
+@click.group("config")
+def config_group() -> None:
+    """Check the configuration, or show what is in force."""
+
+
+@config_group.command("check")
+@config_options
+@_format_for_check
+def check(*, given: GivenOptions, output: str) -> None:
+    """Say what is wrong with the configuration, all at once.
+
+    Exit code 0: nothing; 1: something.
+    """
+    loaded = _load(given, output)
+    if output == "json":
+        click.echo(_json({"valid": True, "sources": loaded.sources, "problems": []}))
+        return
+    click.echo(f"valid: {', '.join(loaded.sources) or 'defaults only'}")
+    click.echo("\n".join(_summary(loaded)))
+
+
+@config_group.command("show")
+@config_options
+@_format_for_show
+def show(*, given: GivenOptions, output: str) -> None:
+    """Show every key in force, and where its value comes from.
+
+    Credentials are masked. Exit code 1: the configuration is not valid.
+    """
+    # Rendering needs pydantic's models: imported where needed, as in `inbond.cli.options`.
+    from inbond.cli.config_show import as_json, as_toml  # noqa: PLC0415
+
+    loaded = _load(given, "json" if output == "json" else "text")
+    click.echo(_json(as_json(loaded)) if output == "json" else as_toml(loaded), nl=output == "json")
+
+
+def _load(given: GivenOptions, output: str) -> Loaded:
+    try:
+        return written_from_options(given)
+    except ConfigurationError as error:
+        problems = error.message.splitlines()
+        if output == "json":
+            click.echo(_json({"valid": False, "sources": [], "problems": problems}))
+        else:
+            click.echo("\n".join([*problems, *([f"({error.remedy})"] if error.remedy else [])]), err=True)
+        raise SystemExit(INVALID) from None
+
+
+def _summary(loaded: Loaded) -> list[str]:
+    from inbond.cli.config import settings_of  # noqa: PLC0415 (as above)
+
+    config = settings_of(loaded.written)
+    return [
+        f"listens on  {loaded.written.server.listen}",
+        f"cache       {config.storage.cache_dir}, at most {format_size(config.storage.limit())}",
+        f"ledger      {config.storage.ledger_dir}",
+        *_indexes(config),
+    ]
+
+
+def _indexes(config: Config) -> list[str]:
+    return [
+        f"index       {index.name}: policy {index.policy}{_audited(config, index.policy)},"
+        f" upstreams {', '.join(index.upstreams)}"
+        for index in config.indexes
+    ]
+
+
+def _audited(config: Config, policy: str) -> str:
+    audited = sorted(config.policies[policy].audit)
+    return f" (only recording: {', '.join(audited)})" if audited else ""
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,214 @@
+"""The kinds of value that keys have. A model keeps the text as it was written; the parsers here only check it.
+
+So the effective configuration can be shown as somebody wrote it, and is parsed once more, for good, when it becomes
+the rooms' settings (`inbond.cli.config`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Collection, Iterable
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator
+
+from inbond.model.errors import ConfigurationError
+from inbond.model.publisher import PublisherPattern
+from inbond.model.units import parse_duration, parse_size
+from inbond.policy.engine import NEVER_AUDITED, RULE_NAMES
+from inbond.policy.settings import (
+    EVERY_RULE,
+    Action,
+    Attestations,
+    DenyAs,
+    Hashes,
+    Listed,
+    Listing,
+    Presence,
+    ProjectPattern,
+    UnknownDate,
+)
+from inbond.upstream.settings import UpstreamSettings
+from inbond.web.settings import RESERVED_WORDS, ListenAddress, parse_host, parse_network, parse_public_url
+
+PYPI: Final = "pypi"  # the preset's name as an upstream's url
+BUNDLED: Final = "bundled"  # the trusted root that sigstore ships
+PUBLIC: Final = "public"  # the one trust scope so far
+MASKED: Final = "***"
+_NAME: Final = re.compile(r"[a-z0-9-]+")
+
+
+def reads(parse: Callable[[str], Any]) -> AfterValidator:
+    """Whatever `parse` reads without a ValueError; the text stays as it was written."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+def reads_or_empty(parse: Callable[[str], Any]) -> AfterValidator:
+    """As `reads`; the empty text stands for "none"."""
+    return reads(lambda text: parse(text) if text else None)
+
+
+def one_of(*choices: str) -> AfterValidator:
+    """One of a few words."""
+
+    def parse(text: str) -> None:
+        if text not in choices:
+            near = did_you_mean(text, choices) if nearest(text, choices) else ""
+            raise ValueError(f"{text!r} is none of {listed(choices)}{near}")
+
+    return reads(parse)
+
+
+def only(value: Any) -> AfterValidator:
+    """The inert value of a key whose feature has not landed."""
+
+    def check(given: Any) -> Any:
+        if given != value:
+            shown = json.dumps(value)
+            raise ValueError(f"{json.dumps(given)} is not available yet; accepts only {shown}")
+        return given
+
+    return AfterValidator(check)
+
+
+def did_you_mean(text: str, known: Collection[str]) -> str:
+    """`; did you mean 'x'?`, or all that is known where nothing comes near."""
+    if near := nearest(text, known):
+        return f"; did you mean {near!r}?"
+    return f"; known here: {', '.join(sorted(known))}" if known else ""
+
+
+def nearest(text: str, known: Iterable[str]) -> str | None:
+    """The known word that a text was perhaps meant to be."""
+    near = difflib.get_close_matches(text, map(str, known), n=1, cutoff=0.5)
+    return near[0] if near else None
+
+
+def listed(words: Iterable[str]) -> str:
+    """`'a', 'b'`."""
+    return ", ".join(repr(str(word)) for word in words)
+
+
+def mask_url(url: str) -> str:
+    """The URL without the credentials that it carries."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return re.sub(r"(?<=://)[^/]*@", f"{MASKED}@", url)
+    _, at, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{MASKED}@{host}")) if at else url
+
+
+def parse_name(text: str) -> str:
+    """The name of a policy, an upstream or an index. Raises ValueError."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not a name: use small letters, digits and '-'")
+    return text
+
+
+def parse_index_name(text: str) -> str:
+    """A name of which no route begins (DESIGN.md, "What it speaks"). Raises ValueError."""
+    if text in RESERVED_WORDS:
+        raise ValueError(f"{text!r} cannot name an index: it is a word of inbond's own paths")
+    return parse_name(text)
+
+
+def _parse_index_url(text: str) -> None:
+    if text == PYPI:
+        return
+    try:
+        UpstreamSettings(name=PYPI, url=text)
+    except ConfigurationError:
+        raise ValueError(
+            f"{mask_url(text)!r} is neither the preset 'pypi' nor an index URL such as 'https://acme.example/simple/'"
+        ) from None
+
+
+def _parse_support_url(text: str) -> str:
+    # It stands in the reason phrase of every denial: one line of printable ASCII (RFC 9112, section 4).
+    if not re.fullmatch(r"(?:https?://|mailto:)[!-~]+", text):
+        raise ValueError(f"{text!r} is not an address such as 'https://acme.example/help' or 'mailto:a@acme.example'")
+    return text
+
+
+def _parse_root(text: str) -> str:
+    if text == "auto":
+        raise ValueError(f'"auto" is not available yet; accepts only "{BUNDLED}" or the path of a trusted_root.json')
+    if not text:
+        raise ValueError(f'is empty; accepts only "{BUNDLED}" or the path of a trusted_root.json')
+    return text
+
+
+def _parse_size(text: str) -> int:
+    size = parse_size(text)
+    if size == 0:
+        raise ValueError(f"{text!r}: nothing could be kept")
+    return size
+
+
+def _parse_rule(text: str) -> str:
+    if text in NEVER_AUDITED:
+        raise ValueError(f"rule {text!r} cannot be audited: length and digest are never relaxed")
+    known = RULE_NAMES - NEVER_AUDITED
+    if text != EVERY_RULE and text not in known:
+        raise ValueError(f"{text!r} is no rule{did_you_mean(text, known)}")
+    return text
+
+
+def _parse_scope(text: str) -> str:
+    if text != PUBLIC:
+        raise ValueError(f"[trust.{text}] is not available yet; accepts only [trust.{PUBLIC}]")
+    return text
+
+
+def _not_empty(remedy: str) -> AfterValidator:
+    def check(entries: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if entries == ():
+            raise ValueError(f"is empty: {remedy}")
+        return entries
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, reads(parse_name)]
+IndexName = Annotated[str, reads(parse_index_name)]
+ScopeName = Annotated[str, reads(_parse_scope)]
+Listen = Annotated[str, reads(ListenAddress.parse)]
+PublicUrl = Annotated[str, reads_or_empty(parse_public_url)]
+Host = Annotated[str, reads(parse_host)]
+Network = Annotated[str, reads(parse_network)]
+Size = Annotated[str, reads(_parse_size)]
+IndexUrl = Annotated[str, reads(_parse_index_url)]
+Duration = Annotated[str, reads(parse_duration)]
+Root = Annotated[str, reads(_parse_root)]
+Scopes = Annotated[tuple[str, ...], only((PUBLIC,))]
+Pattern = Annotated[str, reads(ProjectPattern.parse)]
+Patterns = Annotated[tuple[Pattern, ...], _not_empty("name the projects that are meant")]
+Pins = Annotated[
+    tuple[Annotated[str, reads(PublisherPattern.parse)], ...],
+    _not_empty("name at least one publisher, or leave the key out"),
+]
+RuleName = Annotated[str, reads(_parse_rule)]
+Entry = Annotated[str, reads(Listed.parse)]
+OpenList = Annotated[
+    tuple[Entry, ...] | None, _not_empty("nothing would be let through; leave the key out to keep the list open")
+]
+UpstreamNames = Annotated[tuple[Name, ...], _not_empty("name at least one upstream")]
+SupportUrl = Annotated[str, reads_or_empty(_parse_support_url)]
+AttestationsWord = Annotated[str, one_of(*Attestations)]
+UnknownDateWord = Annotated[str, one_of(*UnknownDate)]
+PresenceWord = Annotated[str, one_of(*Presence)]
+HashesWord = Annotated[str, only(str(Hashes.REQUIRE))]
+DenyAsWord = Annotated[str, one_of(*DenyAs)]
+ListingWord = Annotated[str, one_of(*Listing)]
+ActionText = Annotated[str, reads(Action.parse)]
+ContinuityText = Annotated[str, only("off")]
+Unset = Annotated[str, only("")]

@@ -1,0 +1,168 @@
+"""The configuration's keys: one model a table. Defaults stand here and, explained, in config/inbond.toml.
+
+The values are as written; `inbond.cli.config` turns them into what the rooms take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Self, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+
+from inbond.cli import config_fields as fields
+from inbond.cli.config_fields import BUNDLED, PUBLIC, PYPI
+
+
+class Table(BaseModel):
+    """A TOML table: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerTable(Table):
+    """`[server]`: where inbond listens, and whom it believes."""
+
+    listen: fields.Listen = "127.0.0.1:8642"
+    workers: Annotated[int, Strict(), fields.only(1)] = 1
+    public_url: fields.PublicUrl = ""
+    hosts: tuple[fields.Host, ...] = ()
+    trusted_proxies: tuple[fields.Network, ...] = ()
+
+
+class StorageTable(Table):
+    """`[storage]`: where things are kept, and how much of them."""
+
+    path: str = ""
+    max_size: fields.Size = "20GiB"
+
+
+class UpstreamTable(Table):
+    """`[upstreams.NAME]`: an index that inbond stands in front of."""
+
+    url: fields.IndexUrl = Field(repr=False)  # may carry a password
+    fresh_for: fields.Duration = "10m"
+    max_stale: fields.Duration = "7d"
+    trust: fields.Scopes = (PUBLIC,)
+    projects: tuple[fields.Pattern, ...] = ()
+    credentials: fields.Unset = ""
+    ca_bundle: fields.Unset = ""
+    proxy: fields.Unset = ""
+
+
+class TrustTable(Table):
+    """`[trust.NAME]`: a trusted root, and whom it vouches for."""
+
+    root: fields.Root = BUNDLED
+    issuers: Annotated[tuple[str, ...], fields.only(())] = ()
+
+
+class RuleTable(Table):
+    """`[[policies.NAME.rules]]`: the keys that differ for some projects. What is not set stays as it is."""
+
+    projects: fields.Patterns
+    attestations: fields.AttestationsWord | None = None
+    continuity: fields.ContinuityText | None = None
+    min_age: fields.Duration | None = None
+    unknown_date: fields.UnknownDateWord | None = None
+    unsupported: fields.ActionText | None = None
+    unavailable: fields.ActionText | None = None
+    hashes: fields.HashesWord | None = None
+    yanked: fields.PresenceWord | None = None
+    sdists: fields.PresenceWord | None = None
+    publishers: fields.Pins | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.model_fields_set == {"projects"}:
+            raise ValueError("changes nothing: set at least one key besides 'projects'")
+        return self
+
+
+class PolicyTable(Table):
+    """`[policies.NAME]`: what is let through."""
+
+    audit: tuple[fields.RuleName, ...] = ()
+    deny_as: fields.DenyAsWord = "yank"
+    listing: fields.ListingWord = "settled"
+    attestations: fields.AttestationsWord = "if-present"
+    continuity: fields.ContinuityText = "off"
+    min_age: fields.Duration = "24h"
+    unknown_date: fields.UnknownDateWord = "first-seen"
+    unsupported: fields.ActionText = "warn"
+    unavailable: fields.ActionText = "hold 1h"
+    hashes: fields.HashesWord = "require"
+    yanked: fields.PresenceWord = "allow"
+    sdists: fields.PresenceWord = "allow"
+    deny: tuple[fields.Entry, ...] = ()
+    allow: fields.OpenList = None
+    support_url: fields.SupportUrl = ""
+    rules: tuple[RuleTable, ...] = ()
+
+
+class IndexTable(Table):
+    """`[indexes.NAME]`: a view that clients point at."""
+
+    policy: fields.Name = "default"
+    upstreams: fields.UpstreamNames = (PYPI,)
+
+
+class Written(Table):
+    """The whole configuration as written."""
+
+    server: ServerTable = Field(default_factory=ServerTable)
+    storage: StorageTable = Field(default_factory=StorageTable)
+    upstreams: dict[fields.Name, UpstreamTable] = Field(default_factory=dict)
+    trust: dict[fields.ScopeName, TrustTable] = Field(default_factory=dict)
+    policies: dict[fields.Name, PolicyTable] = Field(default_factory=dict)
+    indexes: dict[fields.IndexName, IndexTable] = Field(default_factory=dict)
+
+
+# The named tables that are there without being written; every other default is a field's.
+BUILT_IN: Final[Mapping[str, Any]] = {
+    "upstreams": {PYPI: {"url": PYPI}},
+    "trust": {PUBLIC: {}},
+    "policies": {"default": {}},
+    "indexes": {"root": {}},
+}
+
+
+def kind_at(path: tuple[str | int, ...]) -> Any:
+    """What stands at a path: a `Table` class, `dict[…]` of tables, or a value's type; None where nothing can."""
+    kind: Any = Written
+    for part in path:
+        kind = _kind_below(kind, part)
+        if kind is None:
+            return None
+    return kind
+
+
+def keys_of(kind: Any) -> frozenset[str]:
+    """The keys that a table knows; none for other kinds."""
+    return frozenset(kind.model_fields) if is_table(kind) else frozenset()
+
+
+def is_table(kind: Any) -> bool:
+    """Whether that is a table with keys of its own."""
+    return isinstance(kind, type) and issubclass(kind, Table)
+
+
+def holds_tables(kind: Any) -> bool:
+    """Whether that is a table of tables with names that the operator chooses."""
+    return get_origin(kind) is dict
+
+
+def is_list(kind: Any) -> bool:
+    """Whether that is a list, or one that may be missing."""
+    return get_origin(kind) is tuple or any(get_origin(part) is tuple for part in get_args(kind))
+
+
+def _kind_below(kind: Any, part: str | int) -> Any:
+    if is_table(kind):
+        field = kind.model_fields.get(part)
+        return None if field is None else field.annotation
+    if holds_tables(kind):
+        return get_args(kind)[1]
+    if isinstance(part, int) and get_origin(kind) is tuple:
+        return get_args(kind)[0]
+    return None

@@ -1,0 +1,44 @@
+"""What comes with inbond: the preset files, and the preset upstream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import inbond
+from inbond.cli.config_fields import PYPI
+from inbond.model.errors import ConfigurationError
+
+PRESET_POLICIES: Final = frozenset({"strict"})  # each stands in the file of its name, as the policy of its name
+_PACKAGE: Final = Path(inbond.__file__).parent
+
+
+def preset_path(name: str) -> Path:
+    """The file `NAME.toml` that comes with inbond. Raises `ConfigurationError` where it is missing.
+
+    A wheel carries the files inside the package; in a checkout they stand in `config/`.
+    """
+    places = (_PACKAGE / "presets", _PACKAGE.parent.parent / "config")
+    for path in (place / f"{name}.toml" for place in places):
+        if path.is_file():
+            return path
+    raise ConfigurationError(f"the file {name}.toml, which comes with inbond, is missing", remedy="install inbond anew")
+
+
+def resolve_preset(url: str, publish_predicate_type: str) -> str:
+    """The index URL that an upstream's `url` stands for; anything but the preset `pypi` stands for itself.
+
+    `publish_predicate_type` is the predicate type of PyPI's publish attestation (PEP 740). It is a URL on a host of
+    the index's documentation, and the parent domain of that host is the index. Raises `ConfigurationError`.
+    """
+    if url != PYPI:
+        return url
+    host = urlsplit(publish_predicate_type).hostname or ""
+    _, _, domain = host.partition(".")
+    if "." not in domain:
+        raise ConfigurationError(
+            f"the preset {PYPI!r} cannot be derived from {publish_predicate_type!r}",
+            remedy="write the index URL into upstreams.pypi.url",
+        )
+    return f"https://{domain}/simple/"

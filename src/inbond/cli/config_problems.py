@@ -1,0 +1,104 @@
+"""What is wrong with a configuration, one line each, for the person who wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from inbond.cli.config_fields import did_you_mean
+from inbond.cli.config_layers import KeyPath, Layer
+from inbond.cli.config_model import Written, keys_of, kind_at
+from inbond.model.errors import ConfigurationError
+
+_WANTED: Final = {
+    "string_type": "a text in quotes",
+    "int_type": "a whole number",
+    "tuple_type": "a list in brackets",
+    "dict_type": "a table",
+    "model_type": "a table",
+}
+_MISSING: Final = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong: where, with which key, and what."""
+
+    place: str
+    path: KeyPath
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.place, dotted(self.path), self.message) if part)
+
+
+def dotted(path: KeyPath) -> str:
+    """`policies.default.deny[1]`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raises one `ConfigurationError` that says everything, a line each; returns where nothing is wrong."""
+    lines = dict.fromkeys(map(str, problems))
+    if lines:
+        raise ConfigurationError(
+            "\n".join(lines), remedy="every key is explained in inbond.toml, which comes with inbond"
+        )
+
+
+def problems_in(layer: Layer) -> Iterator[Problem]:
+    """What is wrong with one layer alone. A key that another layer may bring is not missed."""
+    for path, message in _errors(layer.values):
+        if message is not _MISSING:
+            yield Problem(place=layer.place(path), path=path, message=message)
+
+
+def missing_in(values: Mapping[str, Any], layers: Iterable[Layer]) -> Iterator[Problem]:
+    """The keys that a table must have and no layer brings."""
+    holders = list(layers)
+    for path, message in _errors(values):
+        if message is _MISSING:
+            table = path[:-1]
+            holder = next(layer for layer in reversed(holders) if layer.holds(table))
+            yield Problem(place=holder.place(table), path=table, message=f"the key {path[-1]!r} is missing")
+
+
+def _errors(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    try:
+        Written.model_validate(values)
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            path = tuple(part for part in found["loc"] if part != "[key]")
+            yield path, _message(path, found["type"], found["input"], found.get("ctx", {}))
+
+
+def _message(path: KeyPath, kind: str, given: Any, context: Mapping[str, Any]) -> str:
+    match kind:
+        case "value_error":
+            return str(context["error"])
+        case "extra_forbidden":
+            return f"unknown key{did_you_mean(str(path[-1]), keys_of(kind_at(path[:-1])))}"
+        case "missing":
+            return _MISSING
+        case _:
+            return f"must be {_WANTED[kind]}, not {_shown(given)}"
+
+
+def _shown(given: Any) -> str:
+    match given:
+        case bool():
+            return str(given).lower()
+        case str():
+            return repr(given)
+        case Mapping():
+            return "a table"
+        case list():
+            return "a list"
+        case _:
+            return str(given)

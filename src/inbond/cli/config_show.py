@@ -1,0 +1,74 @@
+"""The effective configuration for people, as TOML with the source of each value, and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from inbond.cli.config import Loaded
+from inbond.cli.config_fields import mask_url
+from inbond.cli.config_layers import KeyPath
+from inbond.cli.config_model import Table
+from inbond.cli.config_problems import dotted
+
+_COMMENT_COLUMN: Final = 40
+
+
+def as_toml(loaded: Loaded) -> str:
+    """TOML that reads back to the same configuration, but for credentials, which are masked."""
+    lines: list[str] = []
+    for path, table in _tables(loaded):
+        lines += ["", f"[{dotted(path)}]", *_keys(loaded, path, table)]
+        for number, rule in enumerate(getattr(table, "rules", ())):
+            lines += ["", f"[[{dotted((*path, 'rules'))}]]", *_keys(loaded, (*path, "rules", number), rule)]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def as_json(loaded: Loaded) -> dict[str, Any]:
+    """`{"values": {section: …}, "sources": {dotted key: source}}`, with credentials masked."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for path, table in _tables(loaded):
+        below = values
+        for part in path:
+            below = below.setdefault(str(part), {})
+        for key, value in table.model_dump(mode="json", exclude_none=True).items():
+            below[key] = _masked(path, value)
+            sources[dotted((*path, key))] = loaded.source((*path, key))
+    return {"values": values, "sources": sources}
+
+
+def _tables(loaded: Loaded) -> Iterator[tuple[KeyPath, Table]]:
+    for section in type(loaded.written).model_fields:
+        found = getattr(loaded.written, section)
+        if isinstance(found, Table):
+            yield (section,), found
+        else:
+            yield from (((section, name), table) for name, table in found.items())
+
+
+def _keys(loaded: Loaded, path: KeyPath, table: BaseModel) -> Iterator[str]:
+    for key, value in table:
+        if value is not None and key != "rules":
+            text = f"{key} = {literal(_masked(path, value))}"
+            yield f"{text.ljust(_COMMENT_COLUMN - 1)} # {loaded.source((*path, key))}"
+
+
+def _masked(path: KeyPath, value: Any) -> Any:
+    return mask_url(value) if path[0] == "upstreams" and isinstance(value, str) else value
+
+
+def literal(value: Any) -> str:
+    """A value in TOML 1.0."""
+    match value:
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case list() | tuple():
+            return f"[{', '.join(map(literal, value))}]"
+        case Mapping():
+            return f"{{ {', '.join(f'{key} = {literal(below)}' for key, below in value.items())} }}"
+        case _:
+            return str(value)

@@ -1,0 +1,146 @@
+"""A case: one file, what is known about it, and the policy that is asked. All that a rule may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from packaging.version import Version
+
+from inbond.model.evidence import (
+    EvidenceOrPending,
+    Rejected,
+    Unsupported,
+    Verified,
+    VerifiedAttestation,
+)
+from inbond.model.memory import PageMemory
+from inbond.model.page import File, Page
+from inbond.policy.settings import PolicySettings, ProjectPolicy, UnknownDate
+
+_WITH_ATTESTATIONS: Final = (Verified, Unsupported, Rejected)
+
+
+class Undated(Enum):
+    """What stands for a trusted time where there is none."""
+
+    OLD = "old"  # counts as older than any age a policy asks for
+    UNKNOWN = "unknown"  # `unknown_date = "deny"`: no age can be told, so no hold can end
+
+
+TrustedTime = datetime | Undated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageCase:
+    """What the cases of all files of a page share.
+
+    `memory` is None where the project has never been seen: then the page at hand is its first sight.
+    """
+
+    index: str
+    page: Page
+    memory: PageMemory | None
+    settings: PolicySettings
+    project_policy: ProjectPolicy  # `settings` as refined for the page's project
+    now: datetime
+
+    @classmethod
+    def of(
+        cls, *, index: str, page: Page, memory: PageMemory | None, settings: PolicySettings, now: datetime
+    ) -> PageCase:
+        """Resolves the project's policy, once for all its files."""
+        return cls(
+            index=index,
+            page=page,
+            memory=memory,
+            settings=settings,
+            project_policy=settings.for_project(page.name),
+            now=now,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One file to be judged. Thousands are made for one page: what they share stands in `shared`, once."""
+
+    shared: PageCase
+    file: File
+    evidence: EvidenceOrPending
+
+    @property
+    def index(self) -> str:
+        """The name of the index whose policy is asked."""
+        return self.shared.index
+
+    @property
+    def page(self) -> Page:
+        """The page that lists the file."""
+        return self.shared.page
+
+    @property
+    def memory(self) -> PageMemory | None:
+        """What is remembered of the project."""
+        return self.shared.memory
+
+    @property
+    def settings(self) -> PolicySettings:
+        """The whole policy."""
+        return self.shared.settings
+
+    @property
+    def project_policy(self) -> ProjectPolicy:
+        """The policy's keys as they stand for this project."""
+        return self.shared.project_policy
+
+    @property
+    def now(self) -> datetime:
+        """The moment of judging, UTC."""
+        return self.shared.now
+
+    @property
+    def version(self) -> Version | None:
+        """The release that the file belongs to; None where its name does not tell."""
+        return self.shared.page.version_of(self.file)
+
+    @property
+    def trusted_time(self) -> TrustedTime:
+        """When the file came to be, as far as nobody can date it back (DESIGN.md, "Trusted time").
+
+        The latest of its upload time, the signed log times of its verified attestations and, for a file that
+        appeared after its project was first seen, the moment it was first seen. `unknown_date` decides where
+        upstream gives no upload time: `deny` is `UNKNOWN` whatever else is known, `allow` does not count when the
+        file was first seen.
+        """
+        shared, evidence = self.shared, self.evidence
+        latest = self.file.upload_time
+        unknown_date = UnknownDate.FIRST_SEEN if latest is not None else shared.project_policy.unknown_date
+        if unknown_date is UnknownDate.DENY:
+            return Undated.UNKNOWN
+        if unknown_date is UnknownDate.FIRST_SEEN and shared.memory is not None:
+            appeared = self.appeared_at
+            if appeared is not None and (latest is None or appeared > latest):
+                latest = appeared
+        # A verified attestation is about these very bytes, also where others beside it spoil the whole.
+        if isinstance(evidence, _WITH_ATTESTATIONS):
+            for attestation in evidence.attestations:
+                signed = attestation.signed_at if isinstance(attestation, VerifiedAttestation) else None
+                if signed is not None and (latest is None or signed > latest):
+                    latest = signed
+        return Undated.OLD if latest is None else latest
+
+    @property
+    def appeared_at(self) -> datetime | None:
+        """When the file was first seen; None where it stood on the page when the project was first seen.
+
+        A file that memory does not know yet appears now.
+        """
+        memory = self.shared.memory
+        if memory is None:
+            return None
+        seen = memory.first_seen.get(self.file.filename)
+        if seen is None:
+            return self.shared.now
+        return seen if seen > memory.project_first_seen else None

@@ -1,0 +1,91 @@
+"""What a page does about files whose provenance nobody has checked yet (`listing`; DESIGN.md, "How a page flows").
+
+Pending is no verdict. A page either settles it before it is shown, keeps the file out until it clears, or lists the
+file, which is then checked before its first byte leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from inbond.model.evidence import EvidenceOrPending, Pending
+from inbond.model.memory import PageMemory
+from inbond.model.names import Filename
+from inbond.model.page import File, Page
+from inbond.model.verdict import Decision, Verdict
+from inbond.policy.case import Case, PageCase, Undated
+from inbond.policy.engine import evidence_of
+from inbond.policy.rule import hold, later
+from inbond.policy.rules import attestations, publishers
+from inbond.policy.settings import Attestations, Listing, PolicySettings
+
+RECHECK_PENDING: Final = timedelta(seconds=60)  # when a page that holds pending files is rendered again at the latest
+
+
+def to_settle(
+    *,
+    index: str,
+    page: Page,
+    memory: PageMemory | None,
+    settings: PolicySettings,
+    evidence: Mapping[Filename, EvidenceOrPending],
+    verdicts: Mapping[Filename, Verdict],
+    now: datetime,
+) -> tuple[File, ...]:
+    """The pending files whose provenance a page of this policy waits for, youngest first.
+
+    Those younger than the policy's longest hold; none under `lazy`, and none that is denied whatever its provenance.
+    """
+    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
+    if settings.listing is Listing.LAZY or not shared.project_policy.asks_for_evidence:
+        return ()
+    young: list[tuple[datetime, File]] = []
+    for file in page.files:
+        known = evidence_of(file, evidence)
+        if isinstance(known, Pending) and verdicts[file.filename].decision is not Decision.DENY:
+            time = Case(shared=shared, file=file, evidence=known).trusted_time
+            if not isinstance(time, Undated) and later(time, shared.project_policy.longest_hold) > now:
+                young.append((time, file))
+    return tuple(file for _, file in sorted(young, key=lambda dated: dated[0], reverse=True))
+
+
+def listed(
+    verdicts: Mapping[Filename, Verdict],
+    *,
+    page: Page,
+    settings: PolicySettings,
+    evidence: Mapping[Filename, EvidenceOrPending],
+    unsettled: Collection[Filename],
+    now: datetime,
+) -> Mapping[Filename, Verdict]:
+    """The verdicts as the page shows them: what is still pending is held, all of it or only what is `unsettled`.
+
+    `unsettled` names the files of `to_settle` that did not settle in time; under `verified` every pending file is
+    kept out.
+    """
+    if settings.listing is Listing.LAZY or not settings.for_project(page.name).asks_for_evidence:
+        return verdicts
+    everything = settings.listing is Listing.VERIFIED
+    return {
+        file.filename: (
+            held_until_cleared(verdicts[file.filename], page=page, settings=settings, now=now)
+            if (everything or file.filename in unsettled) and isinstance(evidence_of(file, evidence), Pending)
+            else verdicts[file.filename]
+        )
+        for file in page.files
+    }
+
+
+def held_until_cleared(verdict: Verdict, *, page: Page, settings: PolicySettings, now: datetime) -> Verdict:
+    """The verdict on a pending file that is kept out: held by the rule that waits for its provenance."""
+    off = settings.for_project(page.name).attestations is Attestations.OFF
+    finding = hold(
+        publishers.name if off else attestations.name,
+        "its provenance is still being verified",
+        remedy="ask again in a few seconds",
+        until=later(now, RECHECK_PENDING),
+    )
+    return Verdict.of((*verdict.findings, replace(finding, audited=settings.audits(finding.rule))))

@@ -1,0 +1,32 @@
+"""The policy's `allow` list: once there is one, only what it names passes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from inbond.model.verdict import Finding
+from inbond.policy.case import Case, PageCase
+from inbond.policy.rule import deny
+
+name: Final = "allow"
+
+_NOT_LISTED: Final = deny(
+    name,
+    "the allow list does not name this release",
+    remedy="use what the list names, or have this added",
+)
+
+
+def applies(shared: PageCase) -> bool:
+    """Where the list is closed."""
+    return shared.settings.allow is not None
+
+
+def judge(case: Case) -> Finding | None:
+    """Denies what no entry covers for certain: a version that cannot be read is covered by no specifier."""
+    entries = case.settings.allow
+    if entries is None:
+        return None
+    version = case.version
+    covered = any(entry.covers(case.page.name, version) is True for entry in entries)
+    return None if covered else _NOT_LISTED

@@ -1,0 +1,38 @@
+"""Releases that the policy's `deny` list names."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from inbond.model.verdict import Finding
+from inbond.policy.case import Case, PageCase
+from inbond.policy.rule import deny
+
+name: Final = "deny"
+
+
+def applies(shared: PageCase) -> bool:
+    """Where an entry names the project, with versions or without."""
+    return any(entry.projects.matches(shared.page.name) for entry in shared.settings.deny)
+
+
+def judge(case: Case) -> Finding | None:
+    """Denies what an entry covers, and what it may cover where the file's version cannot be read."""
+    version = case.version
+    for entry in case.settings.deny:
+        covered = entry.covers(case.page.name, version)
+        if covered is not False:
+            return _denied(entry.text, readable=covered is not None)
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _denied(entry: str, *, readable: bool) -> Finding:
+    if readable:
+        return deny(name, f"the deny list names {entry}", remedy="use what the list leaves, or have it changed")
+    return deny(
+        name,
+        f"the deny list names {entry}, and this file's version cannot be read",
+        remedy="use a file named with a PEP 440 version",
+    )

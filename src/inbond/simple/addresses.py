@@ -1,0 +1,71 @@
+"""Addresses on pages: resolved, restricted to http and https, and free of fragments once stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+# Most addresses on most pages are absolute and plain; they skip the general way, which costs ten times as much.
+_PLAIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/%+@=&!,;:()$*-]*")
+_AUTHORITY: Final = re.compile(r"[A-Za-z0-9._~:@\[\]%!$&'()*+,;=-]+")
+# RFC 3986: what may stand in a URL, and "%", which is taken to be the beginning of something quoted already.
+_SAFE: Final = "%:/?#[]@!$&'()*+,;=-._~"
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9%:/?#\[\]@!$&'()*+,;=._~-]")
+# WHATWG URL: blanks and control characters around an address, and tabs and line ends within, do not count.
+_AROUND: Final = "".join(map(chr, range(0x21)))
+_WITHIN: Final = re.compile(r"[\t\n\r]")
+# The hash functions that PEP 503 lets a fragment name: those hashlib guarantees. `egg`, `subdirectory` are none.
+_HASHES: Final = frozenset(
+    {
+        "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s",
+        "sha3_224", "sha3_256", "sha3_384", "sha3_512",
+    }
+)  # fmt: skip
+
+
+def resolve(base: str, reference: str) -> tuple[str, str] | None:
+    """An address on the page at `base`: the absolute URL without its fragment, and the fragment.
+
+    None for what is no http or https URL with a host. What cannot stand in a URL is percent-encoded.
+    """
+    if _PLAIN.fullmatch(reference):
+        return reference, ""
+    text = _WITHIN.sub("", reference.strip(_AROUND))
+    try:
+        parts = urlsplit(urljoin(base, text))
+        usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 0) >= 0
+    except ValueError:
+        return None
+    if not usable or not _AUTHORITY.fullmatch(parts.netloc):
+        return None
+    url = urlunsplit((parts.scheme, parts.netloc, quoted(parts.path) or "/", quoted(parts.query), ""))
+    return url, parts.fragment
+
+
+def quoted(url: str) -> str:
+    """The same address with everything percent-encoded that cannot stand in a URL (RFC 3986); "%" stays."""
+    return quote(url, safe=_SAFE) if _UNSAFE.search(url) else url
+
+
+def last_segment(url: str) -> str:
+    """The last segment of an address's path, percent-decoded: a file's name on an HTML page (PEP 503)."""
+    path = url.partition("#")[0].partition("?")[0]
+    return unquote(path.rpartition("/")[2])
+
+
+def fragment_digests(fragment: str) -> dict[str, str]:
+    """The digests in a URL's fragment, `sha256=…` (PEP 503): name to lower-case hex, the first of each name."""
+    found: dict[str, str] = {}
+    for part in fragment.split("&") if fragment else ():
+        name, equals, value = part.partition("=")
+        name = name.lower()
+        if equals and value and name in _HASHES:
+            found.setdefault(name, value.lower())
+    return found
+
+
+def with_fragment(found: Mapping[str, str], fragment: str) -> Mapping[str, str]:
+    """Digests completed by those in the URL's fragment; what the page says outright is never replaced."""
+    return {**fragment_digests(fragment), **found} if fragment else found

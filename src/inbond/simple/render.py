@@ -1,0 +1,189 @@
+"""A page as clients get it, in JSON (PEP 691) and HTML (PEP 503), from one stored page.
+
+Both are pure functions of their arguments: equal input gives equal bytes, which an ETag relies on. What was decided
+about each file (its address here, its yank, whether its metadata is served) comes in an `Entry`; all else is
+upstream's and passed on, unknown keys included. Of digests only sha256 is published: pip accepts a file if any one
+of several matches, and dies on a hash it does not know. Signatures are not served, so none is announced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final
+
+import msgspec
+from packaging.version import Version
+
+from inbond.model.names import is_sha256
+from inbond.model.page import Claim, File, Page, Status
+from inbond.simple.addresses import quoted
+from inbond.simple.parse_json import FILE_KEYS, META_KEYS, PAGE_KEYS
+
+API_VERSION: Final = "1.4"
+# PEP 700 asks for a size on every file from api-version 1.1 on.
+API_VERSION_WITHOUT_SIZES: Final = "1.0"
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file as it is to be published."""
+
+    file: File
+    # Relative to the page, percent-encoded; its last segment is the filename. What cannot stand in a URL is encoded
+    # here all the same, but "%" is left alone.
+    url: str
+    # Absolute URL of the provenance; NONE: null; SILENT: the key is left out.
+    provenance: str | Claim = Claim.SILENT
+    # False, True, or the reason. An empty reason is True.
+    yanked: bool | str = False
+    # False: not served, so not announced; True: served; mapping: served, with these digests.
+    core_metadata: bool | Mapping[str, str] = False
+
+
+def render_json(page: Page, entries: Sequence[Entry]) -> bytes:
+    """The page in JSON. Unknown keys stand behind the known ones and never replace one."""
+    document: dict[str, Any] = {"meta": _meta(page, entries), "name": str(page.name)}
+    if page.status != Status.ACTIVE or page.status_reason is not None:
+        reason = {} if page.status_reason is None else {"reason": page.status_reason}
+        document["project-status"] = {"status": str(page.status), **reason}
+    if page.alternate_locations:
+        document["alternate-locations"] = page.alternate_locations
+    versions = _versions(page, entries)
+    if versions is not None:
+        document["versions"] = versions
+    document["files"] = [_file(entry) for entry in entries]
+    document.update(_unknown(page.extra, PAGE_KEYS))
+    return _encode(document)
+
+
+def _meta(page: Page, entries: Sequence[Entry]) -> dict[str, Any]:
+    meta: dict[str, Any] = {"api-version": _api_version(entries)}
+    if page.serial is not None:
+        meta["_last-serial"] = page.serial
+    if page.tracks:
+        meta["tracks"] = page.tracks
+    meta.update(_unknown(page.meta_extra, META_KEYS))
+    return meta
+
+
+def _sized(entries: Sequence[Entry]) -> bool:
+    return all(entry.file.size is not None for entry in entries)
+
+
+def _api_version(entries: Sequence[Entry]) -> str:
+    return API_VERSION if _sized(entries) else API_VERSION_WITHOUT_SIZES
+
+
+def _versions(page: Page, entries: Sequence[Entry]) -> Sequence[str] | None:
+    # PEP 700 wants the list from api-version 1.1 on. Upstream's is passed on whole: a release whose files are
+    # hidden, or were all deleted, is still a release.
+    if page.versions is not None:
+        return page.versions
+    if not _sized(entries):
+        return None
+    found: set[Version] = {v for v in (page.version_of(entry.file) for entry in entries) if v is not None}
+    return [str(version) for version in sorted(found)]
+
+
+def _unknown(extra: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in extra.items() if key not in known} if extra else {}
+
+
+def _file(entry: Entry) -> dict[str, Any]:
+    file = entry.file
+    sha256 = file.sha256
+    shown: dict[str, Any] = {
+        "filename": str(file.filename),
+        "url": quoted(entry.url),
+        "hashes": {} if sha256 is None else {"sha256": sha256},
+    }
+    if file.size is not None:
+        shown["size"] = file.size
+    if file.upload_time_text is not None:
+        shown["upload-time"] = file.upload_time_text
+    if file.requires_python is not None:
+        shown["requires-python"] = file.requires_python
+    shown["yanked"] = entry.yanked if entry.yanked is False else entry.yanked or True
+    metadata = _served_metadata(entry)
+    if metadata is not False:
+        # PEP 714: pip before 23.1 knows only the older name.
+        shown["core-metadata"] = shown["dist-info-metadata"] = metadata
+    if entry.provenance is not Claim.SILENT:
+        shown["provenance"] = None if entry.provenance is Claim.NONE else entry.provenance
+    if file.extra:
+        shown.update(_unknown(file.extra, FILE_KEYS))
+    return shown
+
+
+def _served_metadata(entry: Entry) -> bool | dict[str, str]:
+    if isinstance(entry.core_metadata, bool):
+        return entry.core_metadata
+    digest = entry.core_metadata.get("sha256")
+    return {"sha256": digest} if digest is not None and is_sha256(digest) else True
+
+
+def render_html(page: Page, entries: Sequence[Entry]) -> bytes:
+    """The page in HTML. It has no place for a null provenance, sizes, versions and unknown keys."""
+    title = f"Links for {_text(page.name)}"
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        *(f'<meta name="pypi:{name}" content="{_text(content)}">' for name, content in _metas(page, entries)),
+        f"<title>{title}</title>",
+        "</head>",
+        "<body>",
+        f"<h1>{title}</h1>",
+        *map(_anchor, entries),
+        "</body>",
+        "</html>",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _metas(page: Page, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    metas = [("repository-version", _api_version(entries))]
+    if page.status != Status.ACTIVE or page.status_reason is not None:
+        metas.append(("project-status", str(page.status)))
+    if page.status_reason is not None:
+        metas.append(("project-status-reason", page.status_reason))
+    metas += [("tracks", url) for url in page.tracks]
+    metas += [("alternate-locations", url) for url in page.alternate_locations]
+    return metas
+
+
+def _anchor(entry: Entry) -> str:
+    file = entry.file
+    sha256 = file.sha256
+    href = quoted(entry.url) + ("" if sha256 is None else f"#sha256={sha256}")
+    attributes = "".join(f' {name}="{_text(value)}"' for name, value in _attributes(entry))
+    return f'<a href="{_text(href)}"{attributes}>{_text(file.filename)}</a><br>'
+
+
+def _attributes(entry: Entry) -> list[tuple[str, str]]:
+    file = entry.file
+    found: list[tuple[str, str]] = []
+    if file.requires_python is not None:
+        found.append(("data-requires-python", file.requires_python))
+    if file.upload_time_text is not None:
+        found.append(("data-upload-time", file.upload_time_text))
+    if entry.yanked is not False:
+        found.append(("data-yanked", entry.yanked if isinstance(entry.yanked, str) else ""))
+    metadata = _served_metadata(entry)
+    if metadata is not False:
+        value = "true" if metadata is True else f"sha256={metadata['sha256']}"
+        found += [("data-core-metadata", value), ("data-dist-info-metadata", value)]
+    if not isinstance(entry.provenance, Claim):
+        found.append(("data-provenance", entry.provenance))
+    return found
+
+
+def _text(text: str) -> str:
+    # HTML readers turn a bare carriage return into a line feed, and nothing can stand for U+0000.
+    return escape(text).replace("\r", "&#13;").replace("\0", "\ufffd")

@@ -1,0 +1,259 @@
+"""Small values by key, in diskcache hardened (`inbond.store.hardened`), behind a protocol that never fails its caller.
+
+A value is sealed: its sha256 together with its key stands before it. What is read and does not fit its seal is
+missing, is told as `DocumentRefused`, and is replaced by the next put. A database that diskcache trips over is moved
+aside and an empty one takes its place, at opening and while serving alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from diskcache.core import DBNAME  # type: ignore[import-untyped, unused-ignore]
+
+from inbond.model.events import Alert, DocumentRefused, Event, Observer
+from inbond.store.files import exclusively, make_private, set_aside, unavailable
+from inbond.store.hardened import BytesCache, Refused, Tampered, examine
+from inbond.store.protocols import MAX_DOCUMENT_BYTES, MAX_KEY_BYTES
+
+WORKERS: Final = 2  # one may wait for a commit while the other reads
+
+_SEAL_BYTES: Final = hashlib.sha256().digest_size
+_SEAL_PREFIX: Final = b"inbond document 1\n"
+
+# What the machine does to a database, which says nothing about its content (https://sqlite.org/rescode.html).
+_ENVIRONMENT: Final = frozenset({
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_READONLY,
+})  # fmt: skip
+_PRIMARY_CODE: Final = 0xFF
+
+T = TypeVar("T")
+
+
+def open_documents(directory: Path, *, size_limit: int, observer: Observer) -> DiskDocuments:
+    """Opens the documents in `directory`, of which at most about `size_limit` bytes are kept, oldest put out first.
+
+    What is not as it was left is moved aside to `<directory>.broken-<n>`, with an alert. Blocks for tens of
+    milliseconds. Raises StoreUnavailable where not even an empty one can be made.
+    """
+    return DiskDocuments(directory, size_limit=size_limit, observer=observer)
+
+
+class DiskDocuments:
+    """`Documents` on disk. Events are told on the event loop's thread. Close it with `aclose`."""
+
+    def __init__(self, directory: Path, *, size_limit: int, observer: Observer) -> None:
+        self._directory = directory
+        self._size_limit = size_limit
+        self._observer = observer
+        self._events: deque[Event] = deque()
+        self._connections: list[sqlite3.Connection] = []
+        self._replacing = threading.Lock()
+        self._local = threading.local()
+        try:
+            self._cache = self._open()
+        except (OSError, sqlite3.Error) as error:
+            self._close_connections()
+            cause = error if isinstance(error, OSError) else OSError(str(error))
+            raise unavailable("open the document cache", cause) from error
+        finally:
+            self._tell()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="documents")
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes that were put under exactly this key, or None."""
+        return await self._run(self._get, _checked(key))
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """See `Documents.get_many`."""
+        return await self._run(self._get_many, [_checked(key) for key in keys]) if keys else {}
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keeps `value`, or tells an alert; one over the limit is not kept, nor is what the key held before."""
+        _checked(key)
+        if len(value) > MAX_DOCUMENT_BYTES:
+            self._alert("document-too-large", f"{key}: {len(value)} bytes are over {MAX_DOCUMENT_BYTES}; not kept")
+            return await self.delete(key)
+        return await self._run(self._put, key, value)
+
+    async def delete(self, key: str) -> None:
+        """Forgets the key."""
+        await self._run(self._delete, _checked(key))
+
+    async def aclose(self) -> None:
+        """Waits for what is under way, and closes. Calling it twice is fine."""
+        await asyncio.to_thread(self._close)
+        self._tell()
+
+    def _close(self) -> None:
+        self._pool.shutdown()
+        self._close_connections()
+
+    def _close_connections(self) -> None:
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    async def _run(self, work: Callable[..., T], *args: object) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        finally:
+            self._tell()
+
+    def _tell(self) -> None:
+        while self._events:
+            self._observer(self._events.popleft())
+
+    def _alert(self, name: str, message: str) -> None:
+        self._events.append(Alert(name=name, message=message))
+
+    # What follows blocks, and runs in the pool.
+
+    def _get(self, key: str) -> bytes | None:
+        cache = self._current()
+        try:
+            sealed = cache.get(key)
+            return None if sealed is None else _unseal(key, sealed)
+        except Refused as refused:
+            self._refuse(refused.reason)
+        except Exception as error:  # noqa: BLE001 (whatever diskcache trips over is a document that cannot be had)
+            self._refuse("unreadable")
+            self._mend(cache, error)
+        return None
+
+    def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        found = ((key, self._get(key)) for key in keys)
+        return {key: value for key, value in found if value is not None}
+
+    def _put(self, key: str, value: bytes) -> None:
+        sealed = _seal(key, value) + value
+        self._write(lambda cache: _set(cache, key, sealed))
+
+    def _delete(self, key: str) -> None:
+        self._write(lambda cache: cache.delete(key))
+
+    def _write(self, work: Callable[[BytesCache], object]) -> None:
+        for _ in range(2):  # once more in the empty cache, if this one had to be replaced
+            cache = self._current()
+            try:
+                work(cache)
+            except Exception as error:  # noqa: BLE001 (as in _get; a cache does not fail its caller)
+                if not self._mend(cache, error):
+                    return
+            else:
+                return
+
+    def _current(self) -> BytesCache:
+        cache = self._cache
+        if cache.identity != _identity(self._directory):
+            self._replace(cache, damaged=None)  # the operator, or another process, took it away
+            cache = self._cache
+        if getattr(self._local, "cache", cache) is not cache:
+            self._local.cache.close()  # this thread's connection to the one before
+        self._local.cache = cache
+        return cache
+
+    def _refuse(self, reason: str) -> None:
+        self._events.append(DocumentRefused(reason=reason))
+
+    def _mend(self, failed: BytesCache, error: Exception) -> bool:
+        """Replaces a cache that is damaged; whether there is another one now."""
+        if _is_environment(error):
+            self._alert("document-store-failing", f"the document cache cannot be used: {_first(error)}")
+            return False
+        return self._replace(failed, damaged=str(_first(error)))
+
+    def _replace(self, failed: BytesCache, *, damaged: str | None) -> bool:
+        with self._replacing:
+            if self._cache is not failed:
+                return True  # another thread was faster
+            taken_away = failed.identity != _identity(self._directory)
+            try:
+                self._cache = self._open(damaged=None if taken_away else damaged)
+            except Exception as error:  # noqa: BLE001 (as in _get)
+                self._alert("document-store-failing", f"no new document cache can be made: {_first(error)}")
+                return False
+            return True
+
+    def _open(self, damaged: str | None = None) -> BytesCache:
+        make_private(self._directory.parent)
+        with exclusively(self._directory.with_name(f"{self._directory.name}.lock")):
+            if damaged is not None:
+                self._set_aside(damaged)
+            try:
+                return self._try_open()
+            except (Tampered, NotADirectoryError) as error:
+                self._set_aside(str(error))
+            except Exception as error:
+                if isinstance(error, OSError) or _is_environment(error):
+                    raise
+                self._set_aside(str(_first(error)))
+            return self._try_open()
+
+    def _try_open(self) -> BytesCache:
+        make_private(self._directory)
+        examine(self._directory)
+        cache = BytesCache(self._directory, size_limit=self._size_limit, connections=self._connections)
+        cache.identity = _identity(self._directory)
+        cache.disk.removed = lambda: self._refuse("file")
+        return cache
+
+    def _set_aside(self, reason: str) -> None:
+        aside = set_aside(self._directory)
+        self._alert("document-store-set-aside", f"the document cache was not as it was left ({reason}): now {aside}")
+
+
+def _set(cache: BytesCache, key: str, sealed: bytes) -> None:
+    cache.set(key, sealed)
+    if cache.volume() > cache.size_limit:
+        cache.cull()
+
+
+def _checked(key: str) -> str:
+    if not 0 < len(key.encode()) <= MAX_KEY_BYTES:
+        raise ValueError(f"a document's key has 1 to {MAX_KEY_BYTES} bytes, not {len(key.encode())}")
+    return key
+
+
+def _seal(key: str, value: bytes) -> bytes:
+    name = key.encode()
+    digest = hashlib.sha256(_SEAL_PREFIX + len(name).to_bytes(4, "big") + name)
+    digest.update(value)
+    return digest.digest()
+
+
+def _unseal(key: str, sealed: bytes) -> bytes:
+    value = sealed[_SEAL_BYTES:]
+    if sealed[:_SEAL_BYTES] != _seal(key, value):
+        raise Refused("digest")
+    return value
+
+
+def _identity(directory: Path) -> tuple[int, int] | None:
+    try:
+        status = (directory / DBNAME).lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _first(error: BaseException) -> BaseException:
+    # diskcache rolls back after an error, which fails in turn where SQLite already has; what counts came first.
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+def _is_environment(error: BaseException) -> bool:
+    first = _first(error)
+    code = getattr(first, "sqlite_errorcode", None)
+    return isinstance(first, OSError | MemoryError) or (code is not None and code & _PRIMARY_CODE in _ENVIRONMENT)

@@ -1,0 +1,91 @@
+"""The few dealings with the file system that all stores share. All of it blocks: call it in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from inbond.model.errors import StoreUnavailable
+
+PRIVATE_DIRECTORY: Final = 0o700
+PRIVATE_FILE: Final = 0o600
+MAX_KEPT_ASIDE: Final = 3  # broken directories kept for whoever wants to look; older ones are removed
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def unavailable(doing: str, error: OSError) -> StoreUnavailable:
+    """The error for a disk that refuses, with what helps. `doing` reads on from "the disk refused to"."""
+    remedy = "see that there is space, and that the directory is writable and belongs to the user inbond runs as"
+    if error.errno in _FULL:
+        remedy = "free some space, or lower max_size under [storage]"
+    where = "" if error.filename is None else f" ({error.filename})"
+    return StoreUnavailable(f"the disk refused to {doing}: {error.strerror or error}{where}", remedy=remedy)
+
+
+def make_private(directory: Path) -> None:
+    """Makes the directory and those above it, for this user alone; tightens one that is there. Raises OSError."""
+    for missing in (*reversed(directory.parents), directory):
+        if not os.path.lexists(missing):
+            missing.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+    if directory.is_symlink() or not directory.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(directory))
+    if stat.S_IMODE(directory.stat().st_mode) != PRIVATE_DIRECTORY:
+        directory.chmod(PRIVATE_DIRECTORY)
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes names that were made, changed or removed in the directory last through a loss of power."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a plain file to read. Raises OSError, also for a symbolic link, a directory, a pipe or a device."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(handle, "rb", buffering=0)
+
+
+@contextlib.contextmanager
+def exclusively(lock: Path) -> Iterator[None]:
+    """One process, and one thread of it, at a time. The lock file stays; a dead holder's lock does not."""
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def set_aside(path: Path) -> Path:
+    """Renames what is at `path` to `<name>.broken-<n>` and returns that; of the earlier ones only few are kept."""
+    numbered = re.compile(re.escape(path.name) + r"\.broken-([0-9]{1,9})")
+    found = {int(match[1]): entry for entry in path.parent.iterdir() if (match := numbered.fullmatch(entry.name))}
+    aside = path.with_name(f"{path.name}.broken-{max(found, default=0) + 1}")
+    path.rename(aside)
+    for number in sorted(found, reverse=True)[MAX_KEPT_ASIDE - 1 :]:
+        remove_tree(found[number])
+    return aside
+
+
+def remove_tree(path: Path) -> None:
+    """Removes whatever is at `path`, never what a symbolic link points to; what cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()

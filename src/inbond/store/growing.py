@@ -1,0 +1,173 @@
+"""A file that grows while others read it: hashed as it comes, written in batches, kept only if its digest is right."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Self, TypeVar
+
+import aiofiles
+
+from inbond.store.files import PRIVATE_FILE, open_regular, unavailable
+from inbond.store.protocols import Blob
+
+BATCH_BYTES: Final = 2**20  # one writer: large batches cost it no memory to speak of
+READ_BYTES: Final = 64 * 2**10  # many readers: 200 of them in batches of 1 MiB took four times the memory
+
+T = TypeVar("T")
+
+Keep = Callable[[Path, str, int], Awaitable[Blob]]  # moves a complete file to its place
+
+
+async def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
+    """At most `count` bytes from `offset` on, fewer where the file ends before. Raises StoreUnavailable.
+
+    The file's own position is neither used nor moved, so that any number may read through one handle.
+    """
+    try:
+        return await asyncio.to_thread(os.pread, file.fileno(), count, offset)
+    except OSError as error:
+        raise unavailable("read a file", error) from error
+
+
+class DiskBlobWriter:
+    """A `BlobWriter` over a file of its own. One that failed or was interrupted can only be closed."""
+
+    def __init__(self, path: Path, *, file: Any, pool: Executor, keep: Keep) -> None:
+        self._path = path
+        self._file = file  # of aiofiles, in binary mode
+        self._pool = pool
+        self._keep = keep
+        self._hash = hashlib.sha256()
+        self._batch = bytearray()
+        self._size = 0
+        self._intact = True  # false while bytes are on their way, and for ever if they did not arrive
+        self._blob: Blob | None = None
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, *, pool: Executor, keep: Keep) -> Self:
+        """Makes the file. Raises StoreUnavailable."""
+        try:
+            file = await aiofiles.open(path, "xb", opener=_private, executor=pool)
+        except OSError as error:
+            raise unavailable("begin a file", error) from error
+        return cls(path, file=file, pool=pool, keep=keep)
+
+    @property
+    def size(self) -> int:
+        """Bytes taken so far."""
+        return self._size
+
+    @property
+    def readable(self) -> int:
+        """Bytes that readers can see now."""
+        return self._size - len(self._batch)
+
+    @property
+    def path(self) -> Path:
+        """Where the growing file is; once committed, where the blob is."""
+        return self._path if self._blob is None else self._blob.path
+
+    @property
+    def hexdigest(self) -> str:
+        """sha256 of the readable bytes; after `flush`, of all bytes taken."""
+        return self._hash.hexdigest()
+
+    async def write(self, chunk: bytes) -> None:
+        """Takes the next bytes; they reach the file a batch at a time. Raises StoreUnavailable."""
+        async with self._turn:
+            self._check_open()
+            self._batch += chunk
+            self._size += len(chunk)
+            if len(self._batch) >= BATCH_BYTES:
+                await self._drain()
+
+    async def flush(self) -> None:
+        """Makes all bytes taken so far readable by others. Raises StoreUnavailable."""
+        async with self._turn:
+            self._check_open()
+            await self._drain()
+
+    async def reader(self) -> BinaryIO:
+        """Opens the file to read; the caller closes it. Raises StoreUnavailable."""
+        try:
+            return await self._call(open_regular, self.path)
+        except FileNotFoundError:
+            pass  # it is being committed at this moment, or is gone
+        except OSError as error:
+            raise unavailable("open a growing file", error) from error
+        async with self._turn:
+            try:
+                return await self._call(open_regular, self.path)
+            except OSError as error:
+                raise unavailable("open a growing file", error) from error
+
+    async def commit(self, *, sha256: str) -> Blob:
+        """Makes the file a blob. When this returns, it outlasts a loss of power.
+
+        Raises ValueError if the bytes do not have this digest or there are none, StoreUnavailable.
+        """
+        async with self._turn:
+            self._check_open()
+            await self._drain()
+            if not self._size:
+                raise ValueError("an empty file is not kept")
+            if self.hexdigest != sha256:
+                raise ValueError(f"the bytes have sha256 {self.hexdigest}, not {sha256}")
+            self._intact = False
+            try:
+                await self._call(_sync, self._file.fileno(), self._size)
+            except OSError as error:
+                raise unavailable("write a file", error) from error
+            self._blob = await self._keep(self._path, sha256, self._size)
+            return self._blob
+
+    async def close(self) -> None:
+        """Closes the file, and removes it unless it was committed."""
+        self._intact = False
+        with contextlib.suppress(OSError):
+            await self._file.close()
+        if self._blob is None:
+            with contextlib.suppress(OSError):
+                await self._call(os.unlink, self._path)
+
+    def _check_open(self) -> None:
+        if not self._intact:
+            raise unavailable("go on with a file", OSError(errno.EBADF, "it was interrupted, committed or closed"))
+
+    async def _drain(self) -> None:
+        if not self._batch:
+            return
+        batch = bytes(self._batch)
+        self._intact = False
+        try:
+            await asyncio.gather(self._call(self._hash.update, batch), self._write_through(batch))
+        except OSError as error:
+            raise unavailable("write a file", error) from error
+        self._batch.clear()
+        self._intact = True
+
+    async def _write_through(self, batch: bytes) -> None:
+        await self._file.write(batch)
+        await self._file.flush()
+
+    async def _call(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+
+
+def _sync(handle: int, size: int) -> None:
+    # Whatever the reason for another length: bytes that were hashed are not all there.
+    if os.fstat(handle).st_size != size:
+        raise OSError(errno.EIO, "the file is not as long as what was written to it")
+    os.fsync(handle)

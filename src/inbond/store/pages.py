@@ -1,0 +1,179 @@
+"""The ledger's memory of pages, in SQL: what stood on which page since when, and what is gone from it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from inbond.model.memory import PageMemory
+from inbond.model.names import Filename, ProjectName, is_sha256
+from inbond.store.migrations import transaction
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+Listed = Sequence[tuple[Filename, str | None]]  # each file of a page with its sha256, where it has one
+
+
+class _Row(NamedTuple):
+    filename: str
+    first_seen: int
+    first_sha256: bytes | None
+    vanished_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """What the ledger holds of one page."""
+
+    project: int
+    first_seen: int
+    highest_serial: int | None
+    files: dict[str, _Row]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _News:
+    """What a page adds to what is stored."""
+
+    serial: int | None  # set where it is higher
+    new: tuple[tuple[str, bytes | None], ...]
+    digested: tuple[tuple[str, bytes], ...]  # listed with a digest for the first time
+    returned: tuple[str, ...]
+    vanished: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return self.serial is not None or bool(self.new or self.digested or self.returned or self.vanished)
+
+
+def highest_serial(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> int | None:
+    """The highest serial stored, or None. Raises sqlite3.Error."""
+    row = connection.execute(
+        "SELECT highest_serial FROM project WHERE upstream = ? AND name = ?", (upstream, str(project))
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def recall(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> PageMemory | None:
+    """What is stored of a page, or None. Raises sqlite3.Error."""
+    with transaction(connection, "DEFERRED"):
+        stored = _read(connection, upstream, project)
+    return None if stored is None else _memory(stored, vanished=())
+
+
+def remember(
+    connection: sqlite3.Connection,
+    upstream: str,
+    project: ProjectName,
+    *,
+    serial: int | None,
+    files: Listed,
+    now: datetime,
+) -> PageMemory:
+    """Stores what a page adds, in one transaction. Raises ValueError for a digest that is none, sqlite3.Error."""
+    listed = {str(filename): sha256 for filename, sha256 in files}
+    with transaction(connection, "DEFERRED"):
+        stored = _read(connection, upstream, project)
+    if stored is not None and not _news(stored, listed, serial):
+        return _memory(stored, vanished=())  # the usual case: no lock, no sync
+    moment = (now - _EPOCH) // _MICROSECOND
+    with transaction(connection, "IMMEDIATE"):
+        stored = _read(connection, upstream, project) or _begin(connection, upstream, project, moment)
+        news = _news(stored, listed, serial)
+        _write(connection, stored.project, news, moment)
+    return _memory(_with(stored, news, moment), vanished=tuple(Filename(name) for name in news.vanished))
+
+
+def _read(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> _Stored | None:
+    found = connection.execute(
+        "SELECT id, first_seen, highest_serial FROM project WHERE upstream = ? AND name = ?", (upstream, str(project))
+    ).fetchone()
+    if found is None:
+        return None
+    rows = connection.execute(
+        "SELECT filename, first_seen, first_sha256, vanished_at FROM file WHERE project = ?", (found[0],)
+    )
+    files = {row.filename: row for row in map(_Row._make, rows)}
+    return _Stored(project=found[0], first_seen=found[1], highest_serial=found[2], files=files)
+
+
+def _begin(connection: sqlite3.Connection, upstream: str, project: ProjectName, moment: int) -> _Stored:
+    ((number,),) = connection.execute(
+        "INSERT INTO project (upstream, name, first_seen) VALUES (?, ?, ?) RETURNING id",
+        (upstream, str(project), moment),
+    ).fetchall()
+    return _Stored(project=number, first_seen=moment, highest_serial=None, files={})
+
+
+def _news(stored: _Stored, listed: Mapping[str, str | None], serial: int | None) -> _News:
+    known = stored.files
+    new = tuple(
+        (name, None if digest is None else _packed(digest)) for name, digest in listed.items() if name not in known
+    )
+    highest = stored.highest_serial
+    if serial is not None and highest is not None and serial < highest:
+        # An older page says nothing of what is on the page now.
+        return _News(serial=None, new=new, digested=(), returned=(), vanished=())
+    return _News(
+        serial=serial if serial != highest else None,
+        new=new,
+        digested=tuple(
+            (name, _packed(digest))
+            for name, digest in listed.items()
+            if digest is not None and name in known and known[name].first_sha256 is None
+        ),
+        returned=tuple(name for name in listed if name in known and known[name].vanished_at is not None),
+        vanished=tuple(name for name, row in known.items() if row.vanished_at is None and name not in listed),
+    )
+
+
+def _write(connection: sqlite3.Connection, project: int, news: _News, moment: int) -> None:
+    if news.serial is not None:
+        connection.execute("UPDATE project SET highest_serial = ? WHERE id = ?", (news.serial, project))
+    connection.executemany(
+        "INSERT INTO file (project, filename, first_seen, first_sha256) VALUES (?, ?, ?, ?)",
+        ((project, name, moment, digest) for name, digest in news.new),
+    )
+    connection.executemany(
+        "UPDATE file SET first_sha256 = ? WHERE project = ? AND filename = ?",
+        ((digest, project, name) for name, digest in news.digested),
+    )
+    connection.executemany(
+        "UPDATE file SET vanished_at = ? WHERE project = ? AND filename = ?",
+        [(None, project, name) for name in news.returned] + [(moment, project, name) for name in news.vanished],
+    )
+
+
+def _with(stored: _Stored, news: _News, moment: int) -> _Stored:
+    files = dict(stored.files)
+    files.update((name, _Row(name, moment, digest, None)) for name, digest in news.new)
+    files.update((name, files[name]._replace(first_sha256=digest)) for name, digest in news.digested)
+    highest = stored.highest_serial if news.serial is None else news.serial
+    return replace(stored, highest_serial=highest, files=files)
+
+
+def _memory(stored: _Stored, *, vanished: tuple[Filename, ...]) -> PageMemory:
+    rows = [(Filename(name), row) for name, row in stored.files.items()]
+    times = {
+        moment: _time(moment) for moment in {row.first_seen for row in stored.files.values()}
+    }  # few, shared by many
+    return PageMemory(
+        project_first_seen=_time(stored.first_seen),
+        highest_serial=stored.highest_serial,
+        first_seen={name: times[row.first_seen] for name, row in rows},
+        first_digest={name: row.first_sha256.hex() for name, row in rows if row.first_sha256 is not None},
+        vanished=vanished,
+    )
+
+
+def _packed(sha256: str) -> bytes:
+    if not is_sha256(sha256):
+        raise ValueError(f"{sha256!r} is no sha256 digest")
+    return bytes.fromhex(sha256)
+
+
+def _time(moment: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=moment)

@@ -1,0 +1,143 @@
+"""What the rooms below ask of a store: few operations, and nothing that only a file system can give.
+
+The one exception is a local path, which sendfile needs; a store that has none would copy to one.
+
+Cache and ledger are apart: `Documents` and `Blobs` may be lost at any time and change no verdict, so a document that
+cannot be read is missing and one that cannot be written is an alert. `Memory` is the ledger: what it cannot do, it
+raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+from inbond.model.memory import PageMemory
+from inbond.model.names import Filename, ProjectName
+
+MAX_DOCUMENT_BYTES: Final = 64 * 2**20  # above the 40 MB of the largest document there is, the project list
+MAX_KEY_BYTES: Final = 1024
+
+
+class Documents(Protocol):
+    """Small values by key: pages, provenance, evidence, core metadata. Keys are strings such as "page/pypi/requests".
+
+    Raises nothing for what goes wrong with the store; `ValueError` for a key that is empty or over `MAX_KEY_BYTES`.
+    """
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes that were put under exactly this key, or None. Never anything else."""
+        ...
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """As `get`, for many keys at once; what is missing is left out."""
+        ...
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keeps `value`, at most `MAX_DOCUMENT_BYTES`; one that is larger leaves the key empty, with an alert."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forgets the key; a missing one is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A file that is complete: its bytes had this sha256 when it was committed. `size` in bytes."""
+
+    sha256: str
+    size: int
+    path: Path
+
+
+class BlobWriter(Protocol):
+    """A file that grows. One task writes; any number read along. Every method may raise `StoreUnavailable`."""
+
+    @property
+    def size(self) -> int:
+        """Bytes taken so far."""
+        ...
+
+    @property
+    def readable(self) -> int:
+        """Bytes that readers can see now: `size`, less what waits for the next batch."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """Where the growing file is; once committed, where the blob is."""
+        ...
+
+    @property
+    def hexdigest(self) -> str:
+        """sha256 of the readable bytes; after `flush`, of all bytes taken."""
+        ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Takes the next bytes."""
+        ...
+
+    async def flush(self) -> None:
+        """Makes all bytes taken so far readable by others."""
+        ...
+
+    async def reader(self) -> BinaryIO:
+        """Opens the growing file to read, also across a commit; the caller closes it, and it outlives removal."""
+        ...
+
+    async def commit(self, *, sha256: str) -> Blob:
+        """Makes the file a blob, durably. Raises `ValueError`, and keeps nothing, if its digest is not this one."""
+        ...
+
+
+class Blobs(Protocol):
+    """Whole files by the sha256 of their content."""
+
+    async def find(self, sha256: str) -> Blob | None:
+        """The blob, or None. It may be gone a moment later unless leased: opening it must reckon with that."""
+        ...
+
+    def lease(self, sha256: str) -> AbstractContextManager[None]:
+        """Keeps a blob that is being served from being evicted by this process."""
+        ...
+
+    def writer(self) -> AbstractAsyncContextManager[BlobWriter]:
+        """A new file. What is not committed when the context ends is removed."""
+        ...
+
+    async def remove(self, sha256: str) -> None:
+        """Removes the blob; a missing one is fine."""
+        ...
+
+
+class Memory(Protocol):
+    """The ledger's memory of pages, by the upstream's name and project. Raises `StoreUnavailable`."""
+
+    async def highest_serial(self, upstream: str, project: ProjectName) -> int | None:
+        """The highest serial of any page remembered, or None."""
+        ...
+
+    async def remember_page(
+        self,
+        upstream: str,
+        project: ProjectName,
+        *,
+        serial: int | None,
+        files: Sequence[tuple[Filename, str | None]],
+        now: datetime,
+    ) -> PageMemory:
+        """Records a page (each file with its sha256, where it has one) and returns what is now remembered.
+
+        All or nothing, and on disk before it returns. A page whose serial is below the highest adds files never seen
+        before and changes nothing else.
+        """
+        ...
+
+    async def recall_page(self, upstream: str, project: ProjectName) -> PageMemory | None:
+        """What is remembered of the page, or None."""
+        ...

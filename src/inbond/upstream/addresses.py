@@ -1,0 +1,70 @@
+"""Which addresses are not the public internet, also where one is written inside another.
+
+An upstream's page can name any host. Were its addresses not looked at, a hostile index could make this process
+talk to the machine's own services, to a cloud's metadata service or to the network it stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+_NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")  # RFC 8215
+_IPV4_COMPATIBLE: Final = IPv6Network("::/96")  # RFC 4291, 2.5.5.1: deprecated, still routed by some
+
+
+class Reach(StrEnum):
+    """How far an address reaches."""
+
+    GLOBAL = "global"
+    LOOPBACK = "loopback"
+    LINK_LOCAL = "link-local"
+    PRIVATE = "private"  # and whatever else is not global: shared, reserved, multicast, documentation
+
+
+def reach(address: str) -> Reach:
+    """The reach of an IP address as sockets write it (an IPv6 zone is ignored). Raises ValueError for anything else.
+
+    An IPv4 address inside an IPv6 one decides where it is not global: traffic ends there.
+    """
+    parsed = ip_address(address.partition("%")[0])
+    if isinstance(parsed, IPv4Address):
+        return _own_reach(parsed)
+    if parsed.ipv4_mapped is not None:
+        return _own_reach(parsed.ipv4_mapped)
+    if parsed in _NAT64:
+        # A host without IPv4 reaches the public internet so (RFC 6052); ipaddress calls the range reserved.
+        return _own_reach(_last_four_bytes(parsed))
+    own = _own_reach(parsed)
+    if own is Reach.LOOPBACK:
+        return own
+    inner = (_own_reach(embedded) for embedded in _embedded(parsed))
+    return next((found for found in inner if found is not Reach.GLOBAL), own)
+
+
+def _own_reach(address: IPv4Address | IPv6Address) -> Reach:
+    # A connection to the unspecified address reaches this very machine.
+    if address.is_loopback or address.is_unspecified:
+        return Reach.LOOPBACK
+    if address.is_link_local:
+        return Reach.LINK_LOCAL
+    site_local = isinstance(address, IPv6Address) and address.is_site_local
+    if not address.is_global or address.is_multicast or address.is_reserved or site_local:
+        return Reach.PRIVATE
+    return Reach.GLOBAL
+
+
+def _embedded(address: IPv6Address) -> Iterator[IPv4Address]:
+    if address.sixtofour is not None:  # RFC 3056
+        yield address.sixtofour
+    if address.teredo is not None:  # RFC 4380: server and client
+        yield from address.teredo
+    if address in _IPV4_COMPATIBLE or address in _NAT64_LOCAL:
+        yield _last_four_bytes(address)
+
+
+def _last_four_bytes(address: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(address) & 0xFFFF_FFFF)

@@ -1,0 +1,73 @@
+"""What an upstream answers, as values. What it fails to answer is raised (`inbond.model.errors.UpstreamFault`)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from inbond.model.page import Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validators:
+    """What a page is revalidated with (RFC 9110, section 8.8), as upstream wrote it."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedPage:
+    """A page, received whole at `received` (UTC) and parsed."""
+
+    page: Page
+    validators: Validators
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotModified:
+    """The page is still the one that the validators came with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectUnknown:
+    """404: this index has no such project."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenanceFound:
+    """A provenance object, byte for byte; nothing about it has been checked."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenanceAbsent:
+    """The index says that there is none."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListBody:
+    """The project list under way. `chunks` are decoded bytes of JSON (PEP 691) or HTML (PEP 503), once through."""
+
+    is_json: bool
+    serial: int | None
+    chunks: AsyncIterator[bytes]
+
+
+class FileBody(Protocol):
+    """A file under way."""
+
+    @property
+    def size(self) -> int | None:
+        """The length in bytes that upstream announces, or None."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes, in order, once through. Raises `UpstreamFault` where they end before their end."""
+        ...

@@ -1,0 +1,251 @@
+"""One upstream: what can be asked of an index, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Self, TypeVar
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from inbond.model.errors import DigestMismatch, UpstreamBroken
+from inbond.model.events import Observer
+from inbond.model.names import ProjectName
+from inbond.model.page import Claim, File
+from inbond.upstream import media
+from inbond.upstream.answers import (
+    FetchedPage,
+    FileBody,
+    ListBody,
+    NotModified,
+    ProjectUnknown,
+    ProvenanceAbsent,
+    ProvenanceFound,
+    Validators,
+)
+from inbond.upstream.attempt import Attempt
+from inbond.upstream.exchange import Exchange
+from inbond.upstream.faults import aim, status_fault, told
+from inbond.upstream.limits import DEFAULT, Limits
+from inbond.upstream.locations import page_url, provenance_url, shown
+from inbond.upstream.reading import read_page
+from inbond.upstream.retries import retrying
+from inbond.upstream.settings import UpstreamSettings
+from inbond.upstream.streams import FileStream, Stream, opened
+from inbond.upstream.transfer import GZIP, IDENTITY, decoded, whole
+
+T = TypeVar("T")
+_OK: Final = 200
+_NOT_MODIFIED: Final = 304
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    """An answer received whole. `url`: where it finally came from."""
+
+    status: int
+    response: aiohttp.ClientResponse
+    url: URL
+    body: bytes
+
+
+class Upstream:
+    """An index that may be slow, down, wrong or hostile.
+
+    Everything raises `UpstreamFault`: `UpstreamUnavailable` and `UpstreamTimeout` where asking again may help,
+    `UpstreamRefused` where it will not, `UpstreamBroken` where the answer breaks the protocol or a limit.
+    """
+
+    def __init__(self, settings: UpstreamSettings, exchange: Exchange, *, observer: Observer, limits: Limits) -> None:
+        self.settings = settings
+        self._exchange = exchange
+        self._observer = observer
+        self._limits = limits
+        self._requests = asyncio.Semaphore(limits.requests_at_once)
+        self._downloads = asyncio.Semaphore(limits.downloads_at_once)
+
+    @classmethod
+    def open(
+        cls,
+        settings: UpstreamSettings,
+        *,
+        observer: Observer,
+        user_agent: str,
+        limits: Limits = DEFAULT,
+        new_resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
+    ) -> Self:
+        """An upstream ready to be asked; it connects at the first request."""
+        exchange = Exchange(settings, limits, user_agent=user_agent, new_resolver=new_resolver)
+        return cls(settings, exchange, observer=observer, limits=limits)
+
+    async def aclose(self) -> None:
+        """Ends all connections; what is under way fails."""
+        await self._exchange.aclose()
+
+    async def page(
+        self, project: ProjectName, validators: Validators | None = None, *, bypass_caches: bool = False
+    ) -> FetchedPage | NotModified | ProjectUnknown:
+        """A project's page, or that it has not changed since the validators were given, or that there is none.
+
+        `bypass_caches` asks caches on the way to step aside.
+        """
+        headers = media.conditional(validators, bypass_caches=bypass_caches)
+        asked = "If-None-Match" in headers or "If-Modified-Since" in headers
+        wanted = {_OK, _NOT_FOUND, _NOT_MODIFIED} if asked else {_OK, _NOT_FOUND}
+
+        async def once(attempt: Attempt) -> FetchedPage | NotModified | ProjectUnknown:
+            with attempt:
+                url = page_url(self.settings.url, project)
+                reply = await self._whole(url, headers, wanted, limit=self._limits.page_bytes, attempt=attempt)
+                match reply.status:
+                    case 404:
+                        attempt.outcome = "not-found"
+                        return ProjectUnknown()
+                    case 304:
+                        attempt.outcome = "not-modified"
+                        return NotModified()
+                return await _fetched(project, reply, attempt, self._subject(reply.url))
+
+        return await self._retrying("page", once)
+
+    @asynccontextmanager
+    async def project_list(self) -> AsyncIterator[ListBody]:
+        """The list of all projects, as it arrives."""
+        url = URL(self.settings.url, encoded=True)
+        stream = await self._retrying("list", lambda attempt: self._stream(url, media.PAGE, attempt))
+        async with stream.stack:
+            is_json = media.is_json(stream.response, stream.subject)
+            raw = stream.chunks(seconds=self._limits.list_total, limit=self._limits.list_bytes)
+            coding = media.coding(stream.response)
+            chunks = decoded(raw, coding=coding, limit=self._limits.list_bytes, subject=stream.subject)
+            yield ListBody(is_json=is_json, serial=media.last_serial(stream.response.headers), chunks=chunks)
+
+    @asynccontextmanager
+    async def file(self, url: str) -> AsyncIterator[FileBody]:
+        """A file's bytes as they arrive. `url`: as the page names it.
+
+        Retried until the first byte, never afterwards. The bytes are not checked against any digest here.
+        """
+        stream = await self._retrying("file", lambda attempt: self._stream(url, media.FILE, attempt))
+        async with stream.stack:
+            coding = media.coding(stream.response)
+            # Some servers label an archive that *is* gzip with the coding; its bytes are the file all the same.
+            archive = coding in GZIP and stream.response.url.raw_path.endswith((".gz", ".tgz"))
+            if coding not in IDENTITY and not archive:
+                raise UpstreamBroken(f"{stream.subject} came with content coding {ascii(coding)[:40]}")
+            yield FileStream(stream, self._limits)
+
+    async def metadata(self, file: File) -> bytes:
+        """A file's core metadata (PEP 658), checked against the page's digest where it gives one.
+
+        Raises `UpstreamRefused` (status 404) where there is none, and `DigestMismatch`.
+        """
+
+        async def once(attempt: Attempt) -> bytes:
+            with attempt:
+                url = f"{file.url.partition('#')[0]}.metadata"
+                limit = self._limits.metadata_bytes
+                reply = await self._whole(url, media.METADATA, {_OK}, limit=limit, attempt=attempt)
+                _check_digest(reply.body, file)
+                return reply.body
+
+        return await self._retrying("metadata", once)
+
+    async def provenance(self, project: ProjectName, version: str, file: File) -> ProvenanceFound | ProvenanceAbsent:
+        """A file's provenance object (PEP 740): from the page's URL or, where the page is silent, beside the index.
+
+        Absent is only what the index itself calls absent. 403, 5xx, a timeout, a cut, 404 where the page names a
+        URL, and HTML (a sign-in page on the way) are raised: nobody knows then.
+        """
+        match file.provenance:
+            case Claim.NONE:
+                return ProvenanceAbsent(reason="the index says that it knows of none")
+            case Claim.SILENT if not version:
+                raise UpstreamBroken(f"{file.filename} names no version, under which its provenance could be asked for")
+            case Claim.SILENT:
+                url: str | URL = provenance_url(self.settings.url, project, version, file.filename)
+                wanted = {_OK, _NOT_FOUND}
+            case str() as url:
+                wanted = {_OK, _NOT_FOUND}
+        return await self._retrying("provenance", lambda attempt: self._provenance(url, wanted, file, attempt))
+
+    async def _provenance(
+        self, url: str | URL, wanted: set[int], file: File, attempt: Attempt
+    ) -> ProvenanceFound | ProvenanceAbsent:
+        with attempt:
+            limit = self._limits.provenance_bytes
+            reply = await self._whole(url, media.PROVENANCE, wanted, limit=limit, attempt=attempt)
+            subject = self._subject(reply.url)
+            if reply.status == _NOT_FOUND:
+                if file.provenance is not Claim.SILENT:
+                    raise UpstreamBroken(f"{subject} answered 404, although the page names it: inconsistent")
+                attempt.outcome = "not-found"
+                return ProvenanceAbsent(reason="the Integrity API knows of none")
+            if media.content_type(reply.response) == "text/html":
+                raise UpstreamBroken(f"{subject} came as HTML: a sign-in page on the way?")
+            return ProvenanceFound(body=reply.body)
+
+    async def _whole(
+        self, url: str | URL, headers: Mapping[str, str], wanted: set[int], *, limit: int, attempt: Attempt
+    ) -> _Reply:
+        target, subject = aim(url, attempt, self.settings.name)
+        with told(attempt, subject):
+            async with asyncio.timeout_at(attempt.deadline), self._requests:
+                response = await self._exchange.get(target, headers)
+                try:
+                    if response.status not in wanted:
+                        raise status_fault(response.status, response.headers, attempt, subject)
+                    body = await self._body(response, limit, subject) if response.status == _OK else b""
+                    return _Reply(status=response.status, response=response, url=response.url, body=body)
+                finally:
+                    response.release()
+
+    @staticmethod
+    async def _body(response: aiohttp.ClientResponse, limit: int, subject: str) -> bytes:
+        raw = response.content.iter_any()
+        return await whole(decoded(raw, coding=media.coding(response), limit=limit, subject=subject))
+
+    async def _stream(self, url: str | URL, headers: Mapping[str, str], attempt: Attempt) -> Stream:
+        return await opened(
+            self._exchange, url, headers, attempt=attempt, slots=self._downloads, name=self.settings.name
+        )
+
+    async def _retrying(self, kind: str, once: Callable[[Attempt], Awaitable[T]]) -> T:
+        deadline = asyncio.get_running_loop().time() + self._limits.deadline
+        name = self.settings.name
+
+        def new() -> Attempt:
+            return Attempt(observer=self._observer, upstream=name, kind=kind, deadline=deadline)
+
+        return await retrying(once, new, self._limits)
+
+    def _subject(self, url: URL) -> str:
+        return f"{self.settings.name}: {shown(url)}"
+
+
+async def _fetched(project: ProjectName, reply: _Reply, attempt: Attempt, subject: str) -> FetchedPage:
+    with told(attempt, subject):
+        page = await read_page(
+            reply.body,
+            is_json=media.is_json(reply.response, subject),
+            project=project,
+            base_url=str(reply.url),
+            serial=media.last_serial(reply.response.headers),
+        )
+    headers = reply.response.headers
+    validators = Validators(etag=headers.get("ETag"), last_modified=headers.get("Last-Modified"))
+    return FetchedPage(page=page, validators=validators, received=datetime.now(UTC))
+
+
+def _check_digest(body: bytes, file: File) -> None:
+    expected = file.metadata_sha256
+    actual = hashlib.sha256(body).hexdigest()
+    if expected is not None and actual != expected:
+        raise DigestMismatch(f"{file.filename}.metadata", expected=expected, actual=actual)

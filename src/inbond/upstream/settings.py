@@ -1,0 +1,56 @@
+"""An upstream as the configuration names it, checked and frozen."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from urllib.parse import unquote
+
+from yarl import URL
+
+from inbond.model.errors import ConfigurationError
+
+FRESH_FOR: Final = timedelta(minutes=10)
+MAX_STALE: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamSettings:
+    """One upstream. Raises `ConfigurationError` for a URL that is no index URL.
+
+    `url` is what one gives to pip. User and password in it become `authorization` and are taken out of it, so that
+    the URL can be shown; they are sent to this URL's origin (scheme, host and port) and nowhere else.
+    """
+
+    name: str
+    url: str  # ends with "/"
+    fresh_for: timedelta = FRESH_FOR
+    max_stale: timedelta = MAX_STALE
+    trust: tuple[str, ...] = ()  # names of the trusted roots that may vouch for its files
+    projects: tuple[str, ...] = ()  # names and patterns that belong to this upstream alone
+    authorization: str | None = field(default=None, repr=False)  # an Authorization header's value (RFC 7617)
+
+    def __post_init__(self) -> None:
+        try:
+            url = URL(self.url)
+            usable = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
+        except ValueError:
+            usable, url = False, URL()
+        if not usable or url.query_string or url.fragment:
+            # The text itself is not shown: it may hold a password.
+            raise ConfigurationError(
+                f"upstreams.{self.name}.url is not the URL of an index",
+                remedy="write what pip takes as index URL, as in 'https://index.example/simple/'",
+            )
+        if url.raw_user is not None or url.raw_password is not None:
+            object.__setattr__(self, "authorization", _basic(url))
+        path = url.raw_path.rstrip("/") + "/"
+        object.__setattr__(self, "url", str(url.with_user(None).with_path(path, encoded=True)))
+
+
+def _basic(url: URL) -> str:
+    # yarl keeps percent-encoded what the user wrote so; the header carries the characters meant (RFC 7617).
+    pair = f"{unquote(url.raw_user or '')}:{unquote(url.raw_password or '')}"
+    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")

@@ -1,0 +1,137 @@
+"""Whatever is done to a good provenance object, it is judged, and never verified for what it does not prove."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inbond.attest.verify import Finding, ProvenanceVerifier
+from inbond.model.evidence import Rejected, Unsupported, Verified
+from inbond.model.names import Filename
+from inbond.model.publisher import SigningIdentity
+from sim.sigstore import SLSA, GitHub, Sigstore
+
+NAME = Filename("widgets-1.0.tar.gz")
+SHA256 = hashlib.sha256(b"widgets").hexdigest()
+OURS = Sigstore()
+VERIFIER = ProvenanceVerifier(OURS.trusted_root())
+GOOD = OURS.provenance(
+    [
+        (
+            GitHub().publisher(),
+            [OURS.attest(NAME, SHA256, GitHub(), predicate_type=SLSA), OURS.attest(NAME, SHA256, GitHub())],
+        )
+    ]
+)
+JUNK: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def verify(provenance: bytes) -> Finding:
+    return VERIFIER.verify(provenance, filename=NAME, sha256=SHA256, now=OURS.now + timedelta(days=1))
+
+
+def signer() -> SigningIdentity:
+    finding = verify(GOOD)
+    assert isinstance(finding, Verified)
+    return finding.identities[0]
+
+
+SIGNER = signer()
+
+
+def holds(finding: Finding) -> None:
+    """The law: judged; and if verified, then for the signature that is really there."""
+    assert isinstance(finding, Verified | Rejected | Unsupported)
+    if isinstance(finding, Verified):
+        assert set(finding.identities) == {SIGNER}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in members:
+        yield from places(member, (*path, key))
+
+
+PLACES = list(places(json.loads(GOOD)))[1:]
+
+
+def parent(document: Any, path: tuple[Any, ...]) -> Any:
+    for step in path[:-1]:
+        document = document[step]
+    return document
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_bytes_changed_anywhere(data: st.DataObject) -> None:
+    mutated = bytearray(GOOD)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(mutated) - 1))
+        match data.draw(st.sampled_from(["flip", "cut", "insert"])):
+            case "flip":
+                mutated[at] ^= data.draw(st.integers(1, 255))
+            case "cut":
+                del mutated[at : at + data.draw(st.integers(1, 40))]
+            case _:
+                mutated[at:at] = data.draw(st.binary(min_size=1, max_size=8))
+
+    holds(verify(bytes(mutated)))
+
+
+@given(path=st.sampled_from(PLACES), junk=JUNK)
+@settings(max_examples=200, deadline=None)
+def test_any_member_replaced(path: tuple[Any, ...], junk: Any) -> None:
+    document = json.loads(GOOD)
+    parent(document, path)[path[-1]] = junk
+
+    holds(verify(json.dumps(document).encode()))
+
+
+@given(path=st.sampled_from(PLACES))
+@settings(max_examples=100, deadline=None)
+def test_any_member_missing(path: tuple[Any, ...]) -> None:
+    document = json.loads(GOOD)
+    del parent(document, path)[path[-1]]
+
+    holds(verify(json.dumps(document).encode()))
+
+
+ENCODED = [
+    path
+    for path in PLACES
+    if path[-1] in {"certificate", "statement", "signature", "canonicalizedBody", "signedEntryTimestamp", "rootHash"}
+]
+
+
+@given(path=st.sampled_from(ENCODED), data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_one_byte_changed_in_what_is_signed_is_rejected(path: tuple[Any, ...], data: st.DataObject) -> None:
+    document = json.loads(GOOD)
+    held = parent(document, path)
+    raw = bytearray(base64.b64decode(held[path[-1]]))
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    held[path[-1]] = base64.b64encode(raw).decode()
+
+    finding = verify(json.dumps(document).encode())
+
+    assert not isinstance(finding, Verified)
+
+
+@given(junk=st.binary(max_size=300) | JUNK.map(lambda value: json.dumps(value).encode()))
+@settings(max_examples=100, deadline=None)
+def test_anything_else_is_rejected(junk: bytes) -> None:
+    finding = verify(junk)
+
+    assert isinstance(finding, Rejected | Unsupported)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from inbond.model.evidence import Rejected
+from inbond.model.names import ProjectName
+from inbond.model.page import File
+from inbond.model.verdict import Finding, Judgement, Outcome, Verdict
+from inbond.policy.explain import detail, reason_phrase, yank_reason
+from inbond.policy.settings import Listed
+from policy.cases import HOUR, NOW, REJECTED, WHEEL, file_of, policy, verdict_on
+
+URL = "http://127.0.0.1:8642/why/0ace7980f82c"
+REMEDY = "use an attested version"
+
+
+def judged(verdict: Verdict, *, file: File | None = None, **fields: Any) -> Judgement:
+    known: dict[str, Any] = {"index": "root", "project": ProjectName("demo"), "version": "2.0", "evidence": REJECTED}
+    return Judgement(file=file or file_of(), verdict=verdict, **(known | fields))
+
+
+def denied(message: str, *, remedy: str | None = REMEDY, **fields: Any) -> Judgement:
+    finding = Finding(rule="attestations", outcome=Outcome.DENY, message=message, remedy=remedy)
+    return judged(Verdict.of([finding]), **fields)
+
+
+def held(message: str = "published 2026-11-20 10:00 UTC, younger than 1d", **fields: Any) -> Judgement:
+    finding = Finding(
+        rule="cooldown",
+        outcome=Outcome.HOLD,
+        message=message,
+        remedy="wait, or use an older version",
+        until=NOW + 22 * HOUR,
+    )
+    return judged(Verdict.of([finding]), **fields)
+
+
+def test_a_denial_in_one_line() -> None:
+    assert reason_phrase(denied("no attestation, and one is required"), URL) == (
+        "Blocked by policy: demo 2.0 is denied by rule attestations: no attestation, and one is required. "
+        "Use an attested version. See http://127.0.0.1:8642/why/0ace7980f82c"
+    )
+
+
+def test_a_hold_in_one_line_says_when_it_ends() -> None:
+    assert reason_phrase(held(), URL) == (
+        "Blocked by policy: demo 2.0 is held until 2026-11-21 10:00 UTC by cooldown: "
+        "published 2026-11-20 10:00 UTC, younger than 1d. Wait, or use an older version. "
+        "See http://127.0.0.1:8642/why/0ace7980f82c"
+    )
+
+
+def test_a_hold_whose_end_is_told_gives_its_remedy_up_for_its_message() -> None:
+    message = "provenance unavailable since 2026-11-20 10:00 UTC: 503"
+
+    assert f": {message}. See http" in reason_phrase(held(message), URL)
+
+
+def test_a_page_has_room_for_the_remedy() -> None:
+    assert yank_reason(held(newest_allowed="1.1", support_url="https://help.example/pypi"), URL) == (
+        "Blocked by policy: demo 2.0 is held until 2026-11-21 10:00 UTC by cooldown: "
+        "published 2026-11-20 10:00 UTC, younger than 1d. Wait, or use an older version. "
+        "The newest allowed version is 1.1. Help: https://help.example/pypi "
+        "See http://127.0.0.1:8642/why/0ace7980f82c"
+    )
+
+
+def test_the_newest_allowed_version_is_told_where_it_fits() -> None:
+    phrase = reason_phrase(denied("no attestation", newest_allowed="1.1"), URL)
+
+    assert "The newest allowed version is 1.1. See" in phrase
+    assert "newest" not in reason_phrase(denied("no attestation" * 6, newest_allowed="1.1"), URL)
+
+
+def test_a_long_message_is_cut_and_remedy_and_address_stay() -> None:
+    phrase = reason_phrase(denied("the certificate names nobody " * 10), URL)
+
+    assert len(phrase) in (198, 199)  # a space in front of the cut goes with it
+    assert phrase.endswith(f"... Use an attested version. See {URL}")
+    assert phrase.startswith("Blocked by policy: demo 2.0 is denied by rule attestations: the certificate names nobody")
+
+
+def test_a_remedy_that_leaves_no_room_for_the_message_gives_way() -> None:
+    phrase = reason_phrase(denied("the certificate names nobody at all in any of its fields", remedy="r" * 70), URL)
+
+    assert "the certificate names nobody at all in any of its fields. See" in phrase
+
+
+def test_without_a_remedy_the_message_stands_alone() -> None:
+    assert reason_phrase(denied("no attestation", remedy=None), URL).endswith(f"no attestation. See {URL}")
+
+
+@pytest.mark.parametrize("length", [10, 60, 100, 130, 150, 152, 153, 170, 190, 400])
+def test_the_address_is_never_cut(length: int) -> None:
+    url = f"http://{'h' * length}.example/why/0ace7980f82c"
+
+    for judgement in (denied("no attestation, and one is required"), held(), judged(Verdict.of([]))):
+        phrase = reason_phrase(judgement, url)
+        assert phrase.endswith(f" See {url}")
+        assert phrase.startswith(("Blocked by policy", "Allowed by policy"))
+        assert len(phrase) < 200 or length > 120
+
+
+def test_an_address_that_is_no_ascii_or_no_single_line_is_quoted() -> None:
+    phrase = reason_phrase(denied("no attestation"), "http://bücher.example/a b\r\nX-Evil: 1")
+
+    assert phrase.endswith(" See http://b%C3%BCcher.example/a%20b%0D%0AX-Evil:%201")
+
+
+def test_upstreams_words_become_one_printable_line() -> None:
+    rejected = Rejected(reason="bad\r\nSet-Cookie: a=1\x00 \x1b[31m ☠", attestations=(), derivation=REJECTED.derivation)
+
+    phrase = reason_phrase(judged(verdict_on(file_of(), rejected)), URL)
+
+    assert "attestation rejected: bad Set-Cookie: a=1? ?[31m ?." in phrase
+    assert phrase.isascii()
+    assert phrase.isprintable()
+
+
+def test_the_shown_end_of_a_hold_is_never_early() -> None:
+    def phrase(seconds: float) -> str:
+        until = NOW + timedelta(seconds=seconds)
+        finding = Finding(rule="cooldown", outcome=Outcome.HOLD, message="m", until=until)
+        return reason_phrase(judged(Verdict.of([finding])), URL)
+
+    assert "held until 2026-11-20 12:00 UTC" in phrase(0)
+    assert "held until 2026-11-20 12:01 UTC" in phrase(0.000001)
+    assert "held until 2026-11-20 12:01 UTC" in phrase(60)
+
+
+def test_a_file_of_no_known_version_is_named_by_its_filename() -> None:
+    assert f"{WHEEL} is denied" in reason_phrase(denied("no attestation", version=None), URL)
+
+
+def test_a_long_subject_is_cut() -> None:
+    phrase = reason_phrase(denied("no attestation", project=ProjectName("a" * 250)), URL)
+
+    assert len(phrase) < 200
+    assert f"{'a' * 57}... is denied by rule attestations" in phrase
+
+
+def test_the_detail_tells_everything_that_stops_the_file() -> None:
+    settings = policy(deny=(Listed.parse("demo"),))
+    verdict = verdict_on(file_of(upload_time=NOW - 2 * HOUR), REJECTED, settings=settings)
+
+    told = detail(judged(verdict, newest_allowed="1.1", support_url="https://help.example"), URL)
+
+    assert told == (
+        "demo 2.0 (demo-2.0-py3-none-any.whl) is denied by rule attestations: "
+        "attestation rejected: the subject's digest is another. "
+        "It is also denied by rule deny: the deny list names demo. "
+        "It is also held until 2026-11-21 10:00 UTC by cooldown: published 2026-11-20 10:00 UTC, younger than 1d. "
+        "What to do: do not install it; ask its maintainers. "
+        "What to do: use what the list leaves, or have it changed. "
+        "What to do: wait, or use an older version. "
+        "The newest allowed version is 1.1. Help: https://help.example "
+        "The whole story: http://127.0.0.1:8642/why/0ace7980f82c"
+    )
+
+
+def test_the_detail_leaves_out_what_is_only_recorded() -> None:
+    settings = policy(audit=frozenset({"attestations"}))
+    verdict = verdict_on(file_of(upload_time=NOW - 2 * HOUR), REJECTED, settings=settings)
+
+    told = detail(judged(verdict), URL)
+
+    assert "attestation" not in told
+    assert "held until" in told
+
+
+def test_what_is_allowed_is_said_to_be() -> None:
+    judgement = judged(Verdict.of([]))
+
+    assert reason_phrase(judgement, URL) == f"Allowed by policy: demo 2.0. See {URL}"
+    assert detail(judgement, URL) == f"demo 2.0 is allowed by the policy. The whole story: {URL}"

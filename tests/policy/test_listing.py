@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+
+from inbond.model.evidence import EvidenceOrPending
+from inbond.model.memory import PageMemory
+from inbond.model.names import Filename
+from inbond.model.page import File
+from inbond.model.publisher import PublisherPattern
+from inbond.model.verdict import Decision, Verdict
+from inbond.policy.engine import judge_page
+from inbond.policy.listing import listed, to_settle
+from inbond.policy.settings import Action, Attestations, Listed, Listing, PolicySettings, UnknownDate
+from policy.cases import ABSENT, DAY, HOUR, NOW, PENDING, VERIFIED, file_of, memory_of, page_of, policy
+
+YOUNG = file_of("demo-3.0.tar.gz", upload_time=NOW - 30 * HOUR)
+YOUNGER = file_of("demo-4.0.tar.gz", upload_time=NOW - 25 * HOUR)
+AGED = file_of("demo-1.0.tar.gz")
+UNDATED = file_of("demo-0.9.tar.gz", upload_time=None)
+# A file of two days is older than the cooldown: only what is pending can hold it.
+KEYS = {"unsupported": Action.parse("hold 2d")}
+PINS = (PublisherPattern.parse("github:acme/*"),)
+
+EvidenceMap = Mapping[Filename, EvidenceOrPending]
+
+
+def judged(
+    *files: File, settings: PolicySettings, evidence: EvidenceMap, memory: PageMemory | None = None
+) -> Mapping[Filename, Verdict]:
+    return judge_page(index="root", page=page_of(*files), memory=memory, settings=settings, evidence=evidence, now=NOW)
+
+
+def awaited(
+    *files: File,
+    settings: PolicySettings | None = None,
+    evidence: EvidenceMap | None = None,
+    memory: PageMemory | None = None,
+) -> list[str]:
+    settings = settings or policy(**KEYS)
+    known = evidence or {}
+    verdicts = judged(*files, settings=settings, evidence=known, memory=memory)
+    found = to_settle(
+        index="root",
+        page=page_of(*files),
+        memory=memory,
+        settings=settings,
+        evidence=known,
+        verdicts=verdicts,
+        now=NOW,
+    )
+    return [file.filename for file in found]
+
+
+def shown(
+    *files: File, settings: PolicySettings, unsettled: tuple[File, ...] = (), evidence: EvidenceMap | None = None
+) -> dict[str, Decision]:
+    known = evidence or {}
+    verdicts = listed(
+        judged(*files, settings=settings, evidence=known),
+        page=page_of(*files),
+        settings=settings,
+        evidence=known,
+        unsettled={file.filename for file in unsettled},
+        now=NOW,
+    )
+    return {name: verdict.decision for name, verdict in verdicts.items()}
+
+
+def test_files_younger_than_the_longest_hold_are_settled_youngest_first() -> None:
+    assert awaited(AGED, YOUNG, UNDATED, YOUNGER) == [YOUNGER.filename, YOUNG.filename]
+
+
+def test_a_file_is_no_longer_awaited_once_the_longest_hold_is_over() -> None:
+    assert awaited(file_of(upload_time=NOW - 2 * DAY)) == []
+    assert awaited(file_of(upload_time=NOW - 2 * DAY + HOUR)) != []
+
+
+def test_what_is_known_needs_no_settling() -> None:
+    assert awaited(YOUNG, YOUNGER, evidence={YOUNG.filename: VERIFIED, YOUNGER.filename: ABSENT}) == []
+
+
+def test_a_file_that_appeared_lately_is_young_whatever_it_says() -> None:
+    assert awaited(AGED, memory=memory_of({AGED.filename: NOW - HOUR})) == [AGED.filename]
+
+
+def test_what_is_denied_anyway_is_not_waited_for() -> None:
+    assert awaited(YOUNG, settings=policy(**KEYS, deny=(Listed.parse("demo"),))) == []
+    assert awaited(UNDATED, settings=policy(**KEYS, unknown_date=UnknownDate.DENY)) == []
+
+
+@pytest.mark.parametrize("keys", [{"listing": Listing.LAZY}, {"attestations": Attestations.OFF}])
+def test_nothing_is_waited_for_where_nothing_is_asked(keys: dict[str, object]) -> None:
+    assert awaited(YOUNG, settings=policy(**KEYS, **keys)) == []
+
+
+def test_a_pin_is_waited_for_where_attestations_are_off() -> None:
+    settings = policy(**KEYS, attestations=Attestations.OFF, publishers=PINS)
+
+    assert awaited(YOUNG, settings=settings) == [YOUNG.filename]
+
+
+def test_what_did_not_settle_in_time_is_held_for_this_response() -> None:
+    assert shown(YOUNG, YOUNGER, AGED, settings=policy(**KEYS), unsettled=(YOUNG,)) == {
+        YOUNG.filename: Decision.HOLD,
+        YOUNGER.filename: Decision.ALLOW,
+        AGED.filename: Decision.ALLOW,
+    }
+
+
+def test_what_has_settled_since_is_not_held() -> None:
+    decisions = shown(YOUNG, settings=policy(**KEYS), unsettled=(YOUNG,), evidence={YOUNG.filename: VERIFIED})
+
+    assert decisions == {YOUNG.filename: Decision.ALLOW}
+
+
+def test_verified_keeps_everything_out_that_is_pending() -> None:
+    settings = policy(**KEYS, listing=Listing.VERIFIED)
+
+    assert shown(
+        AGED, UNDATED, YOUNG, settings=settings, evidence={YOUNG.filename: VERIFIED, UNDATED.filename: PENDING}
+    ) == {
+        AGED.filename: Decision.HOLD,
+        UNDATED.filename: Decision.HOLD,
+        YOUNG.filename: Decision.ALLOW,
+    }
+
+
+@pytest.mark.parametrize("keys", [{"listing": Listing.LAZY}, {"attestations": Attestations.OFF}])
+def test_nothing_is_held_where_nothing_is_asked(keys: dict[str, object]) -> None:
+    settings = policy(**{**KEYS, "listing": Listing.VERIFIED, **keys})
+
+    assert shown(YOUNG, settings=settings, unsettled=(YOUNG,)) == {YOUNG.filename: Decision.ALLOW}
+
+
+@pytest.mark.parametrize(
+    ("keys", "rule"),
+    [({}, "attestations"), ({"attestations": Attestations.OFF, "publishers": PINS}, "publishers")],
+)
+def test_the_hold_names_the_rule_that_waits_and_ends(keys: dict[str, object], rule: str) -> None:
+    settings = policy(**KEYS, **keys)
+
+    verdicts = listed(
+        judged(YOUNG, settings=settings, evidence={}),
+        page=page_of(YOUNG),
+        settings=settings,
+        evidence={},
+        unsettled={YOUNG.filename},
+        now=NOW,
+    )
+
+    deciding = verdicts[YOUNG.filename].deciding
+    assert deciding is not None
+    assert (deciding.rule, deciding.message) == (rule, "its provenance is still being verified")
+    assert verdicts[YOUNG.filename].expires_at == NOW + timedelta(seconds=60)
+
+
+def test_a_rule_that_is_only_recorded_keeps_nothing_out() -> None:
+    settings = policy(**KEYS, listing=Listing.VERIFIED, audit=frozenset({"attestations"}))
+
+    assert shown(YOUNG, settings=settings) == {YOUNG.filename: Decision.ALLOW}

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from store.heard import Heard
+
+
+@pytest.fixture
+def events() -> Heard:
+    return Heard()
