@@ -116,8 +116,8 @@ class Inbond:
         verdict: dict[str, Any] = json.loads(body)
         return verdict
 
-    async def metric(self, name: str, **labels: str) -> float:
-        return self.up.metrics.registry.get_sample_value(name, labels) or 0.0
+    async def metric(self, sample: str, **labels: str) -> float:
+        return self.up.metrics.registry.get_sample_value(sample, labels) or 0.0
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Programs that some tests need besides Python: without them a test skips and says what is missing.
 
-Where `INBOND_REQUIRE_TOOLS` is set, as in CI, it fails instead.
+Where `REQUIRE_TOOLS` is set, as in CI, it fails instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def tool(name: str) -> str:
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
         reason = f"{name} is not installed here"
-        if os.environ.get("INBOND_REQUIRE_TOOLS"):
+        if os.environ.get("REQUIRE_TOOLS"):
             pytest.fail(reason)
         pytest.skip(reason)
     return found

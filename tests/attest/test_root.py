@@ -12,7 +12,7 @@ from inbond.attest.verify import Finding, ProvenanceVerifier
 from inbond.model.errors import ConfigurationError
 from inbond.model.evidence import Rejected, Unsupported, UnsupportedCause, Verified
 from inbond.model.names import Filename
-from sim.sigstore import DEFAULT_NOW, GitHub, Rejectable, Sigstore
+from sim.sigstore import DEFAULT_NOW, GitHub, Sigstore, Windows
 
 NAME = Filename("widgets-1.0.tar.gz")
 SHA256 = hashlib.sha256(b"widgets").hexdigest()
@@ -65,7 +65,7 @@ def test_what_another_sigstore_signed_becomes_verified_once_the_root_knows_it() 
     ],
     ids=["ca-ended", "ca-not-begun", "ct-ended", "ct-not-begun", "log-ended", "log-not-begun"],
 )
-def test_a_key_outside_its_window_is_rejected(windows: Rejectable, what: str) -> None:
+def test_a_key_outside_its_window_is_rejected(windows: Windows, what: str) -> None:
     finding = verified_under(OURS.trusted_root(**windows), honest())
 
     assert isinstance(finding, Rejected)

@@ -1,6 +1,7 @@
 """`inbond config check` and `inbond config show`, as typed."""
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from inbond.model.errors import ConfigurationError
 
 
 @pytest.fixture(autouse=True)
-def own_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("INBOND_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "d"))
 

@@ -40,7 +40,8 @@ def verifier() -> ProvenanceVerifier:
 
 @pytest.fixture(params=range(len(KINDS)), ids=KINDS)
 def real(assets: Path, request: pytest.FixtureRequest) -> ProductionFile:
-    return production_files(assets)[request.param]
+    at: int = request.param
+    return production_files(assets)[at]
 
 
 def verify(

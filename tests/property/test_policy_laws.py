@@ -135,7 +135,7 @@ def files_named(name: str) -> st.SearchStrategy[File]:
     return st.builds(
         file_of,
         st.just(name),
-        hashes=st.sampled_from([{"sha256": DIGESTS[0]}] * 5 + [{"sha256": DIGESTS[1]}, {}]),
+        hashes=st.sampled_from([{"sha256": DIGESTS[0]}] * 12 + [{"sha256": DIGESTS[1]}, {}]),
         upload_time=st.none() | times,
         yanked=st.sampled_from([False, False, True, "broken\n☠"]),
         provenance=st.sampled_from([Claim.NONE, Claim.SILENT, "http://index.example/provenance"]),
@@ -148,11 +148,12 @@ def worlds(draw: st.DrawFn) -> World:
     files = [draw(files_named(name)) for name in names]
     page = page_of(
         *files,
-        status=draw(st.sampled_from([*[Status.ACTIVE] * 6, Status.ARCHIVED, Status.QUARANTINED, "odd"])),
+        status=draw(st.sampled_from([*[Status.ACTIVE] * 12, Status.ARCHIVED, Status.QUARANTINED, "odd"])),
         status_reason=draw(st.none() | text),
     )
-    known = draw(st.lists(st.sampled_from([file.filename for file in files]), unique=True))
-    remembered = draw(st.lists(st.sampled_from([file.filename for file in files]), unique=True))
+    # Most files are known and remembered; one may not be.
+    unknown, forgotten = draw(st.tuples(*[st.none() | st.sampled_from([file.filename for file in files])] * 2))
+    remembered = [file.filename for file in files if file.filename != forgotten]
     memory = PageMemory(
         project_first_seen=draw(times),
         first_seen={name: draw(times) for name in remembered},
@@ -161,18 +162,18 @@ def worlds(draw: st.DrawFn) -> World:
     return World(
         page=page,
         memory=draw(st.sampled_from([memory, memory, None])),
-        evidence={name: draw(evidences) for name in known},
+        evidence={file.filename: draw(evidences) for file in files if file.filename != unknown},
     )
 
 
 @st.composite
 def policies(draw: st.DrawFn, *, audited: bool = True) -> dict[str, Any]:
-    # Weighted towards the loose ends: a policy that denies everything shows little.
-    keys = {
-        key: ladder[draw(st.integers(0, len(ladder) - 1)) if draw(st.booleans()) else 0]
-        for key, ladder in LADDERS.items()
-    }
-    if not audited or draw(st.booleans()):
+    # Few of the keys that deny are tightened: a policy that denies everything shows little.
+    keys = {key: ladder[0] for key, ladder in LADDERS.items()} | {"audit": frozenset()}
+    tightened = draw(st.lists(st.sampled_from(sorted(LADDERS)), max_size=3, unique=True))
+    for key in ("attestations", "min_age", "unsupported", "unavailable", *tightened):
+        keys[key] = draw(st.sampled_from(LADDERS[key]))
+    if not audited:
         keys["audit"] = frozenset()
     return keys
 

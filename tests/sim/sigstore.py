@@ -247,7 +247,7 @@ class Faults(TypedDict, total=False):
     version: object
 
 
-class Rejectable(TypedDict, total=False):
+class Windows(TypedDict, total=False):
     """Parts of a trusted root that can be written otherwise: `(start, end)` of each kind of key."""
 
     ca_window: Window
@@ -295,7 +295,7 @@ class Sigstore:
         """The subject key id of the issuing authority."""
         return x509.SubjectKeyIdentifier.from_public_key(self._ca_key.public_key()).digest
 
-    def trusted_root(self, *also: Sigstore, **windows: Unpack[Rejectable]) -> bytes:
+    def trusted_root(self, *also: Sigstore, **windows: Unpack[Windows]) -> bytes:
         """A `trusted_root.json` that names this Sigstore's keys, and those of others on request."""
         everyone = (self, *also)
         root = {

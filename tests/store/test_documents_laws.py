@@ -92,5 +92,5 @@ class DocumentsMachine(RuleBasedStateMachine):
 
 TestDocuments = DocumentsMachine.TestCase
 TestDocuments.settings = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,7 +1,8 @@
 """`INBOND_SECTION__KEY` variables as a layer. A name that fits no key is a problem, never ignored.
 
-Names that the operator chose are written in capitals with `_` for `-`: `INBOND_INDEXES__MY_INDEX__POLICY`. A list is
-written in TOML or JSON, or separated by commas where no entry holds one.
+Names that the operator chose are written in capitals with `_` for `-`: `INBOND_INDEXES__MY_INDEX__POLICY`; one with
+two dashes in a row cannot be written so. A list is written in TOML or JSON, or separated by commas where no entry holds
+one.
 """
 
 from __future__ import annotations

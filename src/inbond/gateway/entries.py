@@ -54,7 +54,7 @@ class Entries:
         )
 
     def _note(self, file: File) -> None:
-        subject = Subject(self.index.name, self.state.page.name, file.filename)
+        subject = Subject(self.index.name, str(self.state.page.name), str(file.filename))
         if file.sha256 is not None and self.why.note(file.sha256, subject):
             self.fresh.append(file.sha256)
 

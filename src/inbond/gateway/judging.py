@@ -90,7 +90,7 @@ class Judge:
         if not verdict.allowed:
             newest = newest_allowed(state.page, (await self.page(index, state)).verdicts, file)
         version = state.page.version_of(file)
-        subject = Subject(index.name, state.page.name, file.filename)
+        subject = Subject(index.name, str(state.page.name), str(file.filename))
         if file.sha256 is not None and self._why.note(file.sha256, subject) and not verdict.allowed:
             await self._why.keep([file.sha256])
         return Judgement(

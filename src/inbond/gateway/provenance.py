@@ -21,10 +21,11 @@ from inbond.gateway.lru import Lru
 from inbond.gateway.pages import PageState
 from inbond.gateway.single_flight import SingleFlight
 from inbond.gateway.verifier import VerifierFailed, VerifierTimeout
-from inbond.model.errors import UpstreamFault
+from inbond.model.errors import UpstreamFault, UpstreamTooLarge
 from inbond.model.events import CacheLookup, Observer, ProvenanceVerified
 from inbond.model.evidence import (
     Absent,
+    Derivation,
     Evidence,
     EvidenceOrPending,
     Pending,
@@ -199,6 +200,13 @@ class EvidenceKeeper:
             if provenance is None:
                 return Absent()
             return await self._verify(file, sha256, provenance)
+        except UpstreamTooLarge as error:
+            made = Derivation(
+                provenance_sha256=None,
+                trusted_root_sha256=self._verifier.trusted_root_sha256,
+                verified_at=self._clock(),
+            )
+            return Rejected(reason=error.message, attestations=(), derivation=made)
         except (UpstreamFault, VerifierTimeout, VerifierFailed) as error:
             return self._unavailable(key, error.message)
 

@@ -77,6 +77,10 @@ class UpstreamBroken(UpstreamFault):
     """An answer that breaks the protocol or a limit: cut, malformed, too large, a forbidden address."""
 
 
+class UpstreamTooLarge(UpstreamBroken):
+    """More bytes than the limit for what was asked for; the rest was not read."""
+
+
 class DigestMismatch(UpstreamFault):
     """The bytes are not those that the index names. It is a finding (`digest`), not a transport error."""
 

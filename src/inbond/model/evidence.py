@@ -60,9 +60,12 @@ AttestationOutcome = VerifiedAttestation | RejectedAttestation | UnsupportedAtte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derivation:
-    """What a finding about provenance was made from, and when."""
+    """What a finding about provenance was made from, and when.
 
-    provenance_sha256: str
+    `provenance_sha256` is None where the object was over the limit and not read to its end.
+    """
+
+    provenance_sha256: str | None
     trusted_root_sha256: str
     verified_at: datetime
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-# Most addresses on most pages are absolute and plain; they skip the general way, which costs ten times as much.
-_PLAIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/%+@=&!,;:()$*-]*")
+# Nearly all addresses are plain: absolute, or below a directory that is found once. They skip the general way, which
+# costs ten times as much.
+_PLAIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?/[A-Za-z0-9._~/%+@=&!,;:()$*-]*")
+_BELOW: Final = re.compile(r"(/|(?:\.\./)*)(?!.*/[./])([A-Za-z0-9_~%+@=&!,()$*-][A-Za-z0-9._~/%+@=&!,()$*-]*)")
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9._~:@\[\]%!$&'()*+,;=-]+")
 # RFC 3986: what may stand in a URL, and "%", which is taken to be the beginning of something quoted already.
 _SAFE: Final = "%:/?#[]@!$&'()*+,;=-._~"
@@ -30,8 +33,23 @@ def resolve(base: str, reference: str) -> tuple[str, str] | None:
 
     None for what is no http or https URL with a host. What cannot stand in a URL is percent-encoded.
     """
-    if _PLAIN.fullmatch(reference):
-        return reference, ""
+    plain, _, fragment = reference.partition("#")
+    if _PLAIN.fullmatch(plain):
+        return plain, fragment
+    below = _BELOW.fullmatch(plain)
+    if below is None:
+        return _resolved(base, reference)
+    directory = _directory(base, below[1] or ".")
+    return None if directory is None else (directory + below[2], fragment)
+
+
+@lru_cache(maxsize=1024)
+def _directory(base: str, reference: str) -> str | None:
+    located = _resolved(base, reference)
+    return None if located is None else located[0]
+
+
+def _resolved(base: str, reference: str) -> tuple[str, str] | None:
     text = _WITHIN.sub("", reference.strip(_AROUND))
     try:
         parts = urlsplit(urljoin(base, text))

@@ -37,7 +37,8 @@ def api_version(value: object) -> tuple[int, int]:
 def upload_time(text: str) -> datetime | None:
     """An upload time (PEP 700) in UTC; None unless it is RFC 3339 with a zone: a time without one is no instant."""
     try:
-        return msgspec.convert(text, _AWARE).astimezone(UTC)
+        parsed: datetime = msgspec.convert(text, _AWARE)
+        return parsed.astimezone(UTC)
     except (msgspec.ValidationError, OverflowError):
         return None
 

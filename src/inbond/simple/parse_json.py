@@ -7,7 +7,7 @@ away. Of a key that occurs twice the last counts, as in every common reader; cli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -90,7 +90,8 @@ def _check_name(document: Mapping[str, Any], project: ProjectName) -> None:
 def _status(document: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[Status | str, str | None]:
     # PEP 792 has an object beside `meta`; indexes that followed its drafts write it in `meta`, or as two keys.
     for holder in (document, meta):
-        marker, reason = holder.get("project-status"), holder.get("project-status-reason")
+        marker: Any = holder.get("project-status")
+        reason: Any = holder.get("project-status-reason")
         if isinstance(marker, dict):
             marker, reason = marker.get("status"), marker.get("reason")
         if isinstance(marker, str) and marker:
@@ -111,7 +112,7 @@ def _files(raw: object, base_url: str) -> tuple[File, ...]:
 
 
 def _file(raw: dict[str, Any], base_url: str) -> File | None:
-    get = raw.get
+    get: Callable[..., Any] = raw.get
     filename, url = get("filename"), get("url")
     located = resolve(base_url, url) if isinstance(url, str) and isinstance(filename, str) else None
     if located is None:

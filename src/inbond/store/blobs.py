@@ -107,8 +107,9 @@ class DiskBlobs:
             await asyncio.shield(asyncio.ensure_future(_close(opening)))
 
     async def remove(self, sha256: str) -> None:
-        """Removes the blob; a missing one is fine. Raises ValueError for what is no digest."""
-        await self._run("remove a file", remove_tree, self._path(sha256))
+        """Removes the blob; a missing one is fine. Raises ValueError for what is no digest, StoreUnavailable."""
+        path = self._path(sha256)
+        await self._run("remove a file", lambda: path.unlink(missing_ok=True))
 
     async def settled(self) -> None:
         """Waits until the eviction under way, if one is, has ended."""

@@ -164,27 +164,22 @@ class Upstream:
         Absent is only what the index itself calls absent. 403, 5xx, a timeout, a cut, 404 where the page names a
         URL, and HTML (a sign-in page on the way) are raised: nobody knows then.
         """
-        match file.provenance:
-            case Claim.NONE:
-                return ProvenanceAbsent(reason="the index says that it knows of none")
-            case Claim.SILENT if not version:
-                raise UpstreamBroken(f"{file.filename} names no version, under which its provenance could be asked for")
-            case Claim.SILENT:
-                url: str | URL = provenance_url(self.settings.url, project, version, file.filename)
-                wanted = {_OK, _NOT_FOUND}
-            case str() as url:
-                wanted = {_OK, _NOT_FOUND}
-        return await self._retrying("provenance", lambda attempt: self._provenance(url, wanted, file, attempt))
+        if file.provenance is Claim.NONE:
+            return ProvenanceAbsent(reason="the index says that it knows of none")
+        named = file.provenance is not Claim.SILENT
+        if not named and not version:
+            raise UpstreamBroken(f"{file.filename} names no version, under which its provenance could be asked for")
+        beside = provenance_url(self.settings.url, project, version, file.filename)
+        url = str(file.provenance) if named else beside
+        return await self._retrying("provenance", lambda attempt: self._provenance(url, attempt, named=named))
 
-    async def _provenance(
-        self, url: str | URL, wanted: set[int], file: File, attempt: Attempt
-    ) -> ProvenanceFound | ProvenanceAbsent:
+    async def _provenance(self, url: str | URL, attempt: Attempt, *, named: bool) -> ProvenanceFound | ProvenanceAbsent:
         with attempt:
             limit = self._limits.provenance_bytes
-            reply = await self._whole(url, media.PROVENANCE, wanted, limit=limit, attempt=attempt)
+            reply = await self._whole(url, media.PROVENANCE, {_OK, _NOT_FOUND}, limit=limit, attempt=attempt)
             subject = self._subject(reply.url)
             if reply.status == _NOT_FOUND:
-                if file.provenance is not Claim.SILENT:
+                if named:
                     raise UpstreamBroken(f"{subject} answered 404, although the page names it: inconsistent")
                 attempt.outcome = "not-found"
                 return ProvenanceAbsent(reason="the Integrity API knows of none")

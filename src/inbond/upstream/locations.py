@@ -45,10 +45,7 @@ def redirected(url: URL, location: str | None) -> URL:
     """Where a redirect (RFC 9110, section 15.4) leads. Raises `UpstreamBroken`."""
     if not location:
         raise UpstreamBroken(f"{shown(url)} redirects to nowhere")
-    try:
-        target = url.join(parse(location))
-    except ValueError as error:
-        raise UpstreamBroken(f"{shown(url)} redirects to what is no URL") from error
+    target = url.join(parse(location))
     check(target, secure=url.scheme == "https")
     return target
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-from inbond.model.errors import UpstreamBroken
+from inbond.model.errors import UpstreamBroken, UpstreamTooLarge
 from inbond.model.units import format_size
 
 PIECE_BYTES: Final = 256 * 1024  # the most that is decompressed at a time
@@ -59,7 +59,7 @@ async def _inflated(raw: AsyncIterator[bytes], *, limit: int, subject: str) -> A
 
 def _within(total: int, limit: int, subject: str) -> None:
     if total > limit:
-        raise UpstreamBroken(f"{subject} is larger than {format_size(limit)}, the limit here")
+        raise UpstreamTooLarge(f"{subject} is larger than {format_size(limit)}, the limit here")
 
 
 async def whole(pieces: AsyncIterator[bytes]) -> bytes:
