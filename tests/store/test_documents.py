@@ -53,6 +53,16 @@ async def test_a_put_replaces_and_a_delete_forgets(tmp_path: Path) -> None:
         assert await documents.get("key") is None
 
 
+async def test_many_documents_are_got_at_once_and_the_missing_are_left_out(tmp_path: Path) -> None:
+    async with documents_in(tmp_path / "documents") as documents:
+        for key in ("one", "two"):
+            await documents.put(key, key.encode())
+        assert await documents.get_many(["two", "missing", "one"]) == {"one": b"one", "two": b"two"}
+        assert await documents.get_many([]) == {}
+        with pytest.raises(ValueError):
+            await documents.get_many(["one", ""])
+
+
 async def test_documents_outlast_a_restart(tmp_path: Path, events: Heard) -> None:
     async with documents_in(tmp_path / "documents", events) as documents:
         await documents.put("key", b"value" * 100_000)
