@@ -468,6 +468,14 @@ def test_what_cannot_be_judged_does_not_hide_what_is_verified() -> None:
     assert [type(each) for each in finding.attestations] == [UnsupportedAttestation, VerifiedAttestation]
 
 
+def test_an_unknown_key_beside_a_verified_publish_attestation_takes_nothing_away() -> None:
+    finding = verify(bundled((ACME.publisher(), [attested(predicate_type=SLSA, ca=THEIRS), attested()])))
+
+    assert isinstance(finding, Verified)
+    assert [type(each) for each in finding.attestations] == [UnsupportedAttestation, VerifiedAttestation]
+    assert len(finding.identities) == 1
+
+
 def test_two_runs_may_attest_to_the_same_file() -> None:
     assert isinstance(verify(bundled((ACME.publisher(), [attested(), attested()]))), Verified)
 

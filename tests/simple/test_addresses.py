@@ -10,7 +10,8 @@ from inbond.simple.addresses import fragment_digests, last_segment, quoted, reso
 
 BASE = "https://index.example/simple/demo/"
 
-segments = st.text("abzAZ09._~%+@=&!,()$*-;:", min_size=1, max_size=6)
+# without ";": urljoin drops one that ends a segment
+segments = st.text("abzAZ09._~%+@=&!,()$*-:", min_size=1, max_size=6)
 references = st.builds(
     lambda ups, root, parts: root + "../" * ups + "/".join(parts),
     st.integers(min_value=0, max_value=4),
@@ -73,7 +74,7 @@ def test_below_a_base_that_is_no_address_nothing_resolves() -> None:
 def test_quoting_leaves_only_what_may_stand_in_a_url_and_is_done_once(text: str) -> None:
     once = quoted(text)
     assert once.isascii()
-    assert not set(once) & set(" \"<>\\^`{|}\n\t\x00")
+    assert not set(once) & set(' "<>\\^`{|}\n\t\x00')
     assert quoted(once) == once
 
 

@@ -56,7 +56,10 @@ def test_long_lists_survive_both_forms(size: int) -> None:
 
 
 def test_names_are_given_as_they_arrive() -> None:
-    for splitter, pieces in ((JsonNames(), render_list_json(many(50_000))), (HtmlNames(), render_list_html(many(50_000)))):
+    for splitter, pieces in (
+        (JsonNames(), render_list_json(many(50_000))),
+        (HtmlNames(), render_list_html(many(50_000))),
+    ):
         counts = [len(splitter.feed(piece)) for piece in pieces]
         assert max(counts) < 20_000
         assert sum(counts) + len(splitter.close()) == 50_000
@@ -81,21 +84,24 @@ def test_rendered_pieces_are_of_even_size() -> None:
         assert max(map(len, pieces)) < 100_000
 
 
-@pytest.mark.parametrize("form", ["json", "html"])
-def test_a_list_of_any_length_takes_little_memory(form: str) -> None:
-    def run() -> int:
-        names = many(200_000)
-        pieces = render_list_json(names) if form == "json" else render_list_html(names)
-        splitter: NameSplitter = JsonNames() if form == "json" else HtmlNames()
-        return sum(len(splitter.feed(piece)) for piece in pieces) + len(splitter.close())
-
+def peak_bytes(splitter: NameSplitter, pieces: Iterable[bytes], count: int) -> int:
     tracemalloc.start()
     try:
-        assert run() == 200_000
-        _, peak = tracemalloc.get_traced_memory()
+        assert sum(len(splitter.feed(piece)) for piece in pieces) + len(splitter.close()) == count
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 8 * 2**20  # the list is 6 to 11 MB long
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_memory_does_not_grow_with_the_length_of_the_list(form: str) -> None:
+    def peak(count: int) -> int:
+        if form == "json":
+            return peak_bytes(JsonNames(), render_list_json(many(count)), count)
+        return peak_bytes(HtmlNames(), render_list_html(many(count)), count)
+
+    peak(5_000)  # what is made once is made
+    assert peak(60_000) < 1.2 * peak(12_000) < 3 * 2**20
 
 
 # JSON
@@ -174,17 +180,14 @@ def test_a_json_list_cut_anywhere_is_refused(length: int) -> None:
         "<!DOCTYPE html><html><body><a href=a/>a</a><A HREF='b/'>\n b </A></body></html>",
         '<a href="/simple/a/"></a><a href="/simple/b/"><b>what is it</b></a>',
         '<a href="a/">a</a>\n<a href="b/">b</a>',
-        '<a href="/simple/a/">a</a><br/><a href="x y/">x y</a><a>?</a><a href="b/">b</a><a href="x/">-</a>'.replace(
-            '<a href="x/">-</a>', ""
-        ),
-        '<a href="a/">a</a><!-- <a href="c/">c</a><a href="b/">b</a> -->',
+        '<a href="/simple/a/">a</a><br/><a href="x y/">x y</a><a>?</a><a href="b/">b</a><a href="-/">-</a>',
+        '<a href="a/">a</a><!-- <a href="c/">c</a> --><a href="b/">b</a>',
         '<a href="a/">&#97;</a><a href="b/">b</a>',
     ],
 )
 @pytest.mark.parametrize("size", [1, 10_000])
 def test_html_lists_are_read_in_all_their_forms(body: str, size: int) -> None:
-    found = split(HtmlNames(), body.encode(), size)
-    assert [name for name in found if name != "c"][:2] == ["a", "b"]
+    assert split(HtmlNames(), body.encode(), size) == ["a", "b"]
 
 
 @pytest.mark.parametrize("body", ["<html><body></body></html>", "<h1>Simple index</h1>"])
@@ -251,7 +254,11 @@ def test_hostile_json_costs_little(name: str) -> None:
     assert time.process_time() - begin < 3
 
 
-@given(st.lists(st.sampled_from([b'{"projects":[', b'{"name":"a"}', b",", b"]", b"}", b'"', b"\\", b"[", b"{", b" ", b"1"])))
+@given(
+    st.lists(
+        st.sampled_from([b'{"projects":[', b'{"name":"a"}', b",", b"]", b"}", b'"', b"\\", b"[", b"{", b" ", b"1"])
+    )
+)
 def test_any_json_is_a_list_or_is_refused(parts: list[bytes]) -> None:
     try:
         assert all(ProjectName(name) for name in split(JsonNames(), b"".join(parts)))

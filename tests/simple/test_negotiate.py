@@ -67,7 +67,8 @@ def test_the_format_that_accept_wants_most_is_chosen(accept: str | None, expecte
 
 
 @pytest.mark.parametrize(
-    "accept", ["application/json", "image/*", f"{T};q=0", "*/*;q=0", f"{J};q=0.0", "application/vnd.pypi.simple.v2+json"]
+    "accept",
+    ["application/json", "image/*", f"{T};q=0", "*/*;q=0", f"{J};q=0.0", "application/vnd.pypi.simple.v2+json"],
 )
 def test_where_nothing_fits_nothing_is_answered(accept: str) -> None:
     with pytest.raises(NotAcceptable) as refused:
@@ -111,7 +112,8 @@ def test_a_very_long_header_is_read_to_a_limit_and_not_within_a_member() -> None
 
 
 header = st.lists(
-    st.sampled_from([J, H, T, "*/*", "text/*", "gzip", "zstd", "*", ";", ",", "q=", "0.5", "1", '"', " "]) | st.text(max_size=3)
+    st.sampled_from([J, H, T, "*/*", "text/*", "gzip", "zstd", "*", ";", ",", "q=", "0.5", "1", '"', " "])
+    | st.text(max_size=3)
 ).map("".join)
 
 

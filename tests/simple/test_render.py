@@ -142,7 +142,12 @@ def test_core_metadata_is_announced_under_both_names_only_where_it_is_served(
 
 @pytest.mark.parametrize(
     ("yanked", "in_json", "attribute"),
-    [(False, False, None), (True, True, ""), ("", True, ""), ('"no" <why>', '"no" <why>', "&quot;no&quot; &lt;why&gt;")],
+    [
+        (False, False, None),
+        (True, True, ""),
+        ("", True, ""),
+        ('"no" <why>', '"no" <why>', "&quot;no&quot; &lt;why&gt;"),
+    ],
 )
 def test_the_entry_decides_what_is_yanked(yanked: bool | str, in_json: Any, attribute: str | None) -> None:
     file = replace(FILE, yanked="upstream's reason")
@@ -177,9 +182,7 @@ def test_an_unknown_key_is_kept_and_never_replaces_a_known_one() -> None:
     file = replace(
         FILE, extra={"url": "https://evil.example/", "yanked": False, "data-dist-info-metadata": True, "_note": 1}
     )
-    page = replace(
-        PAGE, extra={"files": [], "name": "evil", "_page": 2}, meta_extra={"api-version": "9.9", "_meta": 3}
-    )
+    page = replace(PAGE, extra={"files": [], "name": "evil", "_page": 2}, meta_extra={"api-version": "9.9", "_meta": 3})
     found = as_json(page, [entry(file, yanked=True)])
     assert (found["name"], found["_page"]) == ("demo", 2)
     assert found["meta"] == {"api-version": "1.4", "_meta": 3}
@@ -223,7 +226,7 @@ def test_a_quarantined_page_is_rendered_with_the_entries_it_is_given() -> None:
 
 
 def test_an_address_is_quoted_and_cannot_leave_its_attribute() -> None:
-    url = "../packages/demo 1\"><script>&é%20.zip"
+    url = '../packages/demo 1"><script>&é%20.zip'
     assert one(url=url)["url"] == "../packages/demo%201%22%3E%3Cscript%3E&%C3%A9%20.zip"
     assert 'href="../packages/demo%201%22%3E%3Cscript%3E&amp;%C3%A9%20.zip#sha256=' in anchor(url=url)
 

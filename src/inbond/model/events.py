@@ -17,7 +17,7 @@ class UpstreamRequest:
 
     upstream: str
     kind: str
-    outcome: str  # ok, not-modified, not-found, refused, unavailable, timeout, broken
+    outcome: str  # ok, not-modified, not-found, refused, unavailable, timeout, broken, cancelled
     seconds: float
 
 
@@ -90,7 +90,7 @@ Event = (
 class Observer(Protocol):
     """Hears events; must return at once and never raise."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Takes note of one event."""
         ...
 

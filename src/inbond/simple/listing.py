@@ -108,12 +108,15 @@ def _linked_name(text: str, href: str | None) -> str | None:
     return next(filter(_is_name, candidates), None)
 
 
-def _is_name(raw: str) -> bool:
+def _project(raw: str) -> ProjectName | None:
     try:
-        ProjectName(raw)
+        return ProjectName(raw)
     except InvalidName:
-        return False
-    return True
+        return None
+
+
+def _is_name(raw: str) -> bool:
+    return _project(raw) is not None
 
 
 # JSON by expressions that know strings, escapes and nesting to a small depth. There is one way only through them for
@@ -234,9 +237,10 @@ def _batches(names: Iterable[str]) -> Iterator[list[tuple[str, ProjectName]]]:
     batch: list[tuple[str, ProjectName]] = []
     length = 0
     for name in names:
-        if not _is_name(name):
+        project = _project(name)
+        if project is None:
             continue
-        batch.append((name, ProjectName(name)))
+        batch.append((name, project))
         length += 2 * len(name) + _AROUND
         if length >= RENDERED_CHARS:
             yield batch

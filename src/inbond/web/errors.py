@@ -90,7 +90,7 @@ def denied(request: web.Request, error: Denied) -> web.Response:
     url = why_link(judgement, origin_of(request))
     return problem(
         HTTPStatus.FORBIDDEN,
-        title=f"Blocked by policy: {judgement.file.filename}",
+        title="Blocked by policy",
         detail=detail(judgement, url),
         reason=reason_phrase(judgement, url),
         more={"type": url, "verdict": judgement_json(judgement, origin_of(request))},
