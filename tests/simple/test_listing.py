@@ -101,7 +101,7 @@ def test_memory_does_not_grow_with_the_length_of_the_list(form: str) -> None:
         return peak_bytes(HtmlNames(), render_list_html(many(count)), count)
 
     peak(5_000)  # what is made once is made
-    assert peak(60_000) < 1.2 * peak(12_000) < 3 * 2**20
+    assert peak(60_000) < 1.2 * peak(12_000) < 6 * 2**20
 
 
 # JSON
@@ -114,8 +114,8 @@ def test_memory_does_not_grow_with_the_length_of_the_list(form: str) -> None:
         b' {\n"projects" : [ {"name":"a"} , {"name" : "b"} ] , "meta": {"api-version": "1.0"} } \n',
         document([{"name": "a", "x": {"y": [1, {"z": "]}"}]}}, {"x": '},{"name":"c"},\\', "name": "b"}]),
         document([{"name": "a"}, {"name": "b"}], more={"deep": [[["x"]]]}),
-        b'{"x":"\\"projects\\":[","y":{"projects":[{"name":"c"}]},"z":null,"meta":{"api-version":"1.1"},'
-        b'"projects":[{"name":"a"},{"name":"b"}]}',
+        b'{"x":"\\"projects\\":[","y":{"projects":[{"name":"c"}]},"projects":[{"name":"a"},{"name":"b"}],'
+        + b'"meta":{"api-version":"1.1"}}',
         b'{"meta":{"api-version":"1.1"},"projects":[{"name":"\\u0061"},{"name":"b"}]}',
         document([{"name": "a"}, {"name": "not a name"}, {"name": 5}, {}, {"name": "b"}]),
     ],
@@ -217,19 +217,13 @@ def test_what_is_no_whole_html_list_is_refused(body: str) -> None:
 @pytest.mark.parametrize("splitter", [HtmlNames(), JsonNames()], ids=["html", "json"])
 def test_an_entry_without_end_is_refused_at_the_limit(splitter: NameSplitter) -> None:
     start = b'<a href="a/">' if isinstance(splitter, HtmlNames) else b'{"projects":[{"name":"'
-    fed = 0
+    held = len(start)
+    splitter.feed(start)
+    while held + 1000 <= MAX_PIECE_BYTES:
+        assert splitter.feed(b"a" * 1000) == []
+        held += 1000
     with pytest.raises(UpstreamBroken, match="longer than 262144 bytes"):
-        for chunk in chunks(start, b"a" * 1000):
-            splitter.feed(chunk)
-            fed += len(chunk)
-            assert fed <= MAX_PIECE_BYTES + BATCH_BYTES
-    assert fed >= MAX_PIECE_BYTES - 1000
-
-
-def chunks(start: bytes, then: bytes) -> Iterable[bytes]:
-    yield start
-    while True:
-        yield then
+        splitter.feed(b"a" * BATCH_BYTES)
 
 
 HOSTILE = {

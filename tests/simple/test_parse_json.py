@@ -14,7 +14,11 @@ from inbond.simple import fields
 from inbond.simple.parse_json import parse_json
 from simple.pages import BASE, PROJECT, SHA256, json_values
 
-FILE = {"filename": "demo-1.0.tar.gz", "url": "https://files.example/packages/aa/demo-1.0.tar.gz", "hashes": {}}
+FILE: dict[str, Any] = {
+    "filename": "demo-1.0.tar.gz",
+    "url": "https://files.example/packages/aa/demo-1.0.tar.gz",
+    "hashes": {},
+}
 
 
 def read(document: Any) -> Page:

@@ -87,15 +87,25 @@ class SigningIdentity:
         """The workflow file's name (GitHub), its path (GitLab) or the pipeline definition's id (CircleCI)."""
         match self.forge:
             case Forge.GITHUB:
-                path = (self.workflow or "").rpartition("@")[0]
-                return path.rpartition("/")[2] or None
+                return self._workflow_path.rpartition("/")[2] or None
             case Forge.GITLAB:
-                path = (self.workflow or "").rpartition("@")[0]
-                return path.partition("//")[2].partition("//")[2] or None
+                return self._workflow_path.partition("//")[2].partition("//")[2] or None
             case Forge.CIRCLECI:
                 return circleci_pipeline(self.build_signer or self.subject or "")
             case Forge.GOOGLE | Forge.OIDC:
                 return None
+
+    @property
+    def _workflow_path(self) -> str:
+        """The workflow's URI without its ref; empty where that does not end it.
+
+        A ref may hold "@" itself and so may a file's name: only the ref that the certificate names is taken off,
+        else `evil.yml@refs/heads/release.yml@x` would pass for `release.yml`.
+        """
+        for end in (self.ref, self.commit):
+            if self.workflow and end and self.workflow.endswith(f"@{end}"):
+                return self.workflow[: -len(end) - 1]
+        return ""
 
     @property
     def pattern_environment(self) -> str | None:
