@@ -48,6 +48,7 @@ def identity_of(repository: str = "acme/demo", workflow: str = "release.yml") ->
         issuer="https://token.actions.githubusercontent.com",
         repository=uri,
         workflow=f"{uri}/.github/workflows/{workflow}@refs/tags/v2.0",
+        ref="refs/tags/v2.0",
     )
 
 

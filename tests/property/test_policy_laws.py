@@ -25,8 +25,9 @@ from inbond.model.page import Claim, File, Page, Status
 from inbond.model.publisher import PublisherPattern
 from inbond.model.verdict import Decision, Judgement, Outcome, Verdict
 from inbond.policy.case import Case, PageCase
-from inbond.policy.engine import RULE_NAMES, RULES, judge_file, judge_page, next_change
+from inbond.policy.engine import NEVER_AUDITED, RULE_NAMES, RULES, judge_file, judge_page, next_change
 from inbond.policy.explain import detail, reason_phrase, yank_reason
+from inbond.policy.rule import Rule
 from inbond.policy.settings import Action, Attestations, Listed, PolicySettings, Presence, UnknownDate
 from policy.cases import (
     ABSENT,
@@ -197,6 +198,19 @@ def test_audit_records_what_enforcing_would_decide(world: World, keys: dict[str,
     for name, verdict in tried.items():
         assert (verdict.would or verdict.decision) is enforced[name].decision
         assert [replace(finding, audited=False) for finding in verdict.findings] == list(enforced[name].findings)
+
+
+@settings(max_examples=300)
+@given(worlds(), policies(audited=False), st.sampled_from([rule for rule in RULES if rule.name not in NEVER_AUDITED]))
+def test_a_rule_that_is_only_recorded_stops_as_much_as_one_that_is_not_there(
+    world: World, keys: dict[str, Any], tried: Rule
+) -> None:
+    recorded = world.verdicts({**keys, "audit": frozenset({tried.name})})
+    without = world.verdicts(keys, rules=tuple(rule for rule in RULES if rule is not tried))
+
+    assert {name: (verdict.decision, verdict.expires_at) for name, verdict in recorded.items()} == {
+        name: (verdict.decision, verdict.expires_at) for name, verdict in without.items()
+    }
 
 
 @given(worlds(), policies(audited=False))

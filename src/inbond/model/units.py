@@ -18,7 +18,7 @@ def parse_duration(text: str) -> timedelta:
     """`"10m"`, `"24h"`, `"7d"`, `"1d12h"`; `"0"` is none. Raises ValueError."""
     if text.strip() == "0":
         return timedelta(0)
-    parts = re.findall(r"(\d{1,9})([smhdw])", text.strip())
+    parts = re.findall(r"([0-9]{1,9})([smhdw])", text.strip())
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         raise ValueError(f"{text!r} is not a length of time: write a number and s, m, h, d or w, as in '24h'")
     length = timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))
@@ -41,8 +41,9 @@ def format_duration(length: timedelta) -> str:
 def about(length: timedelta) -> str:
     """A length of time for a person, in its largest unit: "3 hours", "1 day"."""
     seconds = max(0, int(length.total_seconds()))
-    for unit, name in (("d", "day"), ("h", "hour"), ("m", "minute")):
-        if seconds >= _SECONDS[unit]:
+    for unit, below, name in (("d", "h", "day"), ("h", "m", "hour"), ("m", "s", "minute")):
+        # 59 minutes and 45 seconds are about an hour, not 60 minutes
+        if round(seconds / _SECONDS[below]) * _SECONDS[below] >= _SECONDS[unit]:
             count = round(seconds / _SECONDS[unit])
             return f"{count} {name}{'' if count == 1 else 's'}"
     return f"{seconds} second{'' if seconds == 1 else 's'}"
@@ -50,7 +51,7 @@ def about(length: timedelta) -> str:
 
 def parse_size(text: str) -> int:
     """`"20GiB"`, `"512 MB"`, `"1024"`: bytes. Raises ValueError."""
-    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,3})?)\s*([KMGT]?i?B)?\s*", text, re.IGNORECASE)
+    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,3})?)\s*((?:[KMGT]i?)?B)?\s*", text, re.IGNORECASE | re.ASCII)
     if match is None:
         raise ValueError(f"{text!r} is not a size: write a number and B, KB, MB, GB, KiB, MiB, GiB or TiB")
     return int(float(match[1]) * _BYTES[(match[2] or "B").upper()])
@@ -60,7 +61,7 @@ def format_size(count: int) -> str:
     """Bytes for a person: "17.4 MiB"."""
     size = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:  # noqa: PLR2004 (the factor between the units above)
+        if round(size, 1) < 1024:  # noqa: PLR2004 (the factor between the units above)
             return f"{int(size)} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inbond.model.publisher import (
+    Forge,
+    Publisher,
+    PublisherPattern,
+    SigningIdentity,
+    circleci_pipeline,
+    circleci_project,
+)
+
+GITHUB = SigningIdentity(
+    forge=Forge.GITHUB,
+    issuer="https://token.actions.githubusercontent.com",
+    repository="https://github.com/PyPA/sampleproject",
+    repository_id="1",
+    workflow="https://github.com/PyPA/sampleproject/.github/workflows/release.yml@refs/tags/v1",
+    environment="pypi",
+)
+GITLAB = SigningIdentity(
+    forge=Forge.GITLAB,
+    issuer="https://gitlab.com",
+    repository="https://gitlab.com/group/sub/project",
+    workflow="https://gitlab.com/group/sub/project//ci/release.yml@refs/heads/main",
+)
+SELF_HOSTED = replace(GITLAB, repository="https://git.acme.example/tools/cli", workflow=None)
+GOOGLE = SigningIdentity(forge=Forge.GOOGLE, issuer="https://accounts.google.com", subject="build@acme.example")
+CIRCLECI = SigningIdentity(
+    forge=Forge.CIRCLECI,
+    issuer="https://oidc.circleci.com/org/x",
+    build_signer="https://circleci.com/api/v2/projects/p-1/pipeline-definitions/d-2",
+)
+OIDC = SigningIdentity(forge=Forge.OIDC, issuer="https://issuer.example", subject="job-7", environment="ignored")
+
+
+@pytest.mark.parametrize(
+    ("identity", "text"),
+    [
+        (GITHUB, "github:PyPA/sampleproject@release.yml#pypi"),
+        (replace(GITHUB, environment=None), "github:PyPA/sampleproject@release.yml"),
+        (replace(GITHUB, workflow=None), "github:PyPA/sampleproject#pypi"),
+        (replace(GITHUB, repository=None, workflow=None, environment=None), "github:"),
+        (GITLAB, "gitlab:group/sub/project@ci/release.yml"),
+        (SELF_HOSTED, "gitlab:git.acme.example/tools/cli"),
+        (replace(GITLAB, repository=None, workflow=None), "gitlab:"),
+        (GOOGLE, "google:build@acme.example"),
+        (replace(GOOGLE, subject=None), "google:"),
+        (CIRCLECI, "circleci:p-1@d-2"),
+        (replace(CIRCLECI, build_signer=None, subject=CIRCLECI.build_signer), "circleci:p-1@d-2"),
+        (replace(CIRCLECI, build_signer=None), "circleci:"),
+        (OIDC, "oidc:https://issuer.example#job-7"),
+    ],
+)
+def test_an_identity_is_written_as_the_pattern_that_names_it(identity: SigningIdentity, text: str) -> None:
+    assert str(identity) == text
+
+
+@pytest.mark.parametrize("identity", [GITHUB, GITLAB, SELF_HOSTED, GOOGLE, CIRCLECI, OIDC])
+def test_the_pattern_an_identity_is_written_as_matches_it(identity: SigningIdentity) -> None:
+    assert PublisherPattern.parse(str(identity)).matches(identity)
+
+
+def test_circleci_ids_are_cut_from_the_signers_address() -> None:
+    assert CIRCLECI.build_signer is not None
+    assert circleci_project(CIRCLECI.build_signer) == "p-1"
+    assert circleci_pipeline(CIRCLECI.build_signer) == "d-2"
+    assert circleci_project("https://circleci.com/projects") == ""
+    assert circleci_pipeline("https://circleci.com/projects/p-1") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "identity", "expected"),
+    [
+        ("github:pypa/sampleproject", GITHUB, True),
+        ("github:pypa/*", GITHUB, True),
+        ("github:pypa/sample*", GITHUB, True),
+        ("github:*", GITHUB, False),
+        ("github:**", GITHUB, True),
+        ("github:evil/sampleproject", GITHUB, False),
+        ("github:pypa/sampleproject2", GITHUB, False),
+        ("github:pypa/sampleprojec", GITHUB, False),
+        ("github:xpypa/sampleproject", GITHUB, False),
+        ("gitlab:pypa/sampleproject", GITHUB, False),
+        ("github:pypa/sampleproject@release.yml", GITHUB, True),
+        ("github:pypa/sampleproject@Release.yml", GITHUB, False),
+        ("github:pypa/sampleproject@other.yml", GITHUB, False),
+        ("github:pypa/sampleproject@*.yml#pypi", GITHUB, True),
+        ("github:pypa/sampleproject#pypi", GITHUB, True),
+        ("github:pypa/sampleproject#PyPI", GITHUB, False),
+        ("github:pypa/sampleproject#pypi", replace(GITHUB, environment=None), False),
+        ("github:pypa/sampleproject@release.yml", replace(GITHUB, workflow=None), False),
+        ("github:pypa/sample.roject", GITHUB, False),
+        ("gitlab:group/*/project", GITLAB, True),
+        ("gitlab:group/*", GITLAB, False),
+        ("gitlab:group/**", GITLAB, True),
+        ("gitlab:group/sub/project@ci/*.yml", GITLAB, True),
+        ("gitlab:group/sub/project@*.yml", GITLAB, False),
+        ("gitlab:git.acme.example/**", SELF_HOSTED, True),
+        ("google:*@acme.example", GOOGLE, True),
+        ("google:Build@ACME.example", GOOGLE, True),
+        ("google:*@acme.example", replace(GOOGLE, subject="build@acme.example.evil.example"), False),
+        ("circleci:p-1", CIRCLECI, True),
+        ("circleci:P-1", CIRCLECI, False),
+        ("circleci:p-1@d-*", CIRCLECI, True),
+        ("oidc:https://issuer.example", OIDC, True),
+        ("oidc:https://issuer.example#job-*", OIDC, True),
+        ("oidc:https://issuer.example#JOB-7", OIDC, False),
+        ("oidc:https://issuer.example/", OIDC, False),
+    ],
+)
+def test_a_pattern_matches_what_the_certificate_proves_and_nothing_else(
+    pattern: str, identity: SigningIdentity, expected: bool
+) -> None:
+    assert PublisherPattern.parse(pattern).matches(identity) is expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "github", "github:", "github:@x", "github:#x", "sourcehut:a/b", "pypa/sampleproject"]
+)
+def test_what_names_nobody_is_refused_with_what_is_missing(text: str) -> None:
+    with pytest.raises(ValueError, match=r"names nobody|does not begin with a kind of publisher"):
+        PublisherPattern.parse(text)
+
+
+def test_only_forges_with_workflows_split_at_the_at_sign() -> None:
+    assert PublisherPattern.parse("google:a@b.example").subject == "a@b.example"
+    assert PublisherPattern.parse("oidc:https://u@issuer.example#s").subject == "https://u@issuer.example"
+    assert PublisherPattern.parse("github:a/b@w.yml").workflow == "w.yml"
+
+
+parts = st.text("abc/.*-", min_size=1, max_size=8)
+
+
+@given(st.sampled_from(Forge), parts, st.none() | parts, st.none() | parts)
+def test_patterns_and_publishers_are_written_as_they_are_read(
+    forge: Forge, subject: str, workflow: str | None, environment: str | None
+) -> None:
+    if forge in {Forge.GOOGLE, Forge.OIDC}:
+        workflow = None
+    pattern = PublisherPattern(forge=forge, subject=subject, workflow=workflow, environment=environment)
+    assert PublisherPattern.parse(str(pattern)) == pattern
+    publisher = Publisher(forge=forge, subject=subject, workflow=workflow, environment=environment)
+    assert str(publisher) == str(pattern)
+
+
+@given(st.text(max_size=20))
+def test_a_pattern_without_wildcards_matches_only_itself(subject: str) -> None:
+    identity = replace(OIDC, issuer=subject)
+    pattern = PublisherPattern(forge=Forge.OIDC, subject="https://issuer.example")
+    assert pattern.matches(identity) == (subject == "https://issuer.example")
