@@ -21,6 +21,7 @@ GITHUB = SigningIdentity(
     repository="https://github.com/PyPA/sampleproject",
     repository_id="1",
     workflow="https://github.com/PyPA/sampleproject/.github/workflows/release.yml@refs/tags/v1",
+    ref="refs/tags/v1",
     environment="pypi",
 )
 GITLAB = SigningIdentity(
@@ -28,6 +29,7 @@ GITLAB = SigningIdentity(
     issuer="https://gitlab.com",
     repository="https://gitlab.com/group/sub/project",
     workflow="https://gitlab.com/group/sub/project//ci/release.yml@refs/heads/main",
+    ref="refs/heads/main",
 )
 SELF_HOSTED = replace(GITLAB, repository="https://git.acme.example/tools/cli", workflow=None)
 GOOGLE = SigningIdentity(forge=Forge.GOOGLE, issuer="https://accounts.google.com", subject="build@acme.example")

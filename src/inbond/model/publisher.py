@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final, Self
+from typing import Final, Self, assert_never
 
 
 class Forge(StrEnum):
@@ -81,6 +81,8 @@ class SigningIdentity:
                 return circleci_project(self.build_signer or self.subject or "")
             case Forge.OIDC:
                 return self.issuer
+            case _:
+                assert_never(self.forge)
 
     @property
     def pattern_workflow(self) -> str | None:
@@ -94,6 +96,8 @@ class SigningIdentity:
                 return circleci_pipeline(self.build_signer or self.subject or "")
             case Forge.GOOGLE | Forge.OIDC:
                 return None
+            case _:
+                assert_never(self.forge)
 
     @property
     def _workflow_path(self) -> str:
