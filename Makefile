@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve test test-network check fmt bench lock clean denials
+.PHONY: serve test test-network check fmt bench lock clean denials evidence
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -32,6 +32,9 @@ bench: $(VENV)/.dev ## measure beside nginx; writes bench/results/
 
 denials: $(VENV)/.dev ## write docs/denials.md from what pip and uv print
 	$(BIN)/python docs/denials.py
+
+evidence: $(VENV)/.dev ## write docs/evidence.md from files signed in production (uses the package index)
+	$(BIN)/python docs/evidence.py
 
 lock: $(VENV)/.dev ## resolve requirements/*.in anew, with hashes and without addresses
 	cd requirements && for name in serve dev; do \

@@ -213,7 +213,7 @@ def as_markdown(results: dict[str, object]) -> str:
     lines = [
         "# Hot pages and files beside nginx serving the same bytes",
         "",
-        f"{results['machine']}; Python {results['python']}, aiohttp {results['aiohttp']}, {results['nginx']}; "
+        f"{results['machine']}; Python {results['python']}, aiohttp {results['aiohttp']}, {results['nginx']}.",
         f"{results['rounds']} interleaved rounds of {results['seconds']} s, one process each, wrk on the same machine.",
         f"Resident memory of inbond with its verifier afterwards: {results['inbond_resident_MB']} MB.",
         "",

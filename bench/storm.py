@@ -17,6 +17,7 @@ from pathlib import Path
 
 import aiohttp
 from run import inbond, resident
+
 from sim.index import SimIndex
 
 HERE = Path(__file__).parent

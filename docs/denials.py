@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,6 +70,9 @@ def main() -> None:
 
 async def document(scratch: Path) -> str:
     """The page."""
+    for name in ("locks", "before"):
+        for title in WHAT:
+            (scratch / title.lower() / name).mkdir(parents=True)
     parts = [HEAD.format(pip=version_of("pip"), uv=version_of("uv"))]
     for title, config, young in (("Denied", DENIED, False), ("Held", HELD, True)):
         cases = await cases_under(scratch / title.lower(), config, young=young)
@@ -85,13 +87,10 @@ async def document(scratch: Path) -> str:
 async def cases_under(scratch: Path, config: str, *, young: bool) -> list[Case]:
     """Every install against one policy, with locks made while the release was still allowed."""
     port = free_port()
-    scratch.mkdir(parents=True)
     async with SimIndex() as index:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0", upload_time=datetime.now(UTC) - timedelta(hours=1) if young else None)
         open_config = CONFIG.format(port=port) + '[policies.default]\nmin_age = "0"\n'
-        (scratch / "locks").mkdir()
-        (scratch / "before").mkdir()
         async with inbond(scratch / "before", index, config=open_config) as proxy:
             await asyncio.to_thread(make_locks, scratch / "locks", proxy.origin)
         async with inbond(scratch, index, config=CONFIG.format(port=port), more=config) as proxy:
@@ -181,9 +180,10 @@ def noise(line: str) -> bool:
 def tidy(line: str, place: Path, origin: str) -> str:
     """A line without what differs from run to run."""
     line = line.replace(origin, "http://127.0.0.1:8642").replace(str(place), "~").replace(str(place.parent), "~")
-    line = re.sub(r"/packages/\S+/(demo\S*)", r"/packages/…/\1", line)
+    line = re.sub(r"/packages/\S+/([^/\s]+)", r"/packages/…/\1", line)
     line = re.sub(r"until \d{4}-\d\d-\d\d \d\d:\d\d UTC", "until 2026-11-21 09:00 UTC", line)
     line = re.sub(r"published \d{4}-\d\d-\d\d \d\d:\d\d UTC", "published 2026-11-20 09:00 UTC", line)
+    line = re.sub(r"http://127\.0\.0\.1:(?!8642)\d+", "http://index.example", line)
     return re.sub(r"\b\d+(\.\d+)?(ms|s)\b", "…", line).rstrip()
 
 

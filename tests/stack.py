@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
 from inbond.attest.verify import ProvenanceVerifier
 from inbond.cli.compose import Running, assembled
@@ -84,6 +85,7 @@ class Inbond:
     origin: str
     session: aiohttp.ClientSession
     up: Running
+    app: web.Application
     clock: SetClock
     verifier: LocalVerifier
 
@@ -141,6 +143,6 @@ async def inbond(
         runner = await start(up, loaded)
         try:
             async with aiohttp.ClientSession(auto_decompress=True) as session:
-                yield Inbond(f"http://{address_of(runner)}", session, up, clock, verifier)
+                yield Inbond(f"http://{address_of(runner)}", session, up, runner.app, clock, verifier)
         finally:
             await runner.cleanup()

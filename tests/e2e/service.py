@@ -61,7 +61,7 @@ def serving(place: Path, upstream: str, *flags: str) -> Iterator[Service]:
 
 def plain_environment(place: Path) -> dict[str, str]:
     """An environment that knows nothing of this machine's settings."""
-    kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_START") if name in os.environ}
+    kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")}
     return {
         **kept,
         "HOME": str(place),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -38,9 +39,9 @@ findings = st.lists(
 
 
 @given(findings, st.randoms())
-def test_a_verdict_does_not_depend_on_the_order_of_the_rules(found: list[Finding], random: st.DataObject) -> None:
+def test_a_verdict_does_not_depend_on_the_order_of_the_rules(found: list[Finding], random: Random) -> None:
     shuffled = list(found)
-    random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis's Random
+    random.shuffle(shuffled)
     one, other = Verdict.of(found), Verdict.of(shuffled)
     assert (one.decision, one.would, one.expires_at) == (other.decision, other.would, other.expires_at)
     assert sorted(one.findings, key=repr) == sorted(other.findings, key=repr)

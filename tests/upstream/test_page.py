@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from inbond.model.errors import UpstreamBroken, UpstreamFault, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
+from inbond.model.errors import (
+    UpstreamBroken,
+    UpstreamFault,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamTooLarge,
+    UpstreamUnavailable,
+)
 from inbond.model.page import Claim, Status
 from inbond.upstream.answers import FetchedPage, NotModified, ProjectUnknown, Validators
 from inbond.upstream.limits import Limits
@@ -174,7 +181,7 @@ FAULTS: list[tuple[Fault, type[UpstreamFault], str, str]] = [
     (Reset(50), UpstreamUnavailable, "reset|lost", "unavailable"),
     (Stall(50), UpstreamTimeout, "fell silent", "timeout"),
     (Mute(), UpstreamTimeout, "fell silent", "timeout"),
-    (GzipBomb(65 * 2**20), UpstreamBroken, "larger than 64.0 MiB", "broken"),
+    (GzipBomb(65 * 2**20), UpstreamTooLarge, "larger than 64.0 MiB", "broken"),
     (InvalidUtf8(), UpstreamBroken, "JSON|UTF-8", "broken"),
     (NotJson(), UpstreamBroken, "JSON", "broken"),
     (Headers({"Content-Encoding": "br"}), UpstreamBroken, "content coding 'br'", "broken"),

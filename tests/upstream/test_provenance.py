@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from inbond.model.errors import UpstreamBroken, UpstreamFault, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
+from inbond.model.errors import (
+    UpstreamBroken,
+    UpstreamFault,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamTooLarge,
+    UpstreamUnavailable,
+)
 from inbond.model.names import Filename
 from inbond.model.page import Claim, File
 from inbond.upstream.answers import ProvenanceAbsent, ProvenanceFound
@@ -99,7 +106,7 @@ UNAVAILABLE: list[tuple[Fault, type[UpstreamFault]]] = [
     (Stall(5), UpstreamTimeout),
     (Cut(5), UpstreamBroken),
     (Reset(5), UpstreamUnavailable),
-    (GzipBomb(2**22), UpstreamBroken),
+    (GzipBomb(2**22), UpstreamTooLarge),
     (HtmlInsteadOfJson(), UpstreamBroken),
     (RedirectTo("ftp://h.example/x"), UpstreamBroken),
 ]

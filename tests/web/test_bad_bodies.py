@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sim.index import Cut, Fault, Reset, SimFile, SimIndex, Stall, Status, TooLong, WrongBytes, WrongLength
+from sim.index import Cut, Fault, Reset, SimFile, SimIndex, Status, TooLong, WrongBytes, WrongLength
 from stack import Inbond, inbond
 
 SMALL = 300_000

@@ -87,9 +87,7 @@ ROWS = {
     "404 where the page names it": Row("unavailable", ALLOW, HOLD, HOLD, provenance=signed(), fault=Status(404)),
     "403, nothing claimed": Row("unavailable", ALLOW, HOLD, HOLD, claim="silent", fault=Status(403)),
     "500, nothing claimed": Row("unavailable", ALLOW, HOLD, HOLD, claim="silent", fault=Status(500)),
-    "a sign-in page, nothing claimed": Row(
-        "unavailable", ALLOW, HOLD, HOLD, claim="silent", fault=HtmlInsteadOfJson()
-    ),
+    "a sign-in page, nothing claimed": Row("unavailable", ALLOW, HOLD, HOLD, claim="silent", fault=HtmlInsteadOfJson()),
 }
 THREE = """
 [policies.off]

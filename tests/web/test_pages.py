@@ -67,25 +67,22 @@ async def test_the_long_name_of_root_redirects_to_the_short(tmp_path: Path) -> N
 async def test_codings_have_etags_of_their_own(coding: str, tmp_path: Path) -> None:
     async with SimIndex() as index:
         index.add_wheel("demo", "1.0")
-        async with inbond(tmp_path, index) as proxy:
-            async with aiohttp.ClientSession(auto_decompress=False) as raw:
-                asked = {"Accept": JSON, "Accept-Encoding": coding}
-                async with raw.get(proxy.url("/simple/demo/"), headers=asked) as response:
-                    assert response.headers.get("Content-Encoding", "identity") == coding
-                    body, etag = await response.read(), response.headers["ETag"]
-                if coding == "gzip":
-                    assert json.loads(gzip.decompress(body))["name"] == "demo"
-                for known in (etag, f"W/{etag}"):
-                    async with raw.get(
-                        proxy.url("/simple/demo/"), headers={**asked, "If-None-Match": known}
-                    ) as response:
-                        assert (response.status, await response.read()) == (304, b"")
-                        assert response.headers["ETag"] == etag
-                others = [c for c in ("identity", "gzip", "zstd") if c != coding]
-                for other in others:
-                    again = {"Accept": JSON, "Accept-Encoding": other, "If-None-Match": etag}
-                    async with raw.get(proxy.url("/simple/demo/"), headers=again) as response:
-                        assert response.status == 200
+        async with inbond(tmp_path, index) as proxy, aiohttp.ClientSession(auto_decompress=False) as raw:
+            asked = {"Accept": JSON, "Accept-Encoding": coding}
+            async with raw.get(proxy.url("/simple/demo/"), headers=asked) as response:
+                assert response.headers.get("Content-Encoding", "identity") == coding
+                body, etag = await response.read(), response.headers["ETag"]
+            if coding == "gzip":
+                assert json.loads(gzip.decompress(body))["name"] == "demo"
+            for known in (etag, f"W/{etag}"):
+                async with raw.get(proxy.url("/simple/demo/"), headers={**asked, "If-None-Match": known}) as response:
+                    assert (response.status, await response.read()) == (304, b"")
+                    assert response.headers["ETag"] == etag
+            others = [c for c in ("identity", "gzip", "zstd") if c != coding]
+            for other in others:
+                again = {"Accept": JSON, "Accept-Encoding": other, "If-None-Match": etag}
+                async with raw.get(proxy.url("/simple/demo/"), headers=again) as response:
+                    assert response.status == 200
 
 
 async def test_a_page_is_asked_for_once_and_revalidated_when_it_is_old(tmp_path: Path) -> None:

@@ -103,7 +103,8 @@ async def assembled(
         blobs = closing(open_blobs(cache / "blobs", observer=observer, max_size=limit - documents_limit))
         ledger = closing(open_ledger(config.storage.ledger_dir / "ledger.sqlite3", observer=observer))
         upstreams = {
-            one.name: closing(Upstream.open(one, observer=observer, user_agent=USER_AGENT, limits=limits)) for one in upstream_settings
+            one.name: closing(Upstream.open(one, observer=observer, user_agent=USER_AGENT, limits=limits))
+            for one in upstream_settings
         }
         pages = closing(PageKeeper(upstreams, documents, ledger, clock, observer))
         evidence = closing(EvidenceKeeper(upstreams, documents, verifier, clock, observer))

@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import Final
 
+import stamina
 import structlog
 
 from inbond.model.events import Alert, Event
@@ -21,7 +22,9 @@ def set_up_logging(form: str, *, verbose: bool) -> None:
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if form == JSON
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     processors: list[structlog.types.Processor] = [
         structlog.processors.add_log_level,
@@ -36,6 +39,7 @@ def set_up_logging(form: str, *, verbose: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    stamina.instrumentation.set_on_retry_hooks([])  # retries are counted by outcome, and told once they have failed
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 

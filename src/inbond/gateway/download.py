@@ -7,6 +7,8 @@ has arrived, so that no client can complete a file that is not the one its page 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,19 +100,40 @@ class Download:
         async with upstream.file(self.file.url) as body, blobs.writer() as writer:
             self._announce(body.size, writer)
             limit = self.total if self.total is not None else MAX_FILE_BYTES
-            loop = asyncio.get_running_loop()
-            flushed_at = loop.time()
-            async for chunk in body.chunks():
-                if writer.size + len(chunk) > limit:
-                    raise UpstreamBroken(f"{self.file.filename}: upstream sends more than the {limit} bytes it named")
-                await writer.write(chunk)
-                if loop.time() - flushed_at >= FLUSH_EVERY:
-                    await writer.flush()
-                if writer.readable != self._flushed:
-                    flushed_at = loop.time()
-                    self._flushed = writer.readable
-                    self._tell()
+            async with self._flushing(writer) as lock:
+                async for chunk in body.chunks():
+                    if writer.size + len(chunk) > limit:
+                        raise UpstreamBroken(f"{self.file.filename}: upstream sends more than {limit} bytes")
+                    async with lock:
+                        await writer.write(chunk)
+                    self._show(writer)
             return await self._settle(writer)
+
+    @asynccontextmanager
+    async def _flushing(self, writer: BlobWriter) -> AsyncIterator[asyncio.Lock]:
+        """Flushes every now and then, also while nothing arrives; yields the lock that writing takes meanwhile."""
+        lock = asyncio.Lock()
+
+        async def flush() -> None:
+            while True:
+                await asyncio.sleep(FLUSH_EVERY)
+                if writer.readable < writer.size:
+                    async with lock:
+                        await writer.flush()
+                    self._show(writer)
+
+        flusher = asyncio.get_running_loop().create_task(flush())
+        try:
+            yield lock
+        finally:
+            async with lock:  # not in the middle of a flush
+                flusher.cancel()
+            await asyncio.gather(flusher, return_exceptions=True)
+
+    def _show(self, writer: BlobWriter) -> None:
+        if writer.readable != self._flushed:
+            self._flushed = writer.readable
+            self._tell()
 
     def _announce(self, claimed: int | None, writer: BlobWriter) -> None:
         if claimed is not None and self.total is not None and claimed != self.total:

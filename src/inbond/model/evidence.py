@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from inbond.model.publisher import Publisher, SigningIdentity
 
@@ -150,3 +151,5 @@ def state_of(evidence: EvidenceOrPending) -> EvidenceState:
             return EvidenceState.UNAVAILABLE
         case Pending():
             return EvidenceState.PENDING
+        case _:
+            assert_never(evidence)

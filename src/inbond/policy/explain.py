@@ -72,11 +72,9 @@ def _told(judgement: Judgement, url: str, limit: int) -> str:
 
 
 def _because(finding: Finding, room: int) -> str:
-    # What lifts a hold is its end, which has been said: its remedy is the first to go. A denial's stays whole as
-    # long as it leaves the message enough to be understood.
+    # Why comes before what to do: where there is no room for both, the remedy stands behind the link only.
     remedy = f" {finding.remedy[0].upper()}{_ended(finding.remedy[1:])}" if finding.remedy else ""
-    wanted = len(finding.message) if finding.until else min(len(finding.message), MIN_MESSAGE_CHARS)
-    if room - len(": .") - len(remedy) < wanted:
+    if room - len(": .") - len(remedy) < len(finding.message):
         remedy = ""
     left = room - len(": .") - len(remedy)
     return f": {_ended(clean(finding.message, left))}{remedy}" if left >= MIN_MESSAGE_CHARS else ""

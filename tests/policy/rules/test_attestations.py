@@ -205,4 +205,4 @@ def test_pending_is_no_finding(asked: Attestations) -> None:
 def test_an_unknown_key_asks_for_a_newer_root() -> None:
     found = finding(unsupported(UnsupportedCause.UNKNOWN_KEY))
 
-    assert found.remedy == "run `inbond trust update`, then ask again"
+    assert found.remedy == "give inbond a newer trusted root, then ask again"

@@ -82,7 +82,7 @@ def _unsupported(case: Case, evidence: Unsupported, *, required: bool) -> Findin
         return deny(
             name,
             f"signed under a key the trusted root lacks: {evidence.reason}",
-            remedy="run `inbond trust update`, then ask again",
+            remedy="give inbond a newer trusted root, then ask again",
         )
     message = f"attestation cannot be judged: {evidence.reason}"
     if required:
