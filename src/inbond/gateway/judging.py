@@ -11,6 +11,7 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.indexes import Index
+from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageState
 from inbond.gateway.provenance import EvidenceKeeper
 from inbond.gateway.why import Subject, WhyBook
@@ -49,10 +50,11 @@ class Judge:
     async def page(self, index: Index, state: PageState) -> Judged:
         """A verdict for each file of a page from what is known now."""
         await self._evidence.load(state)
+        return await off_loop(len(state.page.files), self._judged, index, state, self._clock())
+
+    def _judged(self, index: Index, state: PageState, now: datetime) -> Judged:
         evidence = self._evidence.known(state)
-        now = self._clock()
-        verdicts = await asyncio.to_thread(
-            judge_page,
+        verdicts = judge_page(
             index=index.name,
             page=state.page,
             memory=state.memory,

@@ -1,9 +1,10 @@
-"""A bounded map that forgets what was not used for longest."""
+"""A bounded map that forgets what was not used for longest; safe to use from threads."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from threading import Lock
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -17,26 +18,33 @@ class Lru(Generic[K, V]):
         self._limit = limit
         self._weigh = weigh
         self._values: OrderedDict[K, V] = OrderedDict()
+        self._lock = Lock()
         self.weight = 0
 
     def get(self, key: K) -> V | None:
         """The value, which counts as used now."""
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+            return value
 
     def put(self, key: K, value: V) -> None:
         """Keeps a value in the place of an older one under the same key."""
-        self.pop(key)
-        self._values[key] = value
-        self.weight += self._weigh(value)
-        while self.weight > self._limit:
-            _, dropped = self._values.popitem(last=False)
-            self.weight -= self._weigh(dropped)
+        with self._lock:
+            self._drop(key)
+            self._values[key] = value
+            self.weight += self._weigh(value)
+            while self.weight > self._limit:
+                _, dropped = self._values.popitem(last=False)
+                self.weight -= self._weigh(dropped)
 
     def pop(self, key: K) -> V | None:
         """Forgets a key."""
+        with self._lock:
+            return self._drop(key)
+
+    def _drop(self, key: K) -> V | None:
         value = self._values.pop(key, None)
         if value is not None:
             self.weight -= self._weigh(value)

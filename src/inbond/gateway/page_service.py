@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from inbond.gateway.indexes import Index, require_page
 from inbond.gateway.judging import Judged
 from inbond.gateway.lru import Lru
 from inbond.gateway.metadata import MetadataKeeper
+from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageKeeper, PageState
 from inbond.gateway.provenance import RETRY_UNAVAILABLE_AFTER, EvidenceKeeper
 from inbond.gateway.settling import Settler
@@ -25,7 +25,7 @@ from inbond.model.evidence import Unavailable
 from inbond.model.names import ProjectName
 from inbond.policy.engine import next_change
 from inbond.simple.negotiate import Coding, Format
-from inbond.simple.render import Entry, render_html, render_json
+from inbond.simple.render import render_html, render_json
 
 RENDERED_BYTES: Final = 128 * 2**20  # ready pages kept in memory
 # Verdicts of pages kept to render them in other formats and codings; counted in pages.
@@ -123,8 +123,7 @@ class PageService:
         entries = Entries(
             index=index, state=state, judged=verdicts.judged, origin=origin, metadata=self._metadata, why=self._why
         )
-        made = entries.made()
-        ready = await asyncio.to_thread(_render, state, made, form, coding, verdicts)
+        ready = await off_loop(len(state.page.files), _render, entries, form, coding, verdicts)
         self._rendered.put(key, ready)
         await self._why.keep(entries.fresh[:MAX_KEPT_WHYS])
         return ready
@@ -150,9 +149,10 @@ class PageService:
         await self._flights.aclose()
 
 
-def _render(state: PageState, entries: list[Entry], form: Format, coding: Coding, verdicts: _Verdicts) -> Ready:
+def _render(entries: Entries, form: Format, coding: Coding, verdicts: _Verdicts) -> Ready:
+    state = entries.state
     render = render_json if form.is_json else render_html
-    body = compress(render(state.page, entries), coding)
+    body = compress(render(state.page, entries.made()), coding)
     return Ready(
         body=body,
         etag=f'"{hashlib.sha256(body).hexdigest()}"',

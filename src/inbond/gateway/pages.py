@@ -13,6 +13,7 @@ import msgspec
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
+from inbond.gateway.off_loop import off_loop
 from inbond.gateway.paths import published_path
 from inbond.gateway.single_flight import SingleFlight
 from inbond.model.errors import UpstreamBroken, UpstreamFault
@@ -35,9 +36,8 @@ UNKNOWN_FOR: Final = timedelta(seconds=30)
 MAX_UNKNOWN: Final = 10_000
 # Decoded pages kept in memory, counted in files (about 1 kB each).
 MAX_FILES_IN_MEMORY: Final = 60_000
-# Pages of more files than this are decoded and encoded in a thread.
-LARGE_PAGE_FILES: Final = 200
-LARGE_PAGE_BYTES: Final = 65_536
+# A stored page above this is decoded in a thread.
+LARGE_PAGE_BYTES: Final = 32_768
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ class PageKeeper:
             validators=validators,
             validated_at=validated_at,
             memory=memory,
-            paths={published_path(file): file for file in page.files},
+            paths=await off_loop(len(page.files), _paths, page),
         )
 
     async def _load(self, upstream: str, project: ProjectName) -> PageState | None:
@@ -231,9 +231,11 @@ def _document_key(upstream: str, project: ProjectName) -> str:
 
 
 async def _encoded(page: Page) -> bytes:
-    if len(page.files) > LARGE_PAGE_FILES:
-        return await asyncio.to_thread(encode_page, page)
-    return encode_page(page)
+    return await off_loop(len(page.files), encode_page, page)
+
+
+def _paths(page: Page) -> dict[str, File]:
+    return {published_path(file): file for file in page.files}
 
 
 async def _decoded(body: bytes) -> Page:

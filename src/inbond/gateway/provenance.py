@@ -18,6 +18,7 @@ import msgspec
 from inbond.attest.wire import decode_evidence, encode_evidence
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
+from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageState
 from inbond.gateway.single_flight import SingleFlight
 from inbond.gateway.verifier import VerifierFailed, VerifierTimeout
@@ -140,8 +141,7 @@ class EvidenceKeeper:
         key = (state.upstream, state.page.name)
         if self._loaded.get(key) == state.document_id:
             return
-        files = [f for f in state.page.files if f.provenance is not Claim.NONE and f.sha256]
-        wanted = {_claim_document(_key(state, f)): f for f in files if self._known.get(_key(state, f)) is None}
+        wanted = await off_loop(len(state.page.files), self._unknown, state)
         claims = await self._documents.get_many(list(wanted))
         evidence_keys: dict[str, tuple[File, datetime]] = {}
         for document, raw in claims.items():
@@ -159,6 +159,11 @@ class EvidenceKeeper:
                 file, at = evidence_keys[document]
                 self._learn(_key(state, file), evidence, at=at)
         self._loaded.put(key, state.document_id)
+
+    def _unknown(self, state: PageState) -> dict[str, File]:
+        """The files of a page that nothing is known about in memory, by where their claim would be stored."""
+        files = [f for f in state.page.files if f.provenance is not Claim.NONE and f.sha256]
+        return {_claim_document(key): f for f in files if self._known.get(key := _key(state, f)) is None}
 
     async def of(self, state: PageState, file: File) -> Evidence:
         """The evidence about a file, established where it is not known. Never raises for upstream's faults.

@@ -14,6 +14,7 @@ from typing import Final
 
 from inbond.gateway.indexes import Index
 from inbond.gateway.judging import Judge, Judged
+from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageState
 from inbond.gateway.provenance import EvidenceKeeper
 from inbond.model.evidence import Pending, Unavailable
@@ -35,13 +36,16 @@ class Settler:
 
     async def judged(self, index: Index, state: PageState) -> Judged:
         """The page's verdicts as its listing shows them."""
+        files = len(state.page.files)
         judged = await self._judge.page(index, state)
-        wanted = self._wanted(index, state, judged)
+        wanted = await off_loop(files, self._wanted, index, state, judged)
         if wanted:
             await self._establish(state, wanted)
             judged = await self._judge.page(index, state)
         unsettled = {file.filename for file in wanted if isinstance(judged.evidence[file.filename], Pending)}
-        verdicts = listed(
+        verdicts = await off_loop(
+            files,
+            listed,
             judged.verdicts,
             page=state.page,
             settings=index.policy,
