@@ -1,0 +1,77 @@
+"""The project list: merged, kept, stale when it must be, never whole in memory."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+
+from sim.index import Cut, HangUp, SimIndex
+from stack import JSON, inbond
+
+TWO = """
+[upstreams.acme]
+url = "{upstream1}"
+[indexes.root]
+policy = "default"
+upstreams = ["pypi", "acme"]
+"""
+
+
+async def test_names_of_all_upstreams_once(tmp_path: Path) -> None:
+    async with SimIndex(json=False) as public, SimIndex() as private:
+        for name in ("one", "both"):
+            public.add_wheel(name, "1.0")
+        for name in ("both", "two"):
+            private.add_wheel(name, "1.0")
+        async with inbond(tmp_path, public, private, more=TWO) as proxy:
+            _, body, _ = await proxy.get("/simple/", Accept=JSON)
+            assert sorted(p["name"] for p in json.loads(body)["projects"]) == ["both", "one", "two"]
+
+
+async def test_every_coding_is_the_same_list(tmp_path: Path) -> None:
+    async with SimIndex(listed=2000) as index, inbond(tmp_path, index) as proxy:
+        bodies = {}
+        async with aiohttp.ClientSession(auto_decompress=False) as raw:
+            for coding in ("identity", "gzip", "zstd"):
+                asked = {"Accept": JSON, "Accept-Encoding": coding}
+                async with raw.get(proxy.url("/simple/"), headers=asked) as response:
+                    assert response.headers.get("Content-Encoding", "identity") == coding
+                    bodies[coding] = await response.read()
+        assert gzip.decompress(bodies["gzip"]) == bodies["identity"]
+        assert 0 < len(bodies["zstd"]) < len(bodies["identity"])
+
+
+async def test_it_is_renewed_when_old_and_stale_while_upstream_is_down(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("one", "1.0")
+        async with inbond(tmp_path, index) as proxy:
+            first = (await proxy.get("/simple/", Accept=JSON))[1]
+            index.fault("/simple/", HangUp())
+            proxy.clock.advance(timedelta(minutes=11))
+            assert (await proxy.get("/simple/", Accept=JSON))[1] == first
+            index.heal()
+            index.add_wheel("two", "1.0")
+            body = (await proxy.get("/simple/", Accept=JSON))[1]
+            assert [p["name"] for p in json.loads(body)["projects"]] == ["one", "two"]
+            index.fault("/simple/", HangUp())
+            proxy.clock.advance(timedelta(days=8))
+            assert (await proxy.get("/simple/", Accept=JSON))[0] == 502
+
+
+async def test_a_list_that_is_cut_is_not_taken_for_a_list(tmp_path: Path) -> None:
+    async with SimIndex(listed=2000) as index, inbond(tmp_path, index) as proxy:
+        index.fault("/simple/", Cut(after=3000))
+        assert (await proxy.get("/simple/", Accept=JSON))[0] == 502
+
+
+async def test_what_was_evicted_is_made_again(tmp_path: Path) -> None:
+    async with SimIndex(listed=100) as index, inbond(tmp_path, index) as proxy:
+        first = (await proxy.get("/simple/", Accept=JSON))[1]
+        for shard in (tmp_path / "data/cache/blobs/sha256").iterdir():
+            shutil.rmtree(shard)
+        assert (await proxy.get("/simple/", Accept=JSON))[1] == first
