@@ -42,7 +42,8 @@ lock: $(VENV)/.dev ## resolve requirements/*.in anew, with hashes and without ad
 
 $(VENV)/pyvenv.cfg:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inbond needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "$(PYTHON) could not make $(VENV). Is its venv module there? On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 $(VENV)/.serve: requirements/serve.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	$(BIN)/pip install --quiet --require-hashes -r requirements/serve.txt

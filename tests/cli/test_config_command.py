@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from inbond.cli.config import load_config
+from inbond.cli.config import load_config, preset_path
 from inbond.cli.config_command import config_group
 from inbond.cli.options import GivenOptions, config_from_options, config_options
 from inbond.model.errors import ConfigurationError
@@ -64,8 +64,16 @@ def test_check_says_everything_that_is_wrong_and_fails(tmp_path: Path) -> None:
     assert result.stderr.splitlines() == [
         f"{file}:2: server.lisen: unknown key; did you mean 'listen'?",
         "--policy: indexes.root.policy: 'X' is not a name: use small letters, digits and '-'",
-        "(every key is explained in inbond.toml, which comes with inbond)",
+        f"(every key is explained in {preset_path('inbond')})",
     ]
+
+
+def test_check_does_not_send_to_a_file_whoever_mistyped_a_flag() -> None:
+    result = run("check", "--listen", "foo")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "--listen: server.listen: 'foo' is not an address and a port, as in '127.0.0.1:8642' or '[::1]:8642'\n"
+    )
 
 
 def test_check_says_no_more_than_it_knows_of_a_file_that_is_missing() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inbond.cli.config import load_config
+from inbond.cli.config import load_config, preset_path
 from inbond.cli.config_file import MAX_FILE_BYTES
 from inbond.model.errors import ConfigurationError
 
@@ -233,6 +233,9 @@ def test_a_bad_rule_is_named_with_its_number(tmp_path: Path, lines: str, message
         ),
         ('[upstreams.acme]\nfresh_for = "1m"', "upstreams.acme: the key 'url' is missing"),
         ("[trust.acme]", "trust.acme: [trust.acme] is not available yet; accepts only [trust.public]"),
+        ('[polices.default]\nmin_age = "1d"', "polices: unknown key; did you mean 'policies'?"),
+        ("[[polices.default.rules]]", "polices: unknown key; did you mean 'policies'?"),
+        ("polices.default.min_age = 1", "polices: unknown key; did you mean 'policies'?"),
     ],
 )
 def test_a_bad_table_is_named(tmp_path: Path, toml: str, message: str) -> None:
@@ -291,12 +294,65 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     toml = '[server]\nlisten = "x"\nhots = []\n\n[[policies.default.rules]]\nprojects = ["x"]\nyanked = "no"\n'
     found = problems(toml, tmp_path=tmp_path, environ={"INBOND_AUDT": "1"}, flags={"policy": "X"})
     assert found == [
-        "INBOND_AUDT: unknown variable; did you mean 'INBOND_AUDIT'?",
         f"FILE:2: server.listen: 'x' {LISTEN}",
         "FILE:3: server.hots: unknown key; did you mean 'hosts'?",
         "FILE:7: policies.default.rules[0].yanked: 'no' is none of 'allow', 'deny'",
+        "INBOND_AUDT: unknown variable; did you mean 'INBOND_AUDIT'?",
         "--policy: indexes.root.policy: 'X' is not a name: use small letters, digits and '-'",
     ]
+
+
+def test_names_that_nothing_bears_are_said_together_with_bad_values(tmp_path: Path) -> None:
+    toml = """
+[indexes.root]
+policy = "strikt"
+upstreams = ["pipy", "pypi"]
+[trust.public]
+root = "/no/such/file"
+[policies.default]
+min_age = 5
+"""
+    assert problems(toml, tmp_path=tmp_path) == [
+        "FILE:3: indexes.root.policy: there is no policy 'strikt'; did you mean 'strict'?",
+        "FILE:4: indexes.root.upstreams[0]: there is no upstream 'pipy'; did you mean 'pypi'?",
+        "FILE:6: trust.public.root: there is no file '/no/such/file'",
+        "FILE:8: policies.default.min_age: must be a text in quotes, not 5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ('policies = 1\n[indexes.root]\npolicy = "x"\n', "FILE:1: policies: must be a table, not 1"),
+        ('upstreams = 1\n[indexes.root]\nupstreams = ["x"]\n', "FILE:1: upstreams: must be a table, not 1"),
+        ("[indexes.root]\npolicy = 1\n", "FILE:2: indexes.root.policy: must be a text in quotes, not 1"),
+        (
+            "[indexes.root]\nupstreams = [1, 'pypi']\n",
+            "FILE:2: indexes.root.upstreams[0]: must be a text in quotes, not 1",
+        ),
+        ("[trust]\npublic = 1\n", "FILE:2: trust.public: must be a table, not 1"),
+    ],
+)
+def test_a_reference_is_not_held_against_what_is_wrong_itself(tmp_path: Path, toml: str, message: str) -> None:
+    assert problems(toml, tmp_path=tmp_path) == [message]
+
+
+def test_a_policy_that_is_wrong_itself_is_there_all_the_same(tmp_path: Path) -> None:
+    toml = '[indexes.root]\npolicy = "mine"\n[policies.mine]\nmin_age = 5\n'
+    assert problems(toml, tmp_path=tmp_path) == [
+        "FILE:4: policies.mine.min_age: must be a text in quotes, not 5",
+    ]
+
+
+def test_problems_stand_in_the_order_of_lines_then_variables_then_flags(tmp_path: Path) -> None:
+    lines = [f"[policies.p{number}]\nmin_age = {number}\n" for number in range(12)]
+    found = problems(
+        "".join(reversed(lines)) + '[server]\nlisten = "x"\n',
+        tmp_path=tmp_path, environ={"INBOND_Y": "", "INBOND_LISTEN": "x", "INBOND_X": ""}, flags={"listen": "y"},
+    )  # fmt: skip
+    assert [line.split(": ")[0] for line in found] == [
+        *(f"FILE:{number}" for number in range(2, 27, 2)), "INBOND_LISTEN", "INBOND_X", "INBOND_Y", "--listen",
+    ]  # fmt: skip
 
 
 def test_a_bad_value_is_an_error_although_something_stronger_hides_it(tmp_path: Path) -> None:
@@ -305,7 +361,7 @@ def test_a_bad_value_is_an_error_although_something_stronger_hides_it(tmp_path: 
     found = problems(
         '[indexes]\nroot = 1\n[server]\nlisten = "x"\n', tmp_path=tmp_path, environ={"INBOND_LISTEN": "[::1]:1"}
     )
-    assert found == [f"FILE:4: server.listen: 'x' {LISTEN}", "FILE:2: indexes.root: must be a table, not 1"]
+    assert found == ["FILE:2: indexes.root: must be a table, not 1", f"FILE:4: server.listen: 'x' {LISTEN}"]
 
 
 def test_the_lines_of_keys_are_found_however_they_are_written(tmp_path: Path) -> None:
@@ -372,4 +428,7 @@ def test_the_error_says_where_keys_are_explained(tmp_path: Path) -> None:
     file.write_text("x = 1\n", encoding="utf-8")
     with pytest.raises(ConfigurationError) as raised:
         load_config(file=file, overrides={}, environ={})
-    assert raised.value.remedy == "every key is explained in inbond.toml, which comes with inbond"
+    assert raised.value.remedy == f"every key is explained in {preset_path('inbond')}"
+    with pytest.raises(ConfigurationError) as raised:
+        load_config(file=None, overrides={"listen": "x", "lisen": "x"}, environ={})
+    assert raised.value.remedy is None

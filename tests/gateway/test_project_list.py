@@ -54,8 +54,12 @@ async def test_it_is_renewed_when_old_and_stale_while_upstream_is_down(tmp_path:
             index.fault("/simple/", HangUp())
             proxy.clock.advance(timedelta(minutes=11))
             assert (await proxy.get("/simple/", Accept=JSON))[1] == first
+            asked = index.count("list")
+            assert (await proxy.get("/simple/", Accept=JSON))[1] == first
+            assert index.count("list") == asked  # not asked again at once
             index.heal()
             index.add_wheel("two", "1.0")
+            proxy.clock.advance(timedelta(seconds=11))
             body = (await proxy.get("/simple/", Accept=JSON))[1]
             assert [p["name"] for p in json.loads(body)["projects"]] == ["one", "two"]
             index.fault("/simple/", HangUp())
@@ -75,3 +79,15 @@ async def test_what_was_evicted_is_made_again(tmp_path: Path) -> None:
         for shard in (tmp_path / "data/cache/blobs/sha256").iterdir():
             shutil.rmtree(shard)
         assert (await proxy.get("/simple/", Accept=JSON))[1] == first
+
+
+async def test_a_renewed_list_leaves_nothing_of_the_old(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("one", "1.0")
+        async with inbond(tmp_path, index) as proxy:
+            for number in range(4):
+                await proxy.get("/simple/", Accept=JSON)
+                index.add_wheel(f"more-{number}", "1.0")
+                proxy.clock.advance(timedelta(minutes=11))
+            blobs = [file for file in (tmp_path / "data/cache/blobs/sha256").rglob("*") if file.is_file()]
+            assert len(blobs) == 2

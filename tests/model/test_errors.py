@@ -55,5 +55,5 @@ def test_a_denial_says_what_its_judgement_says() -> None:
     )
     error = Denied(judgement)
     assert error.judgement is judgement
-    assert error.message == judgement.headline == "demo-1.zip denied by rule deny: listed"
+    assert error.message == judgement.headline == "demo-1.zip is denied by rule deny: listed"
     assert isinstance(error, PolicyFault)

@@ -100,8 +100,8 @@ def test_outcomes_are_written_as_words() -> None:
     [
         (Outcome.ALLOW, "demo-1.zip is allowed"),
         (Outcome.WARN, "demo-1.zip is allowed"),
-        (Outcome.HOLD, "demo-1.zip held by rule r: because"),
-        (Outcome.DENY, "demo-1.zip denied by rule r: because"),
+        (Outcome.HOLD, "demo-1.zip is held by rule r: because"),
+        (Outcome.DENY, "demo-1.zip is denied by rule r: because"),
     ],
 )
 def test_a_judgement_says_in_one_sentence_what_was_stopped_and_why(outcome: Outcome, headline: str) -> None:

@@ -154,7 +154,7 @@ def test_the_detail_tells_everything_that_stops_the_file() -> None:
         "It is also denied by rule deny: the deny list names demo. "
         "It is also held until 2026-11-21 10:00 UTC by cooldown: published 2026-11-20 10:00 UTC, younger than 1d. "
         "What to do: do not install it; ask its maintainers. "
-        "What to do: use what the list leaves, or have it changed. "
+        "What to do: use another project, or have the entry removed. "
         "What to do: wait, or use an older version. "
         "The newest allowed version is 1.1. Help: https://help.example "
         "The whole story: http://127.0.0.1:8642/why/0ace7980f82c"

@@ -108,11 +108,11 @@ async def assembled(
         }
         pages = closing(PageKeeper(upstreams, documents, ledger, clock, observer))
         evidence = closing(EvidenceKeeper(upstreams, documents, verifier, clock, observer))
-        metadata = closing(MetadataKeeper(upstreams, documents, observer))
+        metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
         downloads = closing(Downloads(upstreams, blobs, clock, observer))
         why = WhyBook(documents)
         judge = Judge(evidence, downloads, why, clock, observer)
-        settler = closing(Settler(evidence, judge))
+        settler = Settler(evidence, judge)
         page_service = closing(
             PageService(
                 pages=pages,
@@ -170,8 +170,10 @@ def _indexes(config: Config, upstreams: tuple[UpstreamSettings, ...]) -> dict[st
 
 def _verifying(verifier: VerifierProcess) -> Callable[[], Awaitable[Check]]:
     async def verifying() -> Check:
-        return (
-            Check() if verifier.alive else Check(problem="the verifier process is not running; it is being restarted")
-        )
+        if verifier.failing:
+            return Check(problem="the verifier process keeps ending; nothing can be verified")
+        if verifier.alive:
+            return Check()
+        return Check(advice="the verifier process has ended; it is started again for the next file to verify")
 
     return verifying

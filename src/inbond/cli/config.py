@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,13 +15,14 @@ from typing import Any, Final
 from platformdirs import user_cache_path, user_data_path
 
 from inbond.cli.config_environ import SHORT_NAMES, read_environment
-from inbond.cli.config_fields import BUNDLED, PUBLIC, did_you_mean
+from inbond.cli.config_fields import BUNDLED, PUBLIC
 from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import DEFAULT, KeyPath, Layer, merged, place_of
 from inbond.cli.config_model import BUILT_IN, StorageTable, UpstreamTable, Written
 from inbond.cli.config_policy import policy_digest, policy_settings
-from inbond.cli.config_presets import PRESET_POLICIES, preset_path, resolve_preset
-from inbond.cli.config_problems import Problem, missing_in, problems_in, refuse
+from inbond.cli.config_presets import preset_path, resolve_preset
+from inbond.cli.config_problems import missing_in, problems_in, refuse
+from inbond.cli.config_references import loose_ends
 from inbond.cli.config_short import as_layer, from_environment, preset_layers, unknown_flags
 from inbond.gateway.settings import IndexSettings
 from inbond.model.units import parse_duration, parse_size
@@ -118,32 +119,9 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
 
     values = merged(layers)
     problems += [problem for layer in layers for problem in problems_in(layer)]
-    problems += missing_in(values, layers)
+    problems += [*missing_in(values, layers), *loose_ends(values, layers)]
     refuse(problems)
-    loaded = Loaded(written=Written.model_validate(values), layers=tuple(layers))
-    refuse(_loose_ends(loaded))
-    return loaded
-
-
-def _loose_ends(loaded: Loaded) -> Iterator[Problem]:
-    """What is wrong between keys, and between a key and the machine."""
-    written = loaded.written
-    for name, index in written.indexes.items():
-        if index.policy not in written.policies:
-            hint = did_you_mean(index.policy, {*written.policies, *PRESET_POLICIES})
-            yield _problem(loaded, ("indexes", name, "policy"), f"there is no policy {index.policy!r}{hint}")
-        for number, upstream in enumerate(index.upstreams):
-            if upstream not in written.upstreams:
-                hint = did_you_mean(upstream, written.upstreams)
-                path = ("indexes", name, "upstreams", number)
-                yield _problem(loaded, path, f"there is no upstream {upstream!r}{hint}")
-    root = written.trust[PUBLIC].root
-    if root != BUNDLED and not Path(root).expanduser().is_file():
-        yield _problem(loaded, ("trust", PUBLIC, "root"), f"there is no file {root!r}")
-
-
-def _problem(loaded: Loaded, path: KeyPath, message: str) -> Problem:
-    return Problem(place=loaded.source(path), path=path, message=message)
+    return Loaded(written=Written.model_validate(values), layers=tuple(layers))
 
 
 def settings_of(written: Written) -> Config:

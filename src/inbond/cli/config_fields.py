@@ -139,7 +139,8 @@ def _parse_support_url(text: str) -> str:
     return text
 
 
-def _parse_root(text: str) -> str:
+def parse_root(text: str) -> str:
+    """What `root` may say, whether or not there is such a file. Raises ValueError."""
     if text == "auto":
         raise ValueError(f'"auto" is not available yet; accepts only "{BUNDLED}" or the path of a trusted_root.json')
     if not text:
@@ -188,7 +189,7 @@ Network = Annotated[str, reads(parse_network)]
 Size = Annotated[str, reads(_parse_size)]
 IndexUrl = Annotated[str, reads(_parse_index_url)]
 Duration = Annotated[str, reads(parse_duration)]
-Root = Annotated[str, reads(_parse_root)]
+Root = Annotated[str, reads(parse_root)]
 Scopes = Annotated[tuple[str, ...], only((PUBLIC,))]
 Pattern = Annotated[str, reads(ProjectPattern.parse)]
 Patterns = Annotated[tuple[Pattern, ...], _not_empty("name the projects that are meant")]

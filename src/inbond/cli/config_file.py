@@ -34,7 +34,10 @@ def read_file(path: Path, *, shown: str | None = None) -> Layer:
         raise ConfigurationError(f"{name}: is not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name}: is not TOML: {error}") from error
-    places = {key: f"{name}:{line}" for key, line in reversed(_lines(text))} | {(): name}
+    lines = _lines(text)
+    # What is only written as part of a longer name (`a` in `[a.b]`) stands where it is first named.
+    around = [(key[:length], line) for key, line in lines for length in range(1, len(key))]
+    places = {key: f"{name}:{line}" for key, line in [*reversed(around), *reversed(lines)]} | {(): name}
     return Layer(values=values, places=places, sources=(name,))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 KeyPath = tuple[str | int, ...]
 
 DEFAULT: Final = "default"
+PREFIX: Final = "INBOND_"  # of every variable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from inbond.cli.config_fields import did_you_mean
-from inbond.cli.config_layers import KeyPath, Layer
+from inbond.cli.config_layers import PREFIX, KeyPath, Layer
 from inbond.cli.config_model import Written, keys_of, kind_at
+from inbond.cli.config_presets import preset_path
 from inbond.model.errors import ConfigurationError
 
 _WANTED: Final = {
@@ -44,12 +45,30 @@ def dotted(path: KeyPath) -> str:
 
 
 def refuse(problems: Iterable[Problem]) -> None:
-    """Raises one `ConfigurationError` that says everything, a line each; returns where nothing is wrong."""
-    lines = dict.fromkeys(map(str, problems))
-    if lines:
+    """Raises one `ConfigurationError` that says everything, a line each; returns where nothing is wrong.
+
+    Files come first, line by line, then variables, then flags: in the order in which one counts more than the other.
+    """
+    found = sorted(problems, key=_position)
+    if found:
+        explained = f"every key is explained in {preset_path('inbond')}"
         raise ConfigurationError(
-            "\n".join(lines), remedy="every key is explained in inbond.toml, which comes with inbond"
+            "\n".join(dict.fromkeys(map(str, found))),
+            remedy=None if all(_is_flag(problem.place) for problem in found) else explained,
         )
+
+
+def _position(problem: Problem) -> tuple[int, str, int]:
+    if _is_flag(problem.place):
+        return 2, "", 0
+    file, _, line = problem.place.rpartition(":")
+    if file and line.isdecimal():
+        return 0, file, int(line)
+    return (1 if problem.place.startswith(PREFIX) else 0), problem.place, 0
+
+
+def _is_flag(place: str) -> bool:
+    return place.startswith("--")
 
 
 def problems_in(layer: Layer) -> Iterator[Problem]:

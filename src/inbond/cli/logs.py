@@ -23,7 +23,10 @@ def set_up_logging(form: str, *, verbose: bool) -> None:
         structlog.processors.JSONRenderer()
         if form == JSON
         else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+            colors=sys.stderr.isatty(),
+            pad_event_to=0,
+            sort_keys=False,
+            exception_formatter=structlog.dev.plain_traceback,
         )
     )
     processors: list[structlog.types.Processor] = [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,10 +22,16 @@ from inbond.cli.options import GivenOptions, config_from_options, config_options
 from inbond.model.errors import OperatorFault
 from inbond.web.app import build_app
 from inbond.web.origin import is_loopback
+from inbond.web.views import UPSTREAMS
 
-# Requests under way and downloads behind them may take so long to finish once a stop is asked for.
-SHUTDOWN_SECONDS: Final = 20.0
+# Once a stop is asked for, requests under way may take so long to finish. aiohttp waits for as long again where a
+# client does not read what it is sent.
+SHUTDOWN_SECONDS: Final = 15.0
+# All that a stop may take, downloads without a client included; less than TimeoutStopSec in deploy/inbond.service.
+STOP_SECONDS: Final = 40.0
 KEEPALIVE_SECONDS: Final = 75.0
+UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
+THIS_HOST: Final = "THIS-HOST"
 log: Final = structlog.get_logger("inbond")
 
 
@@ -31,7 +39,7 @@ log: Final = structlog.get_logger("inbond")
 @config_options
 @click.option(
     "--log", "log_form", type=click.Choice([TEXT, JSON]), default=TEXT, envvar="INBOND_LOG", show_default=True,
-    help="How log lines are written to standard error.",
+    help="How log lines are written to standard error. [env: INBOND_LOG]",
 )  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Log probes and metrics requests too.")
 def serve(*, log_form: str, verbose: bool, given: GivenOptions) -> None:
@@ -57,28 +65,52 @@ async def serve_until_stopped(config: Config) -> None:
             await stop.wait()
         finally:
             lag.cancel()
-            log.info("stopping: requests and downloads under way may finish", seconds=SHUTDOWN_SECONDS)
-            await runner.cleanup()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(up.gateway.downloads.wait(), SHUTDOWN_SECONDS)
+            log.info("stopping: requests and downloads under way may finish", seconds=STOP_SECONDS)
+            await finish(up, runner, seconds=STOP_SECONDS)
     log.info("stopped")
 
 
-async def start(up: Running, config: Config) -> web.AppRunner:
+async def finish(up: Running, runner: web.AppRunner, *, seconds: float) -> None:
+    """Takes no more requests and lets those under way finish, then downloads that nobody waits for any more.
+
+    For both together there are that many seconds, of which requests may use up twice the runner's own timeout.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    await runner.cleanup()
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(deadline):
+            await up.gateway.downloads.wait()
+
+
+async def start(up: Running, config: Config, *, shutdown_seconds: float = SHUTDOWN_SECONDS) -> web.AppRunner:
     """Listens. Raises `OperatorFault` where the address cannot be had."""
     app = build_app(up.gateway, config.server, up.metrics, up.checks)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, keepalive_timeout=KEEPALIVE_SECONDS)
+    app[UPSTREAMS] = up.upstream_urls
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds, keepalive_timeout=KEEPALIVE_SECONDS)
     await runner.setup()
     listen = config.server.listen
     try:
         await web.TCPSite(runner, listen.host, listen.port, backlog=1024).start()
     except OSError as error:
         await runner.cleanup()
-        raise OperatorFault(
-            f"cannot listen on {listen}: {error.strerror or error}",
-            remedy="another program may be using the port; choose one with --listen 127.0.0.1:PORT",
-        ) from error
+        reason, remedy = _why(error)
+        raise OperatorFault(f"cannot listen on {listen}: {reason}", remedy=remedy) from error
     return runner
+
+
+def _why(error: OSError) -> tuple[str, str]:
+    """The reason why an address cannot be listened on, and what to do."""
+    match error:
+        case socket.gaierror():
+            return "the name is not known", "check the spelling, or name an address with --listen ADDRESS:PORT"
+        case OSError(errno=errno.EADDRINUSE):
+            return "the port is in use", "stop the program that uses it, or choose another with --listen HOST:PORT"
+        case OSError(errno=errno.EACCES):
+            return "not permitted", "ports below 1024 need privileges: choose a higher one with --listen HOST:PORT"
+        case OSError(errno=errno.EADDRNOTAVAIL | None):  # Python 3.13 gives this one no number
+            return "this machine has no such address", "choose one that it has, or 0.0.0.0 for all, with --listen"
+        case _:
+            return error.strerror or str(error), "choose another address with --listen HOST:PORT"
 
 
 def address_of(runner: web.AppRunner) -> str:
@@ -87,8 +119,30 @@ def address_of(runner: web.AppRunner) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _name_of(config: Config, runner: web.AppRunner) -> str:
+    address = address_of(runner)
+    return f"{THIS_HOST}:{address.rpartition(':')[2]}" if _listens_to_all(config) else address
+
+
+def _listens_to_all(config: Config) -> bool:
+    # Such an address can be listened on, but nobody can be sent there.
+    return config.server.listen.host in UNSPECIFIED
+
+
+def _about_names(config: Config) -> list[str]:
+    if config.server.public_url or not _listens_to_all(config):
+        return []
+    if names := sorted(config.server.hosts):
+        return [f"  {THIS_HOST} is one of {', '.join(names)}; other names must be added to hosts in [server].", ""]
+    return [
+        f"  {THIS_HOST} is the name or address under which clients reach this machine: add it to hosts in [server],",
+        "  or they are answered 421. Until then only localhost is.",
+        "",
+    ]
+
+
 def _announce(up: Running, config: Config, runner: web.AppRunner) -> None:
-    origin = config.server.public_url or f"http://{address_of(runner)}"
+    origin = config.server.public_url or f"http://{_name_of(config, runner)}"
     lines = [f"inbond {__version__} is serving"]
     for index in up.gateway.indexes.values():
         upstreams = ", ".join(up.upstream_urls[name] for name in index.upstreams)
@@ -101,6 +155,7 @@ def _announce(up: Running, config: Config, runner: web.AppRunner) -> None:
         f"  pip install --index-url {origin}/{first.prefix}simple/ sampleproject",
         f"  uv pip install --default-index {origin}/{first.prefix}simple/ sampleproject",
         "",
+        *_about_names(config),
     ]
     click.echo("\n".join(lines))
     if not is_loopback(config.server.listen.host):

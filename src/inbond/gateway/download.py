@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from inbond.model.errors import DigestMismatch, InbondError, UpstreamBroken
@@ -44,6 +45,9 @@ class Download:
     def __init__(self, file: File, sha256: str) -> None:
         self.file = file
         self.sha256 = sha256
+        # A validator for what has left unchecked. It must not be the digest: a client whose transfer was cut would
+        # join bytes of this download with the tail of a later, good one (If-Range), and complete a wrong file.
+        self.etag = f'"{sha256[:16]}-{token_hex(8)}"'
         self.total: int | None = file.size  # bytes, once known
         self.path: Path | None = None  # where the growing file is, once it is
         self.outcome: Complete | Failed | None = None
@@ -145,6 +149,8 @@ class Download:
         self._tell()
 
     async def _settle(self, writer: BlobWriter) -> Blob:
+        if writer.size == 0:
+            raise UpstreamBroken(f"{self.file.filename} is empty upstream")
         if self.total is not None and writer.size != self.total:
             raise UpstreamBroken(f"{self.file.filename} was cut after {writer.size} of {self.total} bytes")
         await writer.flush()

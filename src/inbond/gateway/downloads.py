@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from inbond.gateway.clock import Clock
-from inbond.gateway.download import Download, Failed
+from inbond.gateway.download import Complete, Download, Failed
 from inbond.gateway.lru import Lru
 from inbond.gateway.pages import PageState
 from inbond.model.errors import DigestMismatch
-from inbond.model.events import CacheLookup, DownloadChanged, Observer
+from inbond.model.events import Alert, CacheLookup, DownloadChanged, Observer
 from inbond.model.page import File
 from inbond.store.protocols import Blob, Blobs
 from inbond.upstream.index import Upstream
@@ -20,6 +20,9 @@ from inbond.upstream.index import Upstream
 # Installers ask six to eight times for a file whose bytes do not match; upstream is asked once in this time.
 REMEMBER_MISMATCH: Final = timedelta(seconds=30)
 MAX_MISMATCHES: Final = 1_000
+MAX_PROVEN: Final = 10_000  # finished downloads whose own validators are still honoured
+
+_Key = tuple[str, str, str]  # upstream, URL, sha256
 
 
 class Downloads:
@@ -30,42 +33,58 @@ class Downloads:
         self._blobs = blobs
         self._clock = clock
         self._observer = observer
-        self._running: dict[tuple[str, str], tuple[Download, asyncio.Task[None]]] = {}
-        self._mismatches: Lru[tuple[str, str], tuple[datetime, DigestMismatch]] = Lru(MAX_MISMATCHES)
+        self._running: dict[_Key, tuple[Download, asyncio.Task[None]]] = {}
+        self._mismatches: Lru[_Key, tuple[datetime, DigestMismatch]] = Lru(MAX_MISMATCHES)
+        self._proven: Lru[str, str] = Lru(MAX_PROVEN)  # a download's own validator -> the digest it turned out to have
 
-    async def stored(self, sha256: str) -> Blob | None:
-        """The file, if it is in the store."""
+    async def stored(self, file: File, sha256: str) -> Blob | None:
+        """The file, if it is in the store; one of another length than its page says is put out and fetched anew."""
         blob = await self._blobs.find(sha256)
+        if blob is not None and file.size is not None and blob.size != file.size:
+            message = f"{file.filename}: {blob.size} bytes lie in the cache, its page says {file.size}; fetched anew"
+            self._observer(Alert(name="stored-file-damaged", message=message))
+            await self._blobs.remove(sha256)
+            blob = None
         self._observer(CacheLookup(kind="blob", hit=blob is not None))
         return blob
 
     def join(self, state: PageState, file: File, sha256: str) -> Download:
         """The download of that content under way, or a new one. Raises `DigestMismatch` while one is remembered."""
-        mismatch = self.mismatch(file, sha256)
+        mismatch = self.mismatch(state.upstream, file)
         if mismatch is not None:
             raise mismatch
-        running = self._running.get((file.url, sha256))
+        key = (state.upstream, file.url, sha256)
+        running = self._running.get(key)
         if running is not None:
             return running[0]
         download = Download(file, sha256)
-        task = asyncio.get_running_loop().create_task(self._run(download, self._upstreams[state.upstream]))
-        self._running[(file.url, sha256)] = (download, task)
+        task = asyncio.get_running_loop().create_task(self._run(key, download))
+        self._running[key] = (download, task)
         return download
 
-    async def _run(self, download: Download, upstream: Upstream) -> None:
+    async def _run(self, key: _Key, download: Download) -> None:
         self._observer(DownloadChanged(change=1))
         try:
-            await download.run(upstream, self._blobs)
+            await download.run(self._upstreams[key[0]], self._blobs)
         finally:
             self._observer(DownloadChanged(change=-1))
-            self._running.pop((download.file.url, download.sha256), None)
-            if isinstance(download.outcome, Failed) and isinstance(download.outcome.error, DigestMismatch):
-                key = (download.file.url, download.sha256)
-                self._mismatches.put(key, (self._clock(), download.outcome.error))
+            self._running.pop(key, None)
+            match download.outcome:
+                case Complete():
+                    self._proven.put(download.etag, download.sha256)
+                case Failed(DigestMismatch() as error):
+                    # without the traceback, which would keep the page and all that was under way in memory
+                    self._mismatches.put(key, (self._clock(), error.with_traceback(None)))
+                case _:
+                    pass
 
-    def mismatch(self, file: File, sha256: str) -> DigestMismatch | None:
+    def proves(self, etag: str, sha256: str) -> bool:
+        """Whether what was sent under this validator has turned out to be that content."""
+        return self._proven.get(etag) == sha256
+
+    def mismatch(self, upstream: str, file: File) -> DigestMismatch | None:
         """The failed check that is still remembered for a file, if there is one."""
-        remembered = self._mismatches.get((file.url, sha256))
+        remembered = self._mismatches.get((upstream, file.url, file.sha256 or ""))
         if remembered is not None and self._clock() - remembered[0] < REMEMBER_MISMATCH:
             return remembered[1]
         return None

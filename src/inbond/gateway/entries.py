@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from inbond.gateway.indexes import Index
 from inbond.gateway.judging import Judged
-from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.pages import PageState
 from inbond.gateway.paths import published_path, quoted
 from inbond.gateway.why import DIGITS, Subject, WhyBook
@@ -22,16 +22,16 @@ from inbond.simple.render import Entry
 class Entries:
     """Makes the entries of one page for one origin (scheme and host, without a slash).
 
-    `fresh` gathers the digests of stopped files whose "why" links were not known before.
+    `lost` names the files whose core metadata cannot be had; `stopped` gathers the digests of files not let through.
     """
 
     index: Index
     state: PageState
     judged: Judged
     origin: str
-    metadata: MetadataKeeper
+    lost: Collection[str]
     why: WhyBook
-    fresh: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
 
     def made(self) -> list[Entry]:
         """An entry for each file, in upstream's order; what the policy hides is left out."""
@@ -50,13 +50,14 @@ class Entries:
             url="../../" + quoted(published_path(file)),
             provenance=self._provenance(file),
             yanked=yanked,
-            core_metadata=self.metadata.advertised(self.state, file),
+            core_metadata=False if file.filename in self.lost else _published_digest(file),
         )
 
     def _note(self, file: File) -> None:
         subject = Subject(self.index.name, str(self.state.page.name), str(file.filename))
-        if file.sha256 is not None and self.why.note(file.sha256, subject):
-            self.fresh.append(file.sha256)
+        if file.sha256 is not None:
+            self.why.note(file.sha256, subject)
+            self.stopped.append(file.sha256)
 
     def _reason(self, file: File, verdict: Verdict) -> str:
         version = self.state.page.version_of(file)
@@ -80,6 +81,11 @@ class Entries:
             return Claim.SILENT
         path = f"integrity/{self.state.page.name}/{version}/{file.filename}/provenance"
         return f"{self.origin}/{self.index.prefix}{quoted(path)}"
+
+
+def _published_digest(file: File) -> bool | Mapping[str, str]:
+    digest = file.metadata_sha256
+    return {"sha256": digest} if digest is not None else file.core_metadata is not False
 
 
 def why_url(origin: str, file: File) -> str:

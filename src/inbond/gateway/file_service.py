@@ -58,7 +58,9 @@ class FileService:
             bare = path.removesuffix(METADATA_SUFFIX)
             found = await self._on_a_page(index, bare, name.removesuffix(METADATA_SUFFIX))
             if found is not None:
-                return Located(index=index, state=found[0], file=found[1], metadata=True)
+                state, file = found
+                itself = state.paths.get(path)  # a file may really be named so
+                return Located(index=index, state=state, file=itself or file, metadata=itself is None)
         found = await self._on_a_page(index, path, name)
         if found is None:
             raise NotFound(
@@ -89,11 +91,11 @@ class FileService:
 
     async def judgement(self, located: Located) -> Judgement:
         """The verdict that a request for the file meets, with the whole story."""
-        return await self._judge.file(located.index, located.state, located.file)
+        return await self._judge.file(located.index, located.state, located.file, thorough=True)
 
     async def clear(self, located: Located) -> Judgement:
-        """As `judgement`; raises `Denied` where the file may not leave."""
-        judgement = await self.judgement(located)
+        """As `judgement`, as far as it bears on the decision; raises `Denied` where the file may not leave."""
+        judgement = await self._judge.file(located.index, located.state, located.file)
         self._judge.tell(judgement)
         if not judgement.verdict.allowed:
             raise Denied(judgement)
@@ -107,13 +109,18 @@ class FileService:
         sha256 = located.file.sha256
         if sha256 is None:
             raise NotFound(f"{located.file.filename} has no digest on its index and is never fetched")
-        blob = await self._downloads.stored(sha256)
+        blob = await self._downloads.stored(located.file, sha256)
         if blob is not None:
             return blob
         try:
             return self._downloads.join(located.state, located.file, sha256)
         except DigestMismatch as error:
             raise await self.mismatched(located, error) from error
+
+    def holds(self, located: Located, etag: str) -> bool:
+        """Whether a validator, with its quotes, can only stand for this file's own bytes."""
+        sha256 = located.file.sha256
+        return sha256 is not None and (etag == f'"{sha256}"' or self._downloads.proves(etag, sha256))
 
     async def mismatched(self, located: Located, error: DigestMismatch) -> Denied:
         """What a failed digest check means to the client."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,28 +10,43 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.indexes import Index
+from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageState
-from inbond.gateway.provenance import EvidenceKeeper
+from inbond.gateway.provenance import ANSWER_WITHIN, EvidenceKeeper
 from inbond.gateway.why import Subject, WhyBook
 from inbond.model.errors import Denied, DigestMismatch
 from inbond.model.events import Observer, VerdictReached
-from inbond.model.evidence import EvidenceOrPending
-from inbond.model.names import Filename
+from inbond.model.evidence import EvidenceOrPending, Pending
+from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Finding, Judgement, Outcome, Verdict
-from inbond.policy.engine import judge_file, judge_page, judged_with, newest_allowed
+from inbond.policy.engine import judge_file, judge_page, judged_with, newest_allowed, next_change
 
 DIGEST_RULE: Final = "digest"
 
 
+# Judged pages kept, counted in files.
+MAX_JUDGED_FILES: Final = 100_000
+# A version is recommended only once its files are checked, which may take so long and so many tries.
+RECOMMEND_WITHIN: Final = 2.0  # seconds
+RECOMMENDATIONS: Final = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A page's verdicts and what they were derived from."""
+    """A page's verdicts and what they were derived from.
 
+    `generation` was read before the evidence: where that changed meanwhile, the two differ and the page is judged anew.
+    """
+
+    document_id: str
+    policy_digest: str
+    generation: tuple[str, int]
     verdicts: Mapping[Filename, Verdict]
     evidence: Mapping[Filename, EvidenceOrPending]
     at: datetime
+    expires_at: datetime | None
 
 
 class Judge:
@@ -46,14 +60,30 @@ class Judge:
         self._why = why
         self._clock = clock
         self._observer = observer
+        self._judged: Lru[tuple[str, str, ProjectName], Judged] = Lru(
+            MAX_JUDGED_FILES, lambda judged: len(judged.verdicts) + 1
+        )
 
     async def page(self, index: Index, state: PageState) -> Judged:
         """A verdict for each file of a page from what is known now."""
         await self._evidence.load(state)
-        return await off_loop(len(state.page.files), self._judged, index, state, self._clock())
+        key = (index.name, state.upstream, state.page.name)
+        kept = self._judged.get(key)
+        if kept is not None and self._holds(kept, index, state):
+            return kept
+        judged = await off_loop(len(state.page.files), self._judge_page, index, state)
+        self._judged.put(key, judged)
+        return judged
 
-    def _judged(self, index: Index, state: PageState, now: datetime) -> Judged:
+    def _holds(self, judged: Judged, index: Index, state: PageState) -> bool:
+        basis = (judged.document_id, judged.policy_digest, judged.generation)
+        now = (state.document_id, index.policy_digest, self._evidence.generation(state.upstream, state.page.name))
+        return basis == now and (judged.expires_at is None or self._clock() < judged.expires_at)
+
+    def _judge_page(self, index: Index, state: PageState) -> Judged:
+        generation = self._evidence.generation(state.upstream, state.page.name)
         evidence = self._evidence.known(state)
+        now = self._clock()
         verdicts = judge_page(
             index=index.name,
             page=state.page,
@@ -62,15 +92,34 @@ class Judge:
             evidence=evidence,
             now=now,
         )
-        return Judged(verdicts=verdicts, evidence=evidence, at=now)
+        return Judged(
+            document_id=state.document_id,
+            policy_digest=index.policy_digest,
+            generation=generation,
+            verdicts=verdicts,
+            evidence=evidence,
+            at=now,
+            expires_at=next_change(verdicts),
+        )
 
-    async def file(self, index: Index, state: PageState, file: File) -> Judgement:
-        """The verdict that a request for the file's bytes meets, evidence fetched and verified where needed."""
+    async def file(self, index: Index, state: PageState, file: File, *, thorough: bool = False) -> Judgement:
+        """The verdict that a request for the file's bytes meets, evidence fetched and verified where it bears on it.
+
+        `thorough`: also where the policy does not ask for any.
+        """
         await self._evidence.load(state)
-        needed = judged_with(state.page, file)
-        found = await asyncio.gather(*(self._evidence.of(state, one) for one in needed))
-        evidence = dict(zip((one.filename for one in needed), found, strict=True))
-        verdict = judge_file(
+        files = len(state.page.files)
+        needed = await off_loop(files, judged_with, state.page, file)
+        if thorough or index.policy.for_project(state.page.name).asks_for_evidence:
+            await self._evidence.establish(state, needed, within=ANSWER_WITHIN)
+            evidence: dict[Filename, EvidenceOrPending] = {
+                one.filename: self._evidence.settled(state, one) for one in needed
+            }
+        else:
+            evidence = {one.filename: self._evidence.known_of(state, one) for one in needed}
+        verdict = await off_loop(
+            files,
+            judge_file,
             index=index.name,
             page=state.page,
             file=file,
@@ -79,7 +128,7 @@ class Judge:
             evidence=evidence,
             now=self._clock(),
         )
-        mismatch = self._downloads.mismatch(file, file.sha256 or "")
+        mismatch = self._downloads.mismatch(state.upstream, file)
         if mismatch is not None:
             verdict = Verdict.of([*verdict.findings, _digest_finding(mismatch)])
         return await self.judgement(index, state, file, evidence[file.filename], verdict)
@@ -87,14 +136,12 @@ class Judge:
     async def judgement(
         self, index: Index, state: PageState, file: File, evidence: EvidenceOrPending, verdict: Verdict
     ) -> Judgement:
-        """A verdict with what explaining it needs, remembered under its "why" link where it stops the file."""
-        newest = None
-        if not verdict.allowed:
-            newest = newest_allowed(state.page, (await self.page(index, state)).verdicts, file)
+        """A verdict with what explaining it needs, remembered under its "why" link."""
         version = state.page.version_of(file)
-        subject = Subject(index.name, str(state.page.name), str(file.filename))
-        if file.sha256 is not None and self._why.note(file.sha256, subject) and not verdict.allowed:
-            await self._why.keep([file.sha256])
+        if file.sha256 is not None:
+            self._why.note(file.sha256, Subject(index.name, str(state.page.name), str(file.filename)))
+            if not verdict.allowed:
+                await self._why.keep([file.sha256])
         return Judgement(
             index=index.name,
             project=state.page.name,
@@ -102,22 +149,50 @@ class Judge:
             version=str(version) if version is not None else None,
             evidence=evidence,
             verdict=verdict,
-            newest_allowed=newest,
+            newest_allowed=None if verdict.allowed else await self._newest(index, state, file),
             support_url=index.policy.support_url,
         )
 
+    async def _newest(self, index: Index, state: PageState, file: File) -> str | None:
+        """A version that can be had instead; none rather than one whose files are not checked yet."""
+        asks = index.policy.for_project(state.page.name).asks_for_evidence
+        for _ in range(RECOMMENDATIONS):
+            judged = await self.page(index, state)
+            newest = await off_loop(len(state.page.files), newest_allowed, state.page, judged.verdicts, file)
+            if newest is None or not asks:
+                return newest
+            unchecked = _pending_of(state, judged, newest)
+            if not unchecked:
+                return newest
+            await self._evidence.establish(state, unchecked, within=RECOMMEND_WITHIN)
+            if self._evidence.unsettled(state, unchecked):
+                return None
+        return None
+
     def tell(self, judgement: Judgement) -> None:
         """Reports a verdict that a request for bytes met."""
-        deciding = judgement.verdict.deciding
-        self._observer(
-            VerdictReached(decision=str(judgement.verdict.decision), rule=deciding.rule if deciding else "none")
+        verdict = judgement.verdict
+        deciding = verdict.deciding
+        event = VerdictReached(
+            decision=str(verdict.decision),
+            rule=deciding.rule if deciding else "none",
+            would=str(verdict.would or verdict.decision),
         )
+        self._observer(event)
 
     async def mismatch(self, index: Index, state: PageState, file: File, error: DigestMismatch) -> Denied:
         """The denial that a failed digest check becomes."""
         evidence = await self._evidence.of(state, file)
         verdict = Verdict.of([_digest_finding(error)])
         return Denied(await self.judgement(index, state, file, evidence, verdict))
+
+
+def _pending_of(state: PageState, judged: Judged, version: str) -> list[File]:
+    return [
+        file
+        for file in state.page.files
+        if isinstance(judged.evidence[file.filename], Pending) and str(state.page.version_of(file)) == version
+    ]
 
 
 def _digest_finding(error: DigestMismatch) -> Finding:

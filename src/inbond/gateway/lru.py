@@ -31,10 +31,13 @@ class Lru(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Keeps a value in the place of an older one under the same key."""
+        weight = self._weigh(value)
         with self._lock:
             self._drop(key)
+            if weight > self._limit:
+                return
             self._values[key] = value
-            self.weight += self._weigh(value)
+            self.weight += weight
             while self.weight > self._limit:
                 _, dropped = self._values.popitem(last=False)
                 self.weight -= self._weigh(dropped)

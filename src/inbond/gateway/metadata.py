@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
+from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
 from inbond.gateway.pages import PageState
 from inbond.gateway.single_flight import SingleFlight
@@ -16,30 +18,31 @@ from inbond.model.page import File
 from inbond.store.protocols import Documents
 from inbond.upstream.index import Upstream
 
-MAX_LOST: Final = 10_000  # files
+MAX_LOST: Final = 10_000  # projects
+LOST_FOR: Final = timedelta(minutes=5)
 
 
 class MetadataKeeper:
     """Serves `.metadata` files. Raises `NotFound`, `UpstreamFault`, `DigestMismatch`."""
 
-    def __init__(self, upstreams: Mapping[str, Upstream], documents: Documents, observer: Observer) -> None:
+    def __init__(
+        self, upstreams: Mapping[str, Upstream], documents: Documents, clock: Clock, observer: Observer
+    ) -> None:
         self._upstreams = upstreams
         self._documents = documents
+        self._clock = clock
         self._observer = observer
-        self._lost: Lru[tuple[str, str, str], bool] = Lru(MAX_LOST)
-        self._generations: dict[tuple[str, ProjectName], int] = {}
+        self._lost: Lru[tuple[str, ProjectName], dict[str, datetime]] = Lru(MAX_LOST)
         self._flights: SingleFlight[str, bytes] = SingleFlight()
 
-    def generation(self, upstream: str, project: ProjectName) -> int:
-        """Changes when a file of the project turns out to have no metadata after all."""
-        return self._generations.get((upstream, project), 0)
+    def lost(self, upstream: str, project: ProjectName) -> frozenset[str]:
+        """The files of a project whose core metadata is claimed and could not be had a moment ago.
 
-    def advertised(self, state: PageState, file: File) -> bool | Mapping[str, str]:
-        """What the page may say about a file's core metadata."""
-        if file.core_metadata is False or self._lost.get(_lost_key(state, file)):
-            return False
-        digest = file.metadata_sha256
-        return {"sha256": digest} if digest is not None else True
+        Pages do not advertise it meanwhile: installers stop hard where it is promised and fails.
+        """
+        now = self._clock()
+        failed = self._lost.get((upstream, project)) or {}
+        return frozenset(filename for filename, until in failed.items() if now < until)
 
     async def read(self, state: PageState, file: File) -> bytes:
         """The metadata file's bytes."""
@@ -63,20 +66,20 @@ class MetadataKeeper:
         try:
             body = await self._upstreams[state.upstream].metadata(file)
         except (UpstreamRefused, DigestMismatch):
-            self._lose(state, file)
+            self._lost_of(state)[file.filename] = self._clock() + LOST_FOR
             raise
+        self._lost_of(state).pop(file.filename, None)
         await self._documents.put(key, body)
         return body
 
-    def _lose(self, state: PageState, file: File) -> None:
-        self._lost.put(_lost_key(state, file), value=True)
-        project = (state.upstream, state.page.name)
-        self._generations[project] = self._generations.get(project, 0) + 1
+    def _lost_of(self, state: PageState) -> dict[str, datetime]:
+        key = (state.upstream, state.page.name)
+        failed = self._lost.get(key)
+        if failed is None:
+            failed = {}
+            self._lost.put(key, failed)
+        return failed
 
     async def aclose(self) -> None:
         """Ends what is under way."""
         await self._flights.aclose()
-
-
-def _lost_key(state: PageState, file: File) -> tuple[str, str, str]:
-    return state.upstream, file.filename, file.sha256 or file.url

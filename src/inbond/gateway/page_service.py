@@ -16,20 +16,18 @@ from inbond.gateway.lru import Lru
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageKeeper, PageState
-from inbond.gateway.provenance import RETRY_UNAVAILABLE_AFTER, EvidenceKeeper
+from inbond.gateway.provenance import EvidenceKeeper
 from inbond.gateway.settling import Settler
 from inbond.gateway.single_flight import SingleFlight
 from inbond.gateway.why import WhyBook
 from inbond.model.events import CacheLookup, Observer
-from inbond.model.evidence import Unavailable
 from inbond.model.names import ProjectName
-from inbond.policy.engine import next_change
 from inbond.simple.negotiate import Coding, Format
 from inbond.simple.render import render_html, render_json
 
 RENDERED_BYTES: Final = 128 * 2**20  # ready pages kept in memory
-# Verdicts of pages kept to render them in other formats and codings; counted in pages.
-JUDGED_PAGES: Final = 256
+# Verdicts as listed, kept to render them in other formats and codings; counted in files.
+LISTED_FILES: Final = 60_000
 # Denied files of one page whose "why" links are made to outlive a restart.
 MAX_KEPT_WHYS: Final = 200
 
@@ -48,16 +46,9 @@ class Ready:
     expires_at: datetime | None
 
 
-# What a page was made from: the document, the policy, what was known, and whether it was stale.
-_Basis = tuple[str, str, tuple[str, int], int, bool]
+# What a page was made from: the document, the policy, what was known, what metadata cannot be had, staleness.
+_Basis = tuple[str, str, tuple[str, int], frozenset[str], bool]
 _RenderKey = tuple[str, ProjectName, Format, Coding, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdicts:
-    judged: Judged
-    basis: _Basis
-    expires_at: datetime | None
 
 
 class PageService:
@@ -82,7 +73,7 @@ class PageService:
         self._clock = clock
         self._observer = observer
         self._rendered: Lru[_RenderKey, Ready] = Lru(RENDERED_BYTES, lambda ready: len(ready.body) + 1024)
-        self._verdicts: Lru[tuple[str, ProjectName], _Verdicts] = Lru(JUDGED_PAGES)
+        self._listed: Lru[tuple[str, ProjectName], Judged] = Lru(LISTED_FILES, lambda judged: len(judged.verdicts) + 1)
         self._flights: SingleFlight[tuple[_RenderKey, _Basis], Ready] = SingleFlight()
 
     async def page(
@@ -109,47 +100,46 @@ class PageService:
         self._observer(CacheLookup(kind="rendered", hit=False))
         return await self._flights.do((key, basis), lambda: self._make(key, index, state))
 
-    def _basis(self, index: Index, state: PageState) -> _Basis:
-        known = self._evidence.generation(state.upstream, state.page.name)
-        lost = self._metadata.generation(state.upstream, state.page.name)
-        return state.document_id, index.policy_digest, known, lost, state.stale
+    def _basis(self, index: Index, state: PageState, judged: Judged | None = None) -> _Basis:
+        """What a page would be made from now, or was, where it has been judged already."""
+        upstream, project = state.upstream, state.page.name
+        known = judged.generation if judged is not None else self._evidence.generation(upstream, project)
+        return state.document_id, index.policy_digest, known, self._metadata.lost(upstream, project), state.stale
 
     def _lasts(self, expires_at: datetime | None) -> bool:
         return expires_at is None or self._clock() < expires_at
 
     async def _make(self, key: _RenderKey, index: Index, state: PageState) -> Ready:
         _, _, form, coding, origin = key
-        verdicts = await self._judged(index, state)
-        entries = Entries(
-            index=index, state=state, judged=verdicts.judged, origin=origin, metadata=self._metadata, why=self._why
-        )
-        ready = await off_loop(len(state.page.files), _render, entries, form, coding, verdicts)
+        judged = await self._judged(index, state)
+        basis = self._basis(index, state, judged)
+        entries = Entries(index=index, state=state, judged=judged, origin=origin, lost=basis[3], why=self._why)
+        ready = await off_loop(len(state.page.files), _render, entries, form, coding, basis)
         self._rendered.put(key, ready)
-        await self._why.keep(entries.fresh[:MAX_KEPT_WHYS])
+        await self._why.keep(entries.stopped[:MAX_KEPT_WHYS])
         return ready
 
-    async def _judged(self, index: Index, state: PageState) -> _Verdicts:
+    async def _judged(self, index: Index, state: PageState) -> Judged:
         key = (index.name, state.page.name)
-        kept = self._verdicts.get(key)
-        if kept is not None and kept.basis == self._basis(index, state) and self._lasts(kept.expires_at):
-            return kept
+        kept = self._listed.get(key)
+        if kept is not None and self._lasts(kept.expires_at):
+            known = self._evidence.generation(state.upstream, state.page.name)
+            if (kept.document_id, kept.policy_digest, kept.generation) == (
+                state.document_id,
+                index.policy_digest,
+                known,
+            ):
+                return kept
         judged = await self._settler.judged(index, state)
-        verdicts = _Verdicts(judged, self._basis(index, state), self._expiry(judged))
-        self._verdicts.put(key, verdicts)
-        return verdicts
-
-    def _expiry(self, judged: Judged) -> datetime | None:
-        ends = [next_change(judged.verdicts)]
-        if any(isinstance(evidence, Unavailable) for evidence in judged.evidence.values()):
-            ends.append(judged.at + RETRY_UNAVAILABLE_AFTER)
-        return min((end for end in ends if end is not None), default=None)
+        self._listed.put(key, judged)
+        return judged
 
     async def aclose(self) -> None:
         """Ends what is under way."""
         await self._flights.aclose()
 
 
-def _render(entries: Entries, form: Format, coding: Coding, verdicts: _Verdicts) -> Ready:
+def _render(entries: Entries, form: Format, coding: Coding, basis: _Basis) -> Ready:
     state = entries.state
     render = render_json if form.is_json else render_html
     body = compress(render(state.page, entries.made()), coding)
@@ -160,6 +150,6 @@ def _render(entries: Entries, form: Format, coding: Coding, verdicts: _Verdicts)
         coding=coding,
         serial=state.page.serial,
         stale=state.stale,
-        basis=verdicts.basis,
-        expires_at=verdicts.expires_at,
+        basis=basis,
+        expires_at=entries.judged.expires_at,
     )

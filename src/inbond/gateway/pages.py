@@ -34,8 +34,8 @@ RETRY_FAILED_AFTER: Final = timedelta(seconds=10)
 # How long "no such project" is believed without asking again, and of how many names.
 UNKNOWN_FOR: Final = timedelta(seconds=30)
 MAX_UNKNOWN: Final = 10_000
-# Decoded pages kept in memory, counted in files (about 1 kB each).
-MAX_FILES_IN_MEMORY: Final = 60_000
+# Decoded pages kept in memory, counted in bytes of their stored form; decoded they take about three times that.
+MAX_BYTES_IN_MEMORY: Final = 64 * 2**20
 # A stored page above this is decoded in a thread.
 LARGE_PAGE_BYTES: Final = 32_768
 
@@ -51,12 +51,8 @@ class PageState:
     validated_at: datetime
     memory: PageMemory
     paths: Mapping[str, File]
+    weight: int  # bytes of the stored form
     stale: bool = False
-
-    @property
-    def weight(self) -> int:
-        """What it costs to keep, in files."""
-        return len(self.page.files) + 1
 
 
 class _Stored(msgspec.Struct, array_like=True, frozen=True):
@@ -79,7 +75,7 @@ class PageKeeper:
         self._ledger = ledger
         self._clock = clock
         self._observer = observer
-        self._states: Lru[tuple[str, ProjectName], PageState] = Lru(MAX_FILES_IN_MEMORY, lambda state: state.weight)
+        self._states: Lru[tuple[str, ProjectName], PageState] = Lru(MAX_BYTES_IN_MEMORY, lambda state: state.weight)
         self._unknown: Lru[tuple[str, ProjectName], datetime] = Lru(MAX_UNKNOWN)
         self._failed: Lru[tuple[str, ProjectName], datetime] = Lru(MAX_UNKNOWN)
         self._flights: SingleFlight[tuple[str, ProjectName], PageState | None] = SingleFlight()
@@ -94,14 +90,22 @@ class PageKeeper:
         asked = self._unknown.get(key)
         if asked is not None and self._clock() - asked < UNKNOWN_FOR:
             return None
-        return await self._flights.do(key, lambda: self._renew(upstream, project, revalidate=revalidate))
+        state = await self._flights.do(key, lambda: self._renew(upstream, project, revalidate=revalidate))
+        if revalidate and state is not None and not self._fresh(state, revalidate=True):
+            # the flight that was joined had not been asked to revalidate
+            state = await self._flights.do(key, lambda: self._renew(upstream, project, revalidate=True))
+        return state
 
     def _fresh(self, state: PageState, *, revalidate: bool) -> bool:
-        limit = MIN_REVALIDATION_INTERVAL if revalidate else self._upstreams[state.upstream].settings.fresh_for
-        if self._clock() - state.validated_at < limit:
+        """Whether a page needs no question to upstream: young enough, or upstream has just failed to answer one."""
+        age = self._clock() - state.validated_at
+        if age < (MIN_REVALIDATION_INTERVAL if revalidate else self._fresh_for(state)):
             return True
         failed = self._failed.get((state.upstream, state.page.name))
         return failed is not None and self._clock() - failed < RETRY_FAILED_AFTER and self._servable(state)
+
+    def _fresh_for(self, state: PageState) -> timedelta:
+        return self._upstreams[state.upstream].settings.fresh_for
 
     def _servable(self, state: PageState) -> bool:
         return self._clock() - state.validated_at <= self._upstreams[state.upstream].settings.max_stale
@@ -111,6 +115,7 @@ class PageKeeper:
         known = self._states.get(key) or await self._load(upstream, project)
         if known is not None and self._fresh(known, revalidate=revalidate):
             self._observer(CacheLookup(kind="page", hit=True))
+            known = replace(known, stale=self._clock() - known.validated_at >= self._fresh_for(known))
             self._states.put(key, known)
             return known
         self._observer(CacheLookup(kind="page", hit=False))
@@ -124,26 +129,25 @@ class PageKeeper:
         else:
             self._failed.pop(key)
         if state is None:
-            self._forget(key)
-            await self._documents.delete(_document_key(upstream, project))
+            self._states.pop(key)
+            self._unknown.put(key, self._clock())
+            if known is not None:
+                await self._documents.delete(_document_key(upstream, project))
             return None
         self._states.put(key, state)
         return state
 
-    def _forget(self, key: tuple[str, ProjectName]) -> None:
-        self._states.pop(key)
-        self._unknown.put(key, self._clock())
-
     async def _ask(self, upstream: str, project: ProjectName, known: PageState | None) -> PageState | None:
         source = self._upstreams[upstream]
         answer = await source.page(project, known.validators if known else None)
-        if isinstance(answer, FetchedPage) and await self._went_back(upstream, answer.page):
-            # A cache on the way may be behind: ask once more past it, then refuse.
+        if await self._doubtful(upstream, project, answer):
+            # A cache on the way may be behind: ask once more past it, then believe what is not older.
             answer = await source.page(project, None, bypass_caches=True)
             if isinstance(answer, FetchedPage) and await self._went_back(upstream, answer.page):
                 raise self._gone_back(upstream, answer.page)
         match answer:
             case ProjectUnknown():
+                await self._gone(upstream, project)
                 return None
             case NotModified():
                 if known is None:
@@ -153,6 +157,28 @@ class PageKeeper:
                 return state
             case FetchedPage():
                 return await self._accept(upstream, answer)
+
+    async def _doubtful(
+        self, upstream: str, project: ProjectName, answer: FetchedPage | NotModified | ProjectUnknown
+    ) -> bool:
+        match answer:
+            case FetchedPage():
+                return await self._went_back(upstream, answer.page)
+            case NotModified():
+                return False
+            case ProjectUnknown():
+                return await self._ledger.recall_page(upstream, project) is not None
+
+    async def _gone(self, upstream: str, project: ProjectName) -> None:
+        """A project that was known is no longer: recorded, and told once."""
+        if await self._ledger.recall_page(upstream, project) is None:
+            return
+        memory = await self._ledger.remember_page(upstream, project, serial=None, files=[], now=self._clock())
+        if memory.vanished:
+            message = (
+                f"{upstream} no longer has the project {project}, of which {len(memory.vanished)} files were known"
+            )
+            self._observer(Alert(name="project-vanished", message=message))
 
     async def _went_back(self, upstream: str, page: Page) -> bool:
         highest = await self._ledger.highest_serial(upstream, page.name)
@@ -173,38 +199,37 @@ class PageKeeper:
         )
 
     async def _accept(self, upstream: str, answer: FetchedPage) -> PageState:
-        now = self._clock()
-        body = await _encoded(answer.page)
-        state = await self._state(
-            upstream, answer.page, hashlib.sha256(body).hexdigest(), answer.validators, validated_at=now
-        )
-        for filename in state.memory.vanished:
-            message = f"{upstream}: {filename} of {answer.page.name} is no longer offered"
+        page = answer.page
+        body = await _encoded(page)
+        memory = await self._remember(upstream, page)
+        for filename in memory.vanished:
+            message = f"{upstream}: {filename} of {page.name} is no longer offered"
             self._observer(Alert(name="file-vanished", message=message))
+        state = await self._state(upstream, page, body, memory, answer.validators, validated_at=self._clock())
         await self._save(state, body)
         return state
 
+    async def _remember(self, upstream: str, page: Page) -> PageMemory:
+        files = [(file.filename, file.sha256) for file in page.files]
+        return await self._ledger.remember_page(upstream, page.name, serial=page.serial, files=files, now=self._clock())
+
+    @staticmethod
     async def _state(
-        self, upstream: str, page: Page, document_id: str, validators: Validators, *, validated_at: datetime
+        upstream: str, page: Page, body: bytes, memory: PageMemory, validators: Validators, *, validated_at: datetime
     ) -> PageState:
-        memory = await self._ledger.remember_page(
-            upstream,
-            page.name,
-            serial=page.serial,
-            files=[(file.filename, file.sha256) for file in page.files],
-            now=self._clock(),
-        )
         return PageState(
             upstream=upstream,
             page=page,
-            document_id=document_id,
+            document_id=hashlib.sha256(body).hexdigest(),
             validators=validators,
             validated_at=validated_at,
             memory=memory,
             paths=await off_loop(len(page.files), _paths, page),
+            weight=len(body) + 1024,
         )
 
     async def _load(self, upstream: str, project: ProjectName) -> PageState | None:
+        """The stored page; None where there is none, or one older than the ledger has seen (promise P3)."""
         raw = await self._documents.get(_document_key(upstream, project))
         if raw is None:
             return None
@@ -213,9 +238,15 @@ class PageKeeper:
             page = await _decoded(stored.page)
         except (msgspec.MsgspecError, ValueError):
             return None  # another version's document: fetched anew
+        memory = await self._ledger.recall_page(upstream, project)
+        if memory is None:
+            memory = await self._remember(upstream, page)
+        if page.serial is not None and memory.highest_serial is not None and page.serial < memory.highest_serial:
+            message = f"the cached page of {project} at {upstream} is older than one seen before; fetched anew"
+            self._observer(Alert(name="cached-page-went-back", message=message))
+            return None
         validators = Validators(etag=stored.etag, last_modified=stored.last_modified)
-        document_id = hashlib.sha256(stored.page).hexdigest()
-        return await self._state(upstream, page, document_id, validators, validated_at=stored.validated_at)
+        return await self._state(upstream, page, stored.page, memory, validators, validated_at=stored.validated_at)
 
     async def _save(self, state: PageState, body: bytes) -> None:
         stored = _Stored(state.validated_at, state.validators.etag, state.validators.last_modified, body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,8 @@ from inbond.simple.negotiate import Coding, Format
 from inbond.store.protocols import Blob, Blobs, Documents
 from inbond.upstream.index import Upstream
 
+# After a failure the old list is served this long before upstream is asked again.
+RETRY_FAILED_AFTER: Final = timedelta(seconds=10)
 PIECE_BYTES: Final = 256 * 1024  # of upstream's list, parsed at a time
 PIECES_AT_ONCE: Final = 16  # rendered pieces of about 64 KiB written at a time
 _DUPLICATES_OF: Final = 2  # upstreams from which on a name can come twice
@@ -66,13 +68,14 @@ class ProjectList:
         self._blobs = blobs
         self._clock = clock
         self._observer = observer
+        self._failed: dict[str, datetime] = {}
         self._fetches: SingleFlight[str, _StoredList] = SingleFlight()
         self._renders: SingleFlight[tuple[str, str], Blob] = SingleFlight()
 
     async def ready(self, index: Index, *, form: Format, coding: Coding) -> ReadyList:
         """The list of an index in a format and coding. Raises `UpstreamFault`."""
         stored = await self._fetches.do(index.name, lambda: self._current(index))
-        variant = f"{form.value}+{coding.value}"
+        variant = f"{stored.names}+{form.value}+{coding.value}"
         blob = await self._renders.do((index.name, variant), lambda: self._variant(index, stored, form, coding))
         return ReadyList(blob=blob, form=form, coding=coding, serial=stored.serial)
 
@@ -83,13 +86,26 @@ class ProjectList:
         if stored is not None and now - stored.fetched_at < min(one.fresh_for for one in settings):
             self._observer(CacheLookup(kind="list", hit=True))
             return stored
+        usable = stored is not None and now - stored.fetched_at <= min(one.max_stale for one in settings)
+        failed = self._failed.get(index.name)
+        if stored is not None and usable and failed is not None and now - failed < RETRY_FAILED_AFTER:
+            return stored
         self._observer(CacheLookup(kind="list", hit=False))
         try:
-            return await self._fetch(index)
+            fetched = await self._fetch(index)
         except UpstreamFault:
-            if stored is not None and now - stored.fetched_at <= min(one.max_stale for one in settings):
+            self._failed[index.name] = self._clock()
+            if stored is not None and usable:
                 return stored
             raise
+        if stored is not None:
+            await self._put_out(stored, keep=fetched.names)
+        return fetched
+
+    async def _put_out(self, stored: _StoredList, *, keep: str) -> None:
+        """Removes a list's files once a newer one stands in its place: they are of no use to anybody."""
+        for digest in {stored.names, *stored.variants.values()} - {keep}:
+            await self._blobs.remove(digest)
 
     async def _load(self, index: Index) -> _StoredList | None:
         raw = await self._documents.get(_key(index))
@@ -132,9 +148,14 @@ class ProjectList:
         names = await self._blobs.find(stored.names)
         if names is None:
             raise NotFound("the list of projects was just removed from the cache", remedy="ask again")
-        blob = await self._render(names.path, stored.serial, form, coding)
-        stored.variants[variant] = blob.sha256
-        await self._save(index, stored)
+        try:
+            blob = await self._render(names.path, stored.serial, form, coding)
+        except FileNotFoundError as error:
+            raise NotFound("the list of projects was just removed from the cache", remedy="ask again") from error
+        current = await self._load(index)
+        if current is not None and current.names == stored.names:
+            current.variants[variant] = blob.sha256
+            await self._save(index, current)
         return blob
 
     async def _render(self, names: Path, serial: int | None, form: Format, coding: Coding) -> Blob:

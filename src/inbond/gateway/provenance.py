@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -17,6 +17,7 @@ import msgspec
 
 from inbond.attest.wire import decode_evidence, encode_evidence
 from inbond.gateway.clock import Clock
+from inbond.gateway.generations import Generations
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageState
@@ -42,13 +43,20 @@ from inbond.store.protocols import Documents
 from inbond.upstream.answers import ProvenanceAbsent, ProvenanceFound
 from inbond.upstream.index import Upstream
 
-# What could not be checked is asked for again after this long (DESIGN.md: within 60 s).
+# What could not be checked is asked for again by the next request after this long …
 RETRY_UNAVAILABLE_AFTER: Final = timedelta(seconds=15)
+# … and without any request so often (DESIGN.md: within 60 s), for so many files at once and so many times.
+RETRY_EVERY: Final = 45.0  # seconds
+MAX_RETRIED: Final = 200
+RETRIES: Final = 100
+# Failures count as "in a row" only while attempts follow each other within this time: two failures hours apart,
+# with nobody asking in between, are two first failures.
+IN_A_ROW: Final = timedelta(minutes=5)
 # An Integrity API's "none" for a file that its page is silent about is believed this long.
 ABSENT_FOR: Final = timedelta(hours=24)
 # Installers give up after 15 s without a byte; the work goes on after the answer.
 ANSWER_WITHIN: Final = 8.0  # seconds
-MAX_KNOWN: Final = 200_000  # files whose evidence is kept in memory
+MAX_KNOWN: Final = 100_000  # files whose evidence is kept in memory
 
 
 class Verifier(Protocol):
@@ -79,7 +87,10 @@ class _Claimed(msgspec.Struct, array_like=True, frozen=True):
     provenance_sha256: str | None
 
 
-_Key = tuple[str, str, str, str]  # upstream, filename, sha256, what the page claims
+# trusted root, upstream, project, filename, sha256, what the page claims: all that evidence depends on. The project
+# belongs to it because the Integrity API is asked about a project's file.
+_Key = tuple[str, str, str, str, str, str]
+CONCURRENT: Final = 16  # files of one page or release established at once
 
 
 class EvidenceKeeper:
@@ -99,29 +110,34 @@ class EvidenceKeeper:
         self._clock = clock
         self._observer = observer
         self._known: Lru[_Key, _Known] = Lru(MAX_KNOWN)
-        self._failing_since: Lru[_Key, datetime] = Lru(MAX_KNOWN)
-        self._loaded: Lru[tuple[str, ProjectName], str] = Lru(MAX_KNOWN)
-        self._generations: dict[tuple[str, ProjectName], int] = {}
+        self._failing: Lru[_Key, tuple[datetime, datetime]] = Lru(MAX_KNOWN)  # first and last failure in a row
+        self._loaded: Lru[tuple[str, ProjectName], tuple[str, str]] = Lru(MAX_KNOWN)
+        self._generations = Generations()
+        self._behind: dict[tuple[str, ProjectName], asyncio.Task[None]] = {}
+        self._retries: dict[_Key, asyncio.Task[None]] = {}
         self._flights: SingleFlight[_Key, Evidence] = SingleFlight()
         self._fetches: SingleFlight[_Key, bytes | None] = SingleFlight()
 
     def generation(self, upstream: str, project: ProjectName) -> tuple[str, int]:
         """Changes whenever what is known about a file of the project does."""
-        return self._verifier.trusted_root_sha256, self._generations.get((upstream, project), 0)
+        return self._verifier.trusted_root_sha256, self._generations.of((upstream, project))
 
     def known(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
         """What is known about each file of a page, without asking anybody; the rest is pending."""
-        return {file.filename: self._known_of(state, file) for file in state.page.files}
+        return {file.filename: self.known_of(state, file) for file in state.page.files}
 
-    def _known_of(self, state: PageState, file: File) -> EvidenceOrPending:
+    def known_of(self, state: PageState, file: File) -> EvidenceOrPending:
+        """The same of one file."""
         if file.provenance is Claim.NONE:
             return Absent()
-        known = self._known.get(_key(state, file))
+        known = self._known.get(self._key(state, file))
         return known.evidence if known is not None else Pending()
 
     def unsettled(self, state: PageState, files: Iterable[File]) -> list[File]:
         """Those of the files whose evidence would have to be fetched or fetched again."""
-        return [file for file in files if file.provenance is not Claim.NONE and not self._current(_key(state, file))]
+        return [
+            file for file in files if file.provenance is not Claim.NONE and not self._current(self._key(state, file))
+        ]
 
     def _current(self, key: _Key) -> _Known | None:
         known = self._known.get(key)
@@ -139,7 +155,8 @@ class EvidenceKeeper:
     async def load(self, state: PageState) -> None:
         """Finds what is stored about a page's files, once for each version of the page."""
         key = (state.upstream, state.page.name)
-        if self._loaded.get(key) == state.document_id:
+        version = (state.document_id, self._verifier.trusted_root_sha256)
+        if self._loaded.get(key) == version:
             return
         wanted = await off_loop(len(state.page.files), self._unknown, state)
         claims = await self._documents.get_many(list(wanted))
@@ -150,51 +167,112 @@ class EvidenceKeeper:
                 continue
             file = wanted[document]
             if claimed.provenance_sha256 is None:
-                self._learn(_key(state, file), Absent(), at=claimed.asked_at)
+                self._learn(self._key(state, file), Absent(), at=claimed.asked_at)
             else:
                 evidence_keys[self._evidence_document(file, claimed.provenance_sha256)] = (file, claimed.asked_at)
         for document, raw in (await self._documents.get_many(list(evidence_keys))).items():
             evidence = _decode_evidence(raw)
             if evidence is not None:
                 file, at = evidence_keys[document]
-                self._learn(_key(state, file), evidence, at=at)
-        self._loaded.put(key, state.document_id)
+                self._learn(self._key(state, file), evidence, at=at)
+        self._loaded.put(key, version)
 
     def _unknown(self, state: PageState) -> dict[str, File]:
         """The files of a page that nothing is known about in memory, by where their claim would be stored."""
         files = [f for f in state.page.files if f.provenance is not Claim.NONE and f.sha256]
-        return {_claim_document(key): f for f in files if self._known.get(key := _key(state, f)) is None}
+        return {_claim_document(key): f for f in files if self._known.get(key := self._key(state, f)) is None}
+
+    async def establish(self, state: PageState, files: Sequence[File], *, within: float) -> None:
+        """Has the evidence about these files established, and waits for it at most so many seconds.
+
+        What is not done by then goes on behind. Many files are worked through a few at a time, and by one such piece
+        of work for each project.
+        """
+        missing = self.unsettled(state, files)
+        if len(missing) < len(files):
+            self._observer(CacheLookup(kind="evidence", hit=True))
+        if not missing:
+            return
+        if len(missing) <= CONCURRENT:
+            await asyncio.wait([self._start(state, file) for file in missing], timeout=within)
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        while missing and loop.time() < deadline:
+            await asyncio.wait([self._work_through(state, missing)], timeout=deadline - loop.time())
+            missing = self.unsettled(state, missing)
+
+    def _work_through(self, state: PageState, files: Sequence[File]) -> asyncio.Task[None]:
+        key = (state.upstream, state.page.name)
+        task = self._behind.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._all(state, files))
+            self._behind[key] = task
+            task.add_done_callback(lambda _: self._behind.pop(key, None))
+        return task
+
+    async def _all(self, state: PageState, files: Sequence[File]) -> None:
+        places = asyncio.Semaphore(CONCURRENT)
+
+        async def one(file: File) -> None:
+            async with places:
+                await self._flight(state, file)
+
+        await asyncio.gather(*(one(file) for file in files))
 
     async def of(self, state: PageState, file: File) -> Evidence:
         """The evidence about a file, established where it is not known. Never raises for upstream's faults.
 
         Answers within `ANSWER_WITHIN` seconds; what takes longer is *unavailable* now and goes on behind.
         """
-        if file.provenance is Claim.NONE:
-            return Absent()
-        key = _key(state, file)
-        current = self._current(key)
-        if current is not None:
+        if self.unsettled(state, [file]):
+            await asyncio.wait([self._start(state, file)], timeout=ANSWER_WITHIN)
+        else:
             self._observer(CacheLookup(kind="evidence", hit=True))
-            return current.evidence
-        flight = self._flights.start(key, lambda: self._establish(key, state, file))
-        try:
-            return await asyncio.wait_for(asyncio.shield(flight), ANSWER_WITHIN)
-        except TimeoutError:
-            return Unavailable(reason="the check is still under way", since=self._failing_from(key))
+        return self.settled(state, file)
+
+    def settled(self, state: PageState, file: File) -> Evidence:
+        """What is known about a file whose evidence was waited for; *unavailable* where that takes longer."""
+        known = self.known_of(state, file)
+        if isinstance(known, Pending):
+            failing = self._failing.get(self._key(state, file))
+            since = failing[0] if failing is not None else self._clock()
+            return Unavailable(reason="the check is still under way", since=since)
+        return known
+
+    def _start(self, state: PageState, file: File) -> asyncio.Task[Evidence]:
+        key = self._key(state, file)
+        return self._flights.start(key, lambda: self._establish(key, state, file))
+
+    async def _flight(self, state: PageState, file: File) -> Evidence:
+        return await asyncio.shield(self._start(state, file))
 
     async def _establish(self, key: _Key, state: PageState, file: File) -> Evidence:
         before = self._known.get(key)
         evidence = await self._check(key, state, file)
+        self._learn(key, evidence, at=self._clock())
         if isinstance(evidence, Unavailable):
-            self._known.put(key, _Known(evidence, self._clock()))
+            self._retry_later(key, state, file)
         else:
-            self._failing_since.pop(key)
-            self._learn(key, evidence, at=self._clock())
+            self._failing.pop(key)
         if before is None or before.evidence != evidence:
-            project = (state.upstream, state.page.name)
-            self._generations[project] = self._generations.get(project, 0) + 1
+            self._generations.advance((state.upstream, state.page.name))
         return evidence
+
+    def _retry_later(self, key: _Key, state: PageState, file: File) -> None:
+        if key in self._retries or len(self._retries) >= MAX_RETRIED:
+            return
+        task = asyncio.get_running_loop().create_task(self._retry(key, state, file))
+        self._retries[key] = task
+        task.add_done_callback(lambda _: self._retries.pop(key, None))
+
+    async def _retry(self, key: _Key, state: PageState, file: File) -> None:
+        for _ in range(RETRIES):
+            await asyncio.sleep(RETRY_EVERY)
+            known = self._known.get(key)
+            if known is not None and not isinstance(known.evidence, Unavailable):
+                return
+            await self._flight(state, file)
 
     async def _check(self, key: _Key, state: PageState, file: File) -> Evidence:
         sha256 = file.sha256
@@ -221,11 +299,13 @@ class EvidenceKeeper:
         return evidence
 
     def _failing_from(self, key: _Key) -> datetime:
-        since = self._failing_since.get(key)
-        if since is None:
-            since = self._clock()
-            self._failing_since.put(key, since)
-        return since
+        """Counts a failure; since when they follow each other."""
+        now = self._clock()
+        first, last = self._failing.get(key) or (now, now)
+        if now - last > IN_A_ROW:
+            first = now
+        self._failing.put(key, (first, now))
+        return first
 
     async def _verify(self, file: File, sha256: str, provenance: bytes) -> Evidence:
         document = self._evidence_document(file, hashlib.sha256(provenance).hexdigest())
@@ -245,7 +325,7 @@ class EvidenceKeeper:
         """Upstream's provenance object, byte for byte, or None where there is none. Raises `UpstreamFault`."""
         if file.provenance is Claim.NONE:
             return None
-        return await self._provenance(_key(state, file), state, file)
+        return await self._provenance(self._key(state, file), state, file)
 
     async def _provenance(self, key: _Key, state: PageState, file: File) -> bytes | None:
         return await self._fetches.do(key, lambda: self._fetch(key, state, file))
@@ -290,18 +370,22 @@ class EvidenceKeeper:
         parts = (file.filename, file.sha256 or "", provenance_sha256, self._verifier.trusted_root_sha256)
         return "evidence/" + _digest(parts)
 
+    def _key(self, state: PageState, file: File) -> _Key:
+        root = self._verifier.trusted_root_sha256
+        return root, state.upstream, state.page.name, file.filename, file.sha256 or "", str(file.provenance)
+
     async def aclose(self) -> None:
         """Ends what is under way."""
+        behind = [*self._behind.values(), *self._retries.values()]
+        for task in behind:
+            task.cancel()
+        await asyncio.gather(*behind, return_exceptions=True)
         await self._flights.aclose()
         await self._fetches.aclose()
 
 
-def _key(state: PageState, file: File) -> _Key:
-    return state.upstream, file.filename, file.sha256 or "", str(file.provenance)
-
-
 def _claim_document(key: _Key) -> str:
-    return "claim/" + _digest(key)
+    return "claim/" + _digest(key[1:])  # what a file has does not depend on the trusted root
 
 
 def _digest(parts: Iterable[str]) -> str:

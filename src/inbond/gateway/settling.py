@@ -7,7 +7,6 @@ files those are, and what becomes of those that did not settle in time, is polic
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -17,13 +16,12 @@ from inbond.gateway.judging import Judge, Judged
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageState
 from inbond.gateway.provenance import EvidenceKeeper
-from inbond.model.evidence import Pending, Unavailable
+from inbond.model.evidence import Pending
 from inbond.model.page import File
+from inbond.policy.engine import next_change
 from inbond.policy.listing import listed, to_settle
 
 PAGE_WAITS: Final = 2.0  # seconds
-CONCURRENT: Final = 16
-MAX_SETTLED: Final = 200  # files of one page at once, the youngest first
 
 
 class Settler:
@@ -32,15 +30,14 @@ class Settler:
     def __init__(self, evidence: EvidenceKeeper, judge: Judge) -> None:
         self._evidence = evidence
         self._judge = judge
-        self._behind: set[asyncio.Task[None]] = set()
 
     async def judged(self, index: Index, state: PageState) -> Judged:
         """The page's verdicts as its listing shows them."""
         files = len(state.page.files)
         judged = await self._judge.page(index, state)
-        wanted = await off_loop(files, self._wanted, index, state, judged)
+        wanted = await off_loop(files, _wanted, index, state, judged)
         if wanted:
-            await self._establish(state, wanted)
+            await self._evidence.establish(state, wanted, within=PAGE_WAITS)
             judged = await self._judge.page(index, state)
         unsettled = {file.filename for file in wanted if isinstance(judged.evidence[file.filename], Pending)}
         verdicts = await off_loop(
@@ -53,39 +50,16 @@ class Settler:
             unsettled=unsettled,
             now=judged.at,
         )
-        return replace(judged, verdicts=verdicts)
+        return replace(judged, verdicts=verdicts, expires_at=next_change(verdicts))
 
-    def _wanted(self, index: Index, state: PageState, judged: Judged) -> Sequence[File]:
-        young = to_settle(
-            index=index.name,
-            page=state.page,
-            memory=state.memory,
-            settings=index.policy,
-            evidence=judged.evidence,
-            verdicts=judged.verdicts,
-            now=judged.at,
-        )
-        failed = [file for file in state.page.files if isinstance(judged.evidence[file.filename], Unavailable)]
-        return self._evidence.unsettled(state, (*young, *failed))[:MAX_SETTLED]
 
-    async def _establish(self, state: PageState, files: Sequence[File]) -> None:
-        task = asyncio.get_running_loop().create_task(self._all(state, files))
-        self._behind.add(task)
-        task.add_done_callback(self._behind.discard)
-        await asyncio.wait([task], timeout=PAGE_WAITS)
-
-    async def _all(self, state: PageState, files: Sequence[File]) -> None:
-        places = asyncio.Semaphore(CONCURRENT)
-
-        async def one(file: File) -> None:
-            async with places:
-                await self._evidence.of(state, file)
-
-        await asyncio.gather(*(one(file) for file in files))
-
-    async def aclose(self) -> None:
-        """Breaks off what goes on behind."""
-        behind = list(self._behind)
-        for task in behind:
-            task.cancel()
-        await asyncio.gather(*behind, return_exceptions=True)
+def _wanted(index: Index, state: PageState, judged: Judged) -> Sequence[File]:
+    return to_settle(
+        index=index.name,
+        page=state.page,
+        memory=state.memory,
+        settings=index.policy,
+        evidence=judged.evidence,
+        verdicts=judged.verdicts,
+        now=judged.at,
+    )

@@ -109,6 +109,11 @@ class VerifierProcess:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def failing(self) -> bool:
+        """Whether the process has ended several times in a row, with no verification in between."""
+        return self._ends > 1
+
+    @property
     def pid(self) -> int | None:
         """The process's id, None where none is running."""
         return self._process.pid if self._process is not None and self.alive else None

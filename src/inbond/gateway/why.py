@@ -35,22 +35,22 @@ class WhyBook:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._subjects: Lru[str, tuple[Subject, ...]] = Lru(MAX_REMEMBERED)
+        self._kept: Lru[str, tuple[Subject, ...]] = Lru(MAX_REMEMBERED)
 
-    def note(self, sha256: str, subject: Subject) -> bool:
-        """Remembers a subject; True where it was new here and is worth storing."""
+    def note(self, sha256: str, subject: Subject) -> None:
+        """Remembers a subject while this process lives."""
         prefix = sha256[:DIGITS]
         known = self._subjects.get(prefix) or ()
-        if subject in known:
-            return False
-        self._subjects.put(prefix, (*known, subject)[-MAX_FOR_ONE_DIGEST:])
-        return True
+        if subject not in known:
+            self._subjects.put(prefix, (*known, subject)[-MAX_FOR_ONE_DIGEST:])
 
     async def keep(self, sha256s: Iterable[str]) -> None:
         """Stores what is remembered under these digests, so that their links outlive a restart."""
-        for sha256 in sha256s:
-            prefix = sha256[:DIGITS]
-            subjects = await self.find(prefix)
-            await self._documents.put(f"why/{prefix}", msgspec.msgpack.encode(subjects))
+        for prefix in {sha256[:DIGITS] for sha256 in sha256s}:
+            known = self._subjects.get(prefix)
+            if known is not None and self._kept.get(prefix) != known:
+                await self._documents.put(f"why/{prefix}", msgspec.msgpack.encode(await self.find(prefix)))
+                self._kept.put(prefix, known)
 
     async def find(self, prefix: str) -> tuple[Subject, ...]:
         """The files that a link may mean, across indexes; empty where none is remembered."""

@@ -39,10 +39,14 @@ class ProvenanceVerified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReached:
-    """A request for a file was decided. `rule` is the deciding one, "none" where the file is allowed."""
+    """A request for a file was decided. `rule` is the deciding one, "none" where the file is allowed.
+
+    `would`: the decision without `audit`.
+    """
 
     decision: str
     rule: str
+    would: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

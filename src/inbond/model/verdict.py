@@ -118,9 +118,9 @@ class Judgement:
 
     @property
     def headline(self) -> str:
-        """One sentence: what was stopped, by which rule, and why; the allowed file's name otherwise."""
+        """One sentence: what was stopped, by which rule, and why; or that the file is allowed."""
         finding = self.verdict.deciding
         if finding is None:
             return f"{self.file.filename} is allowed"
         verb = "held" if self.verdict.decision is Decision.HOLD else "denied"
-        return f"{self.file.filename} {verb} by rule {finding.rule}: {finding.message}"
+        return f"{self.file.filename} is {verb} by rule {finding.rule}: {finding.message}"

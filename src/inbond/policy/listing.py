@@ -37,19 +37,26 @@ def to_settle(
 ) -> tuple[File, ...]:
     """The pending files whose provenance a page of this policy waits for, youngest first.
 
-    Those younger than the policy's longest hold; none under `lazy`, and none that is denied whatever its provenance.
+    Under `settled` those younger than the policy's longest hold, under `verified` all, which it keeps out until they
+    clear; none under `lazy`, and none that is denied whatever its provenance.
     """
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
     if settings.listing is Listing.LAZY or not shared.project_policy.asks_for_evidence:
         return ()
-    young: list[tuple[datetime, File]] = []
+    everything = settings.listing is Listing.VERIFIED
+    dated: list[tuple[datetime, File]] = []
+    old: list[File] = []
     for file in page.files:
         known = evidence_of(file, evidence)
-        if isinstance(known, Pending) and verdicts[file.filename].decision is not Decision.DENY:
-            time = Case(shared=shared, file=file, evidence=known).trusted_time
-            if not isinstance(time, Undated) and later(time, shared.project_policy.longest_hold) > now:
-                young.append((time, file))
-    return tuple(file for _, file in sorted(young, key=lambda dated: dated[0], reverse=True))
+        if not isinstance(known, Pending) or verdicts[file.filename].decision is Decision.DENY:
+            continue
+        time = Case(shared=shared, file=file, evidence=known).trusted_time
+        if isinstance(time, Undated):
+            old.append(file)
+        elif everything or later(time, shared.project_policy.longest_hold) > now:
+            dated.append((time, file))
+    youngest_first = [file for _, file in sorted(dated, key=lambda pair: pair[0], reverse=True)]
+    return tuple(youngest_first + old if everything else youngest_first)
 
 
 def listed(

@@ -69,6 +69,7 @@ class Upstream:
         self._observer = observer
         self._limits = limits
         self._requests = asyncio.Semaphore(limits.requests_at_once)
+        self._provenances = asyncio.Semaphore(limits.provenance_at_once)
         self._downloads = asyncio.Semaphore(limits.downloads_at_once)
 
     @classmethod
@@ -192,7 +193,8 @@ class Upstream:
     ) -> _Reply:
         target, subject = aim(url, attempt, self.settings.name)
         with told(attempt, subject):
-            async with asyncio.timeout_at(attempt.deadline), self._requests:
+            slots = self._provenances if attempt.kind == "provenance" else self._requests
+            async with asyncio.timeout_at(attempt.deadline), slots:
                 response = await self._exchange.get(target, headers)
                 try:
                     if response.status not in wanted:

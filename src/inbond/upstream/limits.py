@@ -17,8 +17,9 @@ FILE_BYTES: Final = 16 * 2**30
 METADATA_BYTES: Final = 16 * 2**20
 PROVENANCE_BYTES: Final = 2**20  # 6 to 11 kB an attestation; the verifier's own limit is not above this
 
-REQUESTS_AT_ONCE: Final = 32  # pages, metadata and provenance
-DOWNLOADS_AT_ONCE: Final = 16  # files and project lists: a budget of their own, so that they never starve pages
+REQUESTS_AT_ONCE: Final = 32  # pages and metadata
+PROVENANCE_AT_ONCE: Final = 32  # a budget of its own: a slow Integrity API must not starve pages
+DOWNLOADS_AT_ONCE: Final = 64  # files and project lists: a budget of their own too
 
 MAX_REDIRECTS: Final = 5
 ATTEMPTS: Final = 3
@@ -45,6 +46,7 @@ class Limits:
     metadata_bytes: int = METADATA_BYTES
     provenance_bytes: int = PROVENANCE_BYTES
     requests_at_once: int = REQUESTS_AT_ONCE
+    provenance_at_once: int = PROVENANCE_AT_ONCE
     downloads_at_once: int = DOWNLOADS_AT_ONCE
     redirects: int = MAX_REDIRECTS
     attempts: int = ATTEMPTS

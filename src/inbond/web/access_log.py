@@ -45,12 +45,12 @@ def route_name(request: web.Request) -> str:
 
 def _line(request: web.Request, route: str, status: int, seconds: float) -> None:
     facts: dict[str, Any] = {
+        "status": status,
         "method": request.method,
         "path": request.raw_path[:MAX_LOGGED_CHARS],
-        "status": status,
+        **notes_of(request),
         "ms": round(seconds * 1000, 1),
         "client": client_of(request),
         "agent": request.headers.get("User-Agent", "")[:MAX_LOGGED_CHARS].partition(" {")[0],
-        **notes_of(request),
     }
     (log.debug if route in _QUIET else log.info)("request", **facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,11 +12,14 @@ _ETAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e]*")')
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-def none_match(header: str | None, etag: str) -> bool:
-    """Whether If-None-Match names our ETag: weak comparison, because fronts weaken ours when they compress."""
+Holds = Callable[[str], bool]  # whether an ETag, with its quotes, stands for the very bytes that are asked for
+
+
+def none_match(header: str | None, holds: Holds) -> bool:
+    """Whether If-None-Match names our bytes: weak comparison, because fronts weaken ETags when they compress."""
     if header is None or len(header) > MAX_HEADER_CHARS:
         return False
-    return header.strip() == "*" or etag in _ETAG.findall(header)
+    return header.strip() == "*" or any(map(holds, _ETAG.findall(header)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,12 @@ class Unsatisfiable(Exception):
     """The range lies outside the body: 416."""
 
 
-def wanted_span(range_header: str | None, if_range: str | None, *, etag: str, total: int) -> Span | None:
+def wanted_span(range_header: str | None, if_range: str | None, *, holds: Holds, total: int) -> Span | None:
     """The part that is asked for, or None for the whole: no range, several, a malformed one, or If-Range differs.
 
     Raises `Unsatisfiable`. A date in If-Range never matches: we give none.
     """
-    if range_header is None or (if_range is not None and if_range.strip() != etag):
+    if range_header is None or (if_range is not None and not holds(if_range.strip())):
         return None
     match = _RANGE.fullmatch(range_header.strip())
     if match is None or match.groups() == ("", ""):

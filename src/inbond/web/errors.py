@@ -25,6 +25,7 @@ from inbond.model.errors import (
     UpstreamTimeout,
 )
 from inbond.policy.explain import detail, reason_phrase
+from inbond.web.context import note
 from inbond.web.origin import origin_of
 from inbond.web.problems import problem
 from inbond.web.verdict_json import judgement_json, why_link
@@ -40,7 +41,7 @@ _READ_ONLY = (
 
 @web.middleware
 async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns errors into problem details; never once headers have gone (then the transport is already aborted)."""
+    """Turns errors into problem details. None arrives here once headers have gone: see `inbond.web.sender`."""
     try:
         return await handler(request)
     except InbondError as error:
@@ -78,6 +79,7 @@ def respond(request: web.Request, error: InbondError) -> web.Response:
     """The response that an error becomes."""
     if isinstance(error, Denied):
         return denied(request, error)
+    note(request, error=error.message)
     status = status_of(error)
     text = f"{error.message}. {error.remedy[0].upper()}{error.remedy[1:]}." if error.remedy else f"{error.message}."
     headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
@@ -88,6 +90,8 @@ def denied(request: web.Request, error: Denied) -> web.Response:
     """403: which rule, why, what would lift it, and where the whole story is."""
     judgement = error.judgement
     url = why_link(judgement, origin_of(request))
+    deciding = judgement.verdict.deciding
+    note(request, decision=str(judgement.verdict.decision), rule=deciding.rule if deciding else None, why=url)
     return problem(
         HTTPStatus.FORBIDDEN,
         title="Blocked by policy",

@@ -31,6 +31,8 @@ async def package_file(request: web.Request) -> web.StreamResponse:
     located = await gateway.files.locate(index, path)
     judgement = await gateway.files.clear(located)
     note(request, decision=str(judgement.verdict.decision))
+    if judgement.verdict.would is not None:
+        note(request, would=str(judgement.verdict.would))
     if located.metadata:
         return await _metadata(request, located)
     return await send_file(request, located, gateway.files, gateway.observer)
@@ -45,7 +47,7 @@ def _small(request: web.Request, body: bytes, content_type: str) -> web.Response
     """Bytes of a few kilobytes under the digest of themselves."""
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if none_match(request.headers.get("If-None-Match"), etag):
+    if none_match(request.headers.get("If-None-Match"), etag.__eq__):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 

@@ -60,8 +60,9 @@ class Metrics:
             buckets=LATENCIES, registry=r,
         )  # fmt: skip
         self.verdicts = Counter(
-            "inbond_verdicts", "Verdicts that requests for files met, by decision and deciding rule.",
-            ["decision", "rule"], registry=r,
+            "inbond_verdicts",
+            "Verdicts that requests for files met, by decision, deciding rule, and the decision without audit.",
+            ["decision", "rule", "would"], registry=r,
         )  # fmt: skip
         self.downloads = Gauge("inbond_downloads_in_flight", "Downloads from upstreams under way.", registry=r)
         self.refused = Counter(
@@ -84,7 +85,7 @@ class Metrics:
                 self.verifications.labels(str(event.state)).inc()
                 self.verification_latency.observe(event.seconds)
             case VerdictReached():
-                self.verdicts.labels(event.decision, event.rule).inc()
+                self.verdicts.labels(event.decision, event.rule, event.would).inc()
             case DownloadChanged():
                 self.downloads.inc(event.change)
             case BytesServed():

@@ -6,6 +6,7 @@ rebinding). A Host that is neither loopback, nor the listen address, nor configu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address
 from typing import Final
@@ -19,6 +20,7 @@ from inbond.web.settings import ServerSettings
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SERVER: Final = web.AppKey("server", ServerSettings)
 # Probes address a machine by whatever address it has; they learn nothing that rebinding could use.
+_AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _EXEMPT: Final = frozenset({"/-/live", "/-/ready"})
 
 
@@ -33,11 +35,12 @@ async def check_host(request: web.Request, handler: Handler) -> web.StreamRespon
 def require_own_host(request: web.Request) -> None:
     """Raises `ForeignHost` where the request's host is not one of ours."""
     settings = request.app[SERVER]
-    host = hostname(_host(request))
+    authority = _host(request)
+    host = hostname(authority) if _AUTHORITY.fullmatch(authority) else ""
     if is_loopback(host) or host in own_names(settings):
         return
     raise ForeignHost(
-        f"inbond does not answer for the host {host[:80]!a}",
+        f"inbond does not answer for the host {authority[:80]!a}",
         remedy='if people reach it under this name, add it to "hosts" in section [server], or set public_url',
     )
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from inbond.gateway.gateway import Gateway
 from inbond.gateway.indexes import ROOT, Index
+from inbond.gateway.paths import quoted
 from inbond.model.names import ProjectName
 from inbond.simple.negotiate import Coding, negotiate, negotiate_coding
 from inbond.web.conditions import none_match
@@ -38,7 +39,7 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     raw = request.match_info["project"]
     project = ProjectName(raw)
     if raw != project or not request.path.endswith("/"):
-        return found(request, f"/{index.prefix}simple/{project}/")
+        return found(request, f"../{project}/" if request.path.endswith("/") else f"{project}/")
     form = negotiate(request.headers.get("Accept"), request.query.get("format"))
     coding = negotiate_coding(request.headers.get("Accept-Encoding"))
     ready = await gateway.pages.page(
@@ -58,7 +59,7 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     }
     if ready.serial is not None:
         headers["X-PyPI-Last-Serial"] = str(ready.serial)
-    if none_match(request.headers.get("If-None-Match"), ready.etag):
+    if none_match(request.headers.get("If-None-Match"), ready.etag.__eq__):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = ready.content_type
     if coding is not Coding.IDENTITY:
@@ -70,27 +71,29 @@ async def project_list(request: web.Request) -> web.StreamResponse:
     """`GET /simple/`: streamed from a file that was rendered beforehand."""
     index = index_of(request)
     if not request.path.endswith("/"):
-        return found(request, f"/{index.prefix}simple/")
+        return found(request, "simple/")
     form = negotiate(request.headers.get("Accept"), request.query.get("format"))
     coding = negotiate_coding(request.headers.get("Accept-Encoding"))
     gateway = request.app[GATEWAY]
     ready = await gateway.project_list.ready(index, form=form, coding=coding)
     etag = f'"{ready.blob.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": VARY}
-    if none_match(request.headers.get("If-None-Match"), etag):
+    if none_match(request.headers.get("If-None-Match"), etag.__eq__):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = form.content_type
     if coding is not Coding.IDENTITY:
         headers["Content-Encoding"] = coding.value
-    return await send_blob(request, ready.blob, headers, gateway.observer)
+    return await send_blob(request, ready.blob, headers, gateway.observer, holds=etag.__eq__)
 
 
 async def short_form(request: web.Request) -> web.StreamResponse:
     """`/root/…` is the index root under its long name."""
-    return found(request, "/" + request.raw_path.removeprefix("/root/").partition("?")[0])
+    up = "../" * (request.raw_path.partition("?")[0].count("/") - 1)
+    return found(request, up + quoted(request.match_info["rest"]))
 
 
 def found(request: web.Request, path: str) -> web.Response:
-    """302, never a permanent redirect: installers keep those for ever."""
-    location = path + (f"?{request.query_string}" if request.query_string else "")
+    """302, never a permanent redirect: installers keep those for ever. Relative, so that it holds behind any front."""
+    query = request.rel_url.raw_query_string
+    location = path + (f"?{query}" if query else "")
     return web.Response(status=HTTPStatus.FOUND, headers={"Location": location, "Cache-Control": "no-cache"})

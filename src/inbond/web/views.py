@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,11 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from inbond import __version__
 from inbond.gateway.why import Subject
 from inbond.model.errors import InbondError, NotFound
+from inbond.model.evidence import EvidenceState
 from inbond.model.units import format_duration, format_size
 from inbond.model.verdict import Judgement
+from inbond.policy.rule import later, stamp
+from inbond.policy.settings import EVERY_RULE, Attestations, PolicySettings
 from inbond.web.origin import origin_of
 from inbond.web.simple_routes import GATEWAY
-from inbond.web.verdict_json import evidence_json, timestamp
+from inbond.web.verdict_json import evidence_json
 
 CSP: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -28,18 +33,63 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-STYLE: Final = Path(__file__).parent / "static" / "inbond.css"
+STATIC: Final = Path(__file__).parent / "static"
+MAX_AGE: Final = "public, max-age=300"  # seconds: a new version's style is seen after five minutes
+UPSTREAMS: Final = web.AppKey[Mapping[str, str]]("upstreams")  # the address of each upstream, by name
 
 
-def _date(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment is not None else "not known"
+# What the policy's and the evidence's words mean, for people who have not read the manual.
+ATTESTATIONS: Final[Mapping[str, str]] = {
+    Attestations.OFF: "not looked at",
+    Attestations.IF_PRESENT: "genuine where there are any; forged ones are refused, files without any pass",
+    Attestations.REQUIRE: "required; files without genuine ones are refused",
+}
+STATES: Final[Mapping[str, str]] = {
+    EvidenceState.ABSENT: "none (absent)",
+    EvidenceState.VERIFIED: "there, and genuine (verified)",
+    EvidenceState.REJECTED: "there, but wrong (rejected)",
+    EvidenceState.UNSUPPORTED: "there, but cannot be judged (unsupported)",
+    EvidenceState.UNAVAILABLE: "could not be had (unavailable)",
+    EvidenceState.PENDING: "not looked at (pending)",
+}
+
+
+def _date(moment: datetime | str | None) -> str:
+    if moment is None:
+        return "not known"
+    return stamp(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)
+
+
+def _end(moment: datetime) -> str:
+    # Upwards to the minute, as denials say it: who comes back then must not be early.
+    minute = moment.replace(second=0, microsecond=0)
+    return stamp(minute if minute == moment else later(minute, timedelta(minutes=1)))
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."  # a text that was cut ends in dots already
+
+
+def _enforcement(policy: PolicySettings) -> str:
+    if not policy.audit:
+        return "what the policy does not let through is refused"
+    if EVERY_RULE in policy.audit:
+        return "nothing is refused: all rules only record what they find"
+    return f"these rules only record what they find: {', '.join(sorted(policy.audit))}; the others refuse"
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 _pages: Final = Environment(
     loader=PackageLoader("inbond.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_pages.filters.update(date=_date, size=format_size, duration=format_duration)
-_pages.globals.update(version=__version__)
+_pages.filters.update(
+    date=_date, end=_end, size=format_size, duration=format_duration, ended=_ended, enforcement=_enforcement
+)
+_pages.globals.update(version=__version__, attestations=ATTESTATIONS, states=STATES)
 
 
 def _page(template: str, *, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> web.Response:
@@ -50,17 +100,26 @@ def _page(template: str, *, status: HTTPStatus = HTTPStatus.OK, **values: Any) -
 
 
 async def home(request: web.Request) -> web.Response:
-    """`GET /`: what this is and how to point an installer at it."""
-    gateway = request.app[GATEWAY]
-    return _page("home.html", origin=origin_of(request), indexes=list(gateway.indexes.values()))
+    """`GET /`: what this is, how to point an installer at it, and what stands behind each index."""
+    indexes = request.app[GATEWAY].indexes.values()
+    urls = request.app.get(UPSTREAMS, {})
+    upstreams = {name: _shown(urls.get(name, name)) for index in indexes for name in index.upstreams}
+    return _page("home.html", origin=origin_of(request), indexes=list(indexes), upstreams=upstreams)
 
 
 async def style(_request: web.Request) -> web.Response:
     """`GET /-/static/inbond.css`."""
-    return web.Response(
-        body=STYLE.read_bytes(),
-        headers={"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=300"},
-    )
+    return _static("inbond.css", "text/css; charset=utf-8")
+
+
+async def favicon(_request: web.Request) -> web.Response:
+    """`GET /-/static/favicon.svg`."""
+    return _static("favicon.svg", "image/svg+xml")
+
+
+def _static(name: str, media_type: str) -> web.Response:
+    headers = {**HEADERS, "Content-Type": media_type, "Cache-Control": MAX_AGE}
+    return web.Response(body=(STATIC / name).read_bytes(), headers=headers)
 
 
 async def why(request: web.Request) -> web.Response:
@@ -93,13 +152,9 @@ async def _story(request: web.Request, subject: Subject) -> dict[str, Any] | Non
         "judgement": judgement,
         "evidence": evidence_json(judgement.evidence),
         "verdict_url": f"/-/verdict/{index}/{project}/{filename}",
-        "seen": _first_seen(located.state.memory.first_seen.get(located.file.filename)),
+        "seen": located.state.memory.first_seen.get(located.file.filename),
         "instead": _instead(judgement),
     }
-
-
-def _first_seen(moment: datetime | None) -> str | None:
-    return timestamp(moment)
 
 
 def _instead(judgement: Judgement) -> str | None:

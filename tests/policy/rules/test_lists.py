@@ -25,7 +25,15 @@ def test_the_deny_list_denies_what_it_names(entry: str) -> None:
     assert found is not None
     assert (found.rule, found.outcome) == ("deny", Outcome.DENY)
     assert found.message == f"the deny list names {entry}"
-    assert found.remedy
+
+
+def test_what_would_lift_a_denial_depends_on_whether_the_entry_names_versions() -> None:
+    found, whole = denied("demo<3"), denied("demo")
+
+    assert found is not None
+    assert found.remedy == "use a version that the list does not name, or have the entry removed"
+    assert whole is not None
+    assert whole.remedy == "use another project, or have the entry removed"
 
 
 @pytest.mark.parametrize("entry", ["other", "demo<2", "e*", "d*<2"])
@@ -59,7 +67,7 @@ def test_the_allow_list_denies_everything_else(entries: tuple[str, ...]) -> None
 
     assert found is not None
     assert (found.rule, found.outcome) == ("allow", Outcome.DENY)
-    assert found.remedy
+    assert found.remedy == "use a release that the list names, or have this one added"
 
 
 def test_a_version_that_cannot_be_read_is_not_on_a_list_of_versions() -> None:

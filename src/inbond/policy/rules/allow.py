@@ -13,7 +13,7 @@ name: Final = "allow"
 _NOT_LISTED: Final = deny(
     name,
     "the allow list does not name this release",
-    remedy="use what the list names, or have this added",
+    remedy="use a release that the list names, or have this one added",
 )
 
 

@@ -23,14 +23,15 @@ def judge(case: Case) -> Finding | None:
     for entry in case.settings.deny:
         covered = entry.covers(case.page.name, version)
         if covered is not False:
-            return _denied(entry.text, readable=covered is not None)
+            return _denied(entry.text, versions=bool(entry.specifier), readable=covered is not None)
     return None
 
 
 @lru_cache(maxsize=1024)
-def _denied(entry: str, *, readable: bool) -> Finding:
+def _denied(entry: str, *, versions: bool, readable: bool) -> Finding:
     if readable:
-        return deny(name, f"the deny list names {entry}", remedy="use what the list leaves, or have it changed")
+        other = "a version that the list does not name" if versions else "another project"
+        return deny(name, f"the deny list names {entry}", remedy=f"use {other}, or have the entry removed")
     return deny(
         name,
         f"the deny list names {entry}, and this file's version cannot be read",

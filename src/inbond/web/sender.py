@@ -1,0 +1,110 @@
+"""The bytes of an open file into a response, and the certainty that nothing else ever completes it.
+
+Once headers have gone, a response either ends with all its bytes or its transport is aborted, whatever went wrong:
+aiohttp would otherwise keep the connection, and the next response, or an error's text, would complete the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import BinaryIO, Final
+
+import structlog
+from aiohttp import web
+
+READ_BYTES: Final = 64 * 1024  # where sendfile is not possible
+log: Final = structlog.get_logger("inbond.web")
+
+
+class ClientGone(Exception):
+    """The client hung up; there is nobody to answer."""
+
+
+class FileShrank(Exception):
+    """Fewer bytes lie in the file than were announced."""
+
+
+class Sender:
+    """Writes parts of a file to a response; made by `sending`. `sent`: bytes so far."""
+
+    def __init__(self, request: web.Request, response: web.StreamResponse, file: BinaryIO) -> None:
+        self._request = request
+        self._response = response
+        self._file = file
+        self._finished = False
+        self.sent = 0
+
+    async def begin(self) -> None:
+        """Sends the headers."""
+        if self._response.content_length is None:
+            self._response.enable_chunked_encoding()
+        with _client():
+            await self._response.prepare(self._request)
+
+    async def send(self, offset: int, count: int) -> None:
+        """Sends bytes of the file, by sendfile where the framing allows it."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ClientGone
+        with _client():
+            if self._response.content_length is None:
+                await self._write(offset, count)
+                return
+            sent = await asyncio.get_running_loop().sendfile(transport, self._file, offset, count)
+            self.sent += sent
+            if sent != count:
+                raise FileShrank
+
+    async def _write(self, offset: int, count: int) -> None:
+        end = offset + count
+        while offset < end:
+            piece = await asyncio.to_thread(os.pread, self._file.fileno(), min(READ_BYTES, end - offset), offset)
+            if not piece:
+                raise FileShrank
+            await self._response.write(piece)
+            offset += len(piece)
+            self.sent += len(piece)
+
+    async def finish(self) -> None:
+        """Ends a response all of whose bytes were sent."""
+        with _client():
+            await self._response.write_eof()
+        self._finished = True
+
+    def close(self) -> None:
+        """Aborts the transport of a response that was not finished."""
+        if not self._finished:
+            self._response.force_close()
+            if self._request.transport is not None:
+                self._request.transport.abort()
+
+
+@asynccontextmanager
+async def sending(request: web.Request, response: web.StreamResponse, file: BinaryIO) -> AsyncIterator[Sender]:
+    """Sends the headers and yields what sends the body; leaving without `finish` aborts. Raises nothing of its own."""
+    sender = Sender(request, response, file)
+    try:
+        await sender.begin()
+        yield sender
+    except ClientGone:
+        pass
+    except Exception:
+        log.exception("sending failed; the connection was aborted", path=request.path, sent=sender.sent)
+    finally:
+        sender.close()
+
+
+@contextmanager
+def _client() -> Iterator[None]:
+    """Turns what a vanished client causes into `ClientGone`."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise ClientGone from error
+    except RuntimeError as error:
+        if "closing" in str(error):
+            raise ClientGone from error
+        raise

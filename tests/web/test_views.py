@@ -1,0 +1,252 @@
+"""The pages for people: what they say, and that they say it alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from selectolax.lexbor import LexborHTMLParser
+
+from inbond.gateway.why import Subject
+from inbond.web import views
+from inbond.web.origin import SERVER
+from inbond.web.settings import ListenAddress, ServerSettings
+from inbond.web.simple_routes import GATEWAY
+from sim.index import SimFile, SimIndex, Status
+from sim.sigstore import GitHub
+from stack import ONE_INDEX, Inbond, inbond, sigstore
+
+Provenance = Callable[[str, str], bytes]
+PUBLISHER = GitHub(owner="acme", repo="widgets", workflow="release.yml")
+
+
+def signed(filename: str, sha256: str) -> bytes:
+    return sigstore().provenance_for(filename, sha256, PUBLISHER)
+
+
+def for_other_bytes(filename: str, _sha256: str) -> bytes:
+    return sigstore().provenance_for(filename, "0" * 64, PUBLISHER)
+
+
+def under_an_unknown_kind(filename: str, sha256: str) -> bytes:
+    attestation = sigstore().attest(filename, sha256, PUBLISHER)
+    return sigstore().provenance([({"kind": "Forgejo", "repository": "acme/widgets"}, [attestation])])
+
+
+async def page(proxy: Inbond, path: str, *, status: int = 200) -> LexborHTMLParser:
+    answered, body, _ = await proxy.get(path)
+    assert answered == status, body
+    return LexborHTMLParser(body)
+
+
+async def story(proxy: Inbond, wheel: SimFile) -> LexborHTMLParser:
+    """The page that explains a file, once it has been judged."""
+    await proxy.verdict(wheel.project, wheel.filename)
+    return await page(proxy, f"/why/{wheel.sha256[:12]}")
+
+
+def facts(parsed: LexborHTMLParser) -> dict[str, str]:
+    """The rows of the page's lists of facts; the first of each name."""
+    rows = [(row.css_first("dt").text(), row.css_first("dd").text(strip=True)) for row in parsed.css("dl > div")]
+    return dict(reversed(rows))
+
+
+def text_of(parsed: LexborHTMLParser) -> str:
+    assert parsed.body is not None
+    return " ".join(parsed.body.text().split())
+
+
+async def test_a_denial_is_told_in_whole_sentences(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0")
+        wheel = index.add_wheel("demo", "2.0")
+        async with inbond(tmp_path, index, more='[policies.default]\ndeny = ["demo==2.0"]\n') as proxy:
+            text = text_of(await story(proxy, wheel))
+            assert f"{wheel.filename} is denied by rule deny: the deny list names demo==2.0." in text
+            assert "What would lift it: use a version that the list does not name, or have the entry removed." in text
+            assert "What can be had now: demo==1.0" in text
+
+
+@pytest.mark.parametrize(
+    ("provenance", "status", "words"),
+    [
+        (None, None, "none (absent)"),
+        (signed, None, "there, and genuine (verified)"),
+        (for_other_bytes, None, "there, but wrong (rejected): "),
+        (under_an_unknown_kind, None, "there, but cannot be judged (unsupported): "),
+        (signed, 500, "could not be had (unavailable): "),
+    ],
+)
+async def test_each_state_of_the_evidence_has_words_of_its_own(
+    tmp_path: Path, provenance: Provenance | None, status: int | None, words: str
+) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=provenance)
+        if status is not None:
+            index.fault(wheel.provenance_path, Status(status))
+        async with inbond(tmp_path, index) as proxy:
+            said = facts(await story(proxy, wheel))["Attestations"]
+            assert said.startswith(words) if words.endswith(" ") else said == words
+
+
+async def test_every_time_is_written_alike(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed)
+        async with inbond(tmp_path, index) as proxy:
+            parsed = await story(proxy, wheel)
+            found = facts(parsed)
+            for name in ("Uploaded", "First seen here", "Checked", "Signed"):
+                assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC\b", found[name]), name
+            assert not re.search(r"\d\dT\d\d:", text_of(parsed))
+
+
+async def test_the_end_of_a_hold_is_shown_as_its_denial_says_it(tmp_path: Path) -> None:
+    uploaded = datetime.now(UTC).replace(second=20, microsecond=0) - timedelta(hours=2)
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=uploaded)
+        async with inbond(tmp_path, index) as proxy:
+            text = text_of(await story(proxy, wheel))
+            end = (uploaded + timedelta(hours=24, seconds=40)).strftime("%Y-%m-%d %H:%M UTC")
+            assert f"is held by rule cooldown: published {uploaded:%Y-%m-%d %H:%M} UTC, younger than 1d." in text
+            assert f"The hold ends by itself on {end}." in text
+            assert f"held until {end}" in (await proxy.listed("demo", wheel.filename))["yanked"]
+
+
+async def test_each_cell_of_the_findings_names_its_column(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0")
+        async with inbond(tmp_path, index, more='[policies.default]\ndeny = ["demo"]\n') as proxy:
+            parsed = await story(proxy, wheel)
+            columns = [cell.text() for cell in parsed.css("table.stacks th")]
+            rows = parsed.css("table.stacks tbody tr")
+            assert columns[-1] == "What would lift it"
+            assert len(rows) == 2
+            for row in rows:
+                assert [cell.attributes["data-label"] for cell in row.css("td")] == columns
+
+
+async def test_what_cannot_be_told_is_said_to_be_so(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0")
+        index.fault("/simple/demo/", Status(403))
+        async with inbond(tmp_path, index) as proxy:
+            proxy.up.gateway.why.note(wheel.sha256, Subject("root", "demo", wheel.filename))
+            text = text_of(await page(proxy, f"/why/{wheel.sha256[:12]}"))
+            assert "could not tell" in text
+            assert re.search(r"403\b.*\.", text)
+
+
+async def test_a_link_that_leads_nowhere_says_which_do(tmp_path: Path) -> None:
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        text = text_of(await page(proxy, "/why/0123456789ab", status=404))
+        assert "0123456789ab" in text
+        assert "lead to files that were judged here, and outlive a restart for those that were refused" in text
+
+
+SEVERAL = """
+[upstreams.acme]
+url = "http://user:secret@packages.acme.example/simple/"
+[policies.default]
+audit = ["deny", "cooldown"]
+[policies.lax]
+attestations = "off"
+min_age = "0"
+audit = ["*"]
+[policies.tight]
+attestations = "require"
+min_age = "36h"
+[[policies.tight.rules]]
+projects = ["acme-*"]
+min_age = "0"
+[indexes.lax]
+policy = "lax"
+[indexes.tight]
+policy = "tight"
+upstreams = ["acme", "pypi"]
+"""
+
+
+async def test_home_says_what_stands_behind_each_index_and_what_its_policy_means(tmp_path: Path) -> None:
+    async with SimIndex() as index, inbond(tmp_path, index, config=ONE_INDEX + SEVERAL) as proxy:
+        parsed = await page(proxy, "/")
+        cards = {card.css_first("h3").text(): card for card in parsed.css("section.card")}
+        told = {
+            name: {row.css_first("dt").text(): row.css_first("dd").text(separator=" ", strip=True) for row in card.css("dl > div")}
+            for name, card in cards.items()
+        }  # fmt: skip
+    assert told == {
+        "root": {
+            "Address": f"{proxy.origin}/simple/",
+            "In front of": index.url,
+            "Policy": "default",
+            "Attestations": "genuine where there are any; forged ones are refused, files without any pass",
+            "Cooldown": "files younger than 1d wait",
+            "Enforcement": "these rules only record what they find: cooldown, deny; the others refuse",
+        },
+        "lax": {
+            "Address": f"{proxy.origin}/lax/simple/",
+            "In front of": index.url,
+            "Policy": "lax",
+            "Attestations": "not looked at",
+            "Cooldown": "none",
+            "Enforcement": "nothing is refused: all rules only record what they find",
+        },
+        "tight": {
+            "Address": f"{proxy.origin}/tight/simple/",
+            "In front of": f"http://packages.acme.example/simple/ {index.url}",
+            "Policy": "tight, with other rules for some projects",
+            "Attestations": "required; files without genuine ones are refused",
+            "Cooldown": "files younger than 1d12h wait",
+            "Enforcement": "what the policy does not let through is refused",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("urls", "shown"),
+    [(None, "pypi"), ({"pypi": "http://user:secret@packages.acme.example/simple/"}, "http://packages.acme.example/simple/")],
+)  # fmt: skip
+async def test_no_credentials_are_shown_whatever_the_application_was_given(
+    tmp_path: Path, urls: dict[str, str] | None, shown: str
+) -> None:
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        app = web.Application()
+        app[GATEWAY] = proxy.up.gateway
+        app[SERVER] = ServerSettings(listen=ListenAddress(host="127.0.0.1", port=0))
+        if urls is not None:
+            app[views.UPSTREAMS] = urls
+        app.router.add_get("/", views.home)
+        async with TestServer(app) as server, aiohttp.ClientSession() as session:
+            async with session.get(server.make_url("/")) as response:
+                body = await response.text()
+        assert facts(LexborHTMLParser(body))["In front of"] == shown
+        assert "secret" not in body
+
+
+async def test_pages_load_nothing_but_the_style_and_the_icon_from_here(tmp_path: Path) -> None:
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        parsed = await page(proxy, "/")
+        assert [link.attributes["href"] for link in parsed.css("link")] == [
+            "/-/static/favicon.svg", "/-/static/inbond.css",
+        ]  # fmt: skip
+        assert not parsed.css("script, style, img, [style]")
+
+
+async def test_the_icon_is_an_image_without_script(tmp_path: Path) -> None:
+    app = web.Application()
+    app.router.add_get("/icon", views.favicon)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        async with session.get(server.make_url("/icon")) as response:
+            assert response.content_type == "image/svg+xml"
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+            icon = ET.fromstring(await response.text())
+    assert icon.tag == "{http://www.w3.org/2000/svg}svg"
+    assert not [element for element in icon.iter() if element.tag.endswith(("script", "style", "image"))]
