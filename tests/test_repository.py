@@ -38,7 +38,9 @@ def test_requirements_are_pinned_with_hashes_and_without_addresses() -> None:
             assert "--hash=sha256:" in block, block[:60]
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/rules.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/rules.md", "docs/design.md", "docs/adr/README.md"]
+)
 def test_links_lead_somewhere(document: str) -> None:
     text = (TOP / document).read_text()
     for target in re.findall(r"\]\(([^)#:]+)\)", text):

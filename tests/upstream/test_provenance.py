@@ -1,4 +1,4 @@
-"""Absent, found and unavailable stay three things (DESIGN.md, "Evidence and what follows from it")."""
+"""Absent, found and unavailable stay three things (docs/design.md, "Evidence and what follows from it")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every row of the evidence table (DESIGN.md), from the wire to the client: state, decision and what is answered."""
+"""Every row of the evidence table (docs/design.md), from the wire to the client: state, decision, answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provenance bytes, a file's digest and a trusted root make evidence (PEP 740; DESIGN.md, "Evidence").
+"""Provenance bytes, a file's digest and a trusted root make evidence (PEP 740; docs/design.md, "Evidence").
 
 - A finding is `Verified` only if no attestation is rejected and a *publish* attestation is verified.
 - Everything received is judged, bundle by bundle and attestation by attestation: one bundle of a kind that nobody

@@ -115,7 +115,7 @@ def parse_name(text: str) -> str:
 
 
 def parse_index_name(text: str) -> str:
-    """A name of which no route begins (DESIGN.md, "What it speaks"). Raises ValueError."""
+    """A name of which no route begins (README, "What it serves"). Raises ValueError."""
     if text in RESERVED_WORDS:
         raise ValueError(f"{text!r} cannot name an index: it is a word of inbond's own paths")
     return parse_name(text)

@@ -93,12 +93,12 @@ async def start(up: Running, config: Config, *, shutdown_seconds: float = SHUTDO
         await web.TCPSite(runner, listen.host, listen.port, backlog=1024).start()
     except OSError as error:
         await runner.cleanup()
-        reason, remedy = _why(error)
+        reason, remedy = listening_fault(error)
         raise OperatorFault(f"cannot listen on {listen}: {reason}", remedy=remedy) from error
     return runner
 
 
-def _why(error: OSError) -> tuple[str, str]:
+def listening_fault(error: OSError) -> tuple[str, str]:
     """The reason why an address cannot be listened on, and what to do."""
     match error:
         case socket.gaierror():
@@ -136,7 +136,7 @@ def _about_names(config: Config) -> list[str]:
         return [f"  {THIS_HOST} is one of {', '.join(names)}; other names must be added to hosts in [server].", ""]
     return [
         f"  {THIS_HOST} is the name or address under which clients reach this machine: add it to hosts in [server],",
-        "  or they are answered 421. Until then only localhost is.",
+        "  or they are answered 421. Until then only localhost works.",
         "",
     ]
 

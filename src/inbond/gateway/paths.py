@@ -1,7 +1,7 @@
 """The path under which inbond publishes a file: upstream's own, so that a lock file maps by swapping a prefix.
 
 A client's path is never turned back into a URL. It is a key: the file whose published path equals it is meant,
-and its URL is the one that upstream's page gives (DESIGN.md, "How a file flows").
+and its URL is the one that upstream's page gives (docs/design.md, "How a file flows").
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ from inbond.upstream.index import Upstream
 
 # What could not be checked is asked for again by the next request after this long …
 RETRY_UNAVAILABLE_AFTER: Final = timedelta(seconds=15)
-# … and without any request so often (DESIGN.md: within 60 s), for so many files at once and so many times.
+# … and without any request so often (docs/design.md: within 60 s), for so many files at once and so many times.
 RETRY_EVERY: Final = 45.0  # seconds
 MAX_RETRIED: Final = 200
 RETRIES: Final = 100

@@ -150,7 +150,7 @@ def _splits(stem: str) -> Iterator[tuple[ProjectName, str]]:
 def project_candidates(filename: str) -> tuple[ProjectName, ...]:
     """Every project a file of this name may belong to, most likely first.
 
-    A name may itself hold "-", so each split at a "-" that leaves a valid name counts (DESIGN.md, "How a file flows").
+    A name may itself hold "-", so each split at a "-" that leaves a valid name counts (docs/design.md).
     """
     found: dict[ProjectName, None] = {}
     parsed = parse_filename(filename)

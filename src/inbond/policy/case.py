@@ -107,7 +107,7 @@ class Case:
 
     @property
     def trusted_time(self) -> TrustedTime:
-        """When the file came to be, as far as nobody can date it back (DESIGN.md, "Trusted time").
+        """When the file came to be, as far as nobody can date it back (docs/design.md, "Trusted time").
 
         The latest of its upload time, the signed log times of its verified attestations and, for a file that
         appeared after its project was first seen, the moment it was first seen. `unknown_date` decides where

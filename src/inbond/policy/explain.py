@@ -15,7 +15,7 @@ from inbond.model.names import MAX_FILENAME_BYTES
 from inbond.model.verdict import Finding, Judgement, Outcome
 from inbond.policy.rule import clean, later, stamp
 
-MAX_PHRASE_CHARS: Final = 199  # DESIGN.md: "under 200 characters"; pip repeats the phrase inside one long line
+MAX_PHRASE_CHARS: Final = 199  # docs/design.md: "under 200 characters"; pip repeats the phrase inside one long line
 MAX_YANK_REASON_CHARS: Final = 400
 MAX_SUBJECT_CHARS: Final = 60
 MIN_MESSAGE_CHARS: Final = 30  # a message cut shorter says nothing any more: the remedy gives way to it

@@ -1,4 +1,4 @@
-"""What a page does about files whose provenance nobody has checked yet (`listing`; DESIGN.md, "How a page flows").
+"""What a page does about files whose provenance nobody has checked yet (`listing`; docs/design.md, "How a page flows").
 
 Pending is no verdict. A page either settles it before it is shown, keeps the file out until it clears, or lists the
 file, which is then checked before its first byte leaves.

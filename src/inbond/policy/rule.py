@@ -17,7 +17,7 @@ from inbond.policy.settings import Action
 
 MAX_MESSAGE_CHARS: Final = 120  # leaves room for the file and the URL in a reason phrase
 MAX_REMEDY_CHARS: Final = 120
-RETRY_UNAVAILABLE: Final = timedelta(seconds=60)  # DESIGN.md: what was unavailable is asked for again within this time
+RETRY_UNAVAILABLE: Final = timedelta(seconds=60)  # what was unavailable is asked for again within this time
 FOREVER: Final = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)  # where adding an age leaves the calendar
 
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")

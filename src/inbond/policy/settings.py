@@ -20,7 +20,7 @@ from inbond.model.verdict import Outcome
 
 
 class Attestations(StrEnum):
-    """How much the `attestations` rule asks for (DESIGN.md, "Evidence and what follows from it")."""
+    """How much the `attestations` rule asks for (docs/design.md, "Evidence apart from verdict")."""
 
     OFF = "off"
     IF_PRESENT = "if-present"
@@ -56,7 +56,7 @@ class DenyAs(StrEnum):
 
 
 class Listing(StrEnum):
-    """What a page waits for before it is shown (DESIGN.md, "How a page flows")."""
+    """What a page waits for before it is shown (docs/design.md, "How a page flows")."""
 
     LAZY = "lazy"
     SETTLED = "settled"

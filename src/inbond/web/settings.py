@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 Network = IPv4Network | IPv6Network
 
-# The words of the routes (DESIGN.md, "What it speaks"). An index of that name would stand in front of one of them.
+# The words of the routes (README, "What it serves"). An index of that name would stand in front of one of them.
 RESERVED_WORDS: Final = frozenset({
     "-", "simple", "packages", "integrity", "provenance", "why", "metrics", "verdict", "osv", "live", "ready",
 })  # fmt: skip

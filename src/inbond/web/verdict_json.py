@@ -1,4 +1,4 @@
-"""The verdict as JSON, in the shape that DESIGN.md fixes."""
+"""The verdict as JSON. Programs rely on its shape: keys are added, never changed."""
 
 from __future__ import annotations
 

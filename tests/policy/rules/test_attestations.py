@@ -31,7 +31,7 @@ from policy.cases import (
 OFF, IF_PRESENT, REQUIRE = Attestations.OFF, Attestations.IF_PRESENT, Attestations.REQUIRE
 ALLOW, HOLD, DENY = Decision.ALLOW, Decision.HOLD, Decision.DENY
 
-# DESIGN.md, "Evidence and what follows from it", row by row, under the default actions:
+# docs/design.md, "Evidence and what follows from it", row by row, under the default actions:
 # `unsupported = "warn"`, `unavailable = "hold 1h"`.
 TABLE = [
     ("absent", ABSENT, ALLOW, ALLOW, DENY),

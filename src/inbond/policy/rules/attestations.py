@@ -1,4 +1,4 @@
-"""Whether a file has attestations, and whether they hold (PEP 740; DESIGN.md, "Evidence and what follows from it").
+"""Whether a file has attestations, and whether they hold (PEP 740; docs/design.md, "Evidence apart from verdict").
 
 Pending evidence is no finding: what a page does with files not yet checked is `inbond.policy.listing`.
 """
@@ -40,7 +40,7 @@ def applies(_shared: PageCase) -> bool:
 
 
 def judge(case: Case) -> Finding | None:
-    """The table of DESIGN.md, row by row; `off` judges nothing."""
+    """The table of docs/design.md, row by row; `off` judges nothing."""
     asked = case.shared.project_policy.attestations
     required = asked is Attestations.REQUIRE
     match case.evidence:

@@ -1,6 +1,6 @@
 """A file without a sha256 digest on its page: nothing says which bytes are meant, so none can be passed on.
 
-`audit` does not relax this (DESIGN.md, promise P1).
+`audit` does not relax this (README, promise P1).
 """
 
 from __future__ import annotations
