@@ -19,6 +19,7 @@ import pytest
 
 from inbond.attest.verify import ProvenanceVerifier
 from inbond.gateway import judging
+from inbond.policy import engine
 from sim.index import Cut, Mute, SimIndex, Status, TooLong
 from sim.sigstore import GitHub, Sigstore
 from stack import JSON, Inbond, LocalVerifier, inbond, sigstore
@@ -201,7 +202,7 @@ async def test_many_heads_hold_no_downloads(tmp_path: Path) -> None:
 async def test_evidence_that_comes_while_a_page_is_judged_is_not_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge_page = judging.judge_page
+    judge_page = engine.judge_page
 
     def slow(**arguments: Any) -> Any:
         verdicts = judge_page(**arguments)

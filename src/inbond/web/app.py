@@ -35,6 +35,7 @@ def _routes() -> list[web.RouteDef]:
         web.get("/", views.home, name="home"),
         web.get("/why/{digits:[0-9a-f]{12}}", views.why, name="why"),
         web.get("/-/static/inbond.css", views.style, name="static"),
+        web.get("/-/static/favicon.svg", views.favicon, name="favicon"),
         web.get("/-/live", operations.live, name="live"),
         web.get("/-/ready", operations.ready, name="ready"),
         web.get("/metrics", operations.metrics, name="metrics"),
