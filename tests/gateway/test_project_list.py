@@ -91,3 +91,21 @@ async def test_a_renewed_list_leaves_nothing_of_the_old(tmp_path: Path) -> None:
                 proxy.clock.advance(timedelta(minutes=11))
             blobs = [file for file in (tmp_path / "data/cache/blobs/sha256").rglob("*") if file.is_file()]
             assert len(blobs) == 2
+
+
+async def test_indexes_over_one_upstream_share_their_list(tmp_path: Path) -> None:
+    other = '[indexes.other]\npolicy = "default"\nupstreams = ["pypi"]\n'
+    async with SimIndex(listed=50) as index, inbond(tmp_path, index, more=other) as proxy:
+        first = (await proxy.get("/simple/", Accept=JSON))[1]
+        assert (await proxy.get("/other/simple/", Accept=JSON))[1] == first
+        proxy.clock.advance(timedelta(minutes=11))
+        await proxy.get("/simple/", Accept=JSON)
+        index.fault("/simple/", HangUp())
+        assert (await proxy.get("/other/simple/", Accept=JSON))[1] == first
+        assert index.count("list") == 2
+
+
+async def test_an_index_without_projects_has_an_empty_list(tmp_path: Path) -> None:
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        status, body, _ = await proxy.get("/simple/", Accept=JSON)
+        assert (status, json.loads(body)["projects"]) == (200, [])

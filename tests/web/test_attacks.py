@@ -151,7 +151,7 @@ async def test_a_truncated_file_in_the_store_is_fetched_anew(tmp_path: Path) -> 
             os.truncate(blob_of(tmp_path), 1234)
             status, body, _ = await proxy.get(wheel.path)
             assert (status, body) == (200, wheel.content)
-            assert await proxy.metric("inbond_alerts_total", name="stored-file-damaged") == 1
+            assert await proxy.metric("inbond_alerts_total", name="stored-file-differs") == 1
 
 
 async def test_http_1_0_gets_a_length_or_nothing(tmp_path: Path) -> None:
@@ -425,3 +425,73 @@ async def test_a_redirect_stays_here(path: str, tmp_path: Path) -> None:
         [location] = [line for line in head.splitlines() if line.startswith("Location: ")]
         assert "//" not in location.removeprefix("Location: ").replace("..//evil", "../evil")
         assert not location.removeprefix("Location: ").startswith("/")
+
+
+# --- what a second reading found
+
+
+async def test_a_proven_prefix_is_not_joined_with_unchecked_bytes(tmp_path: Path) -> None:
+    """The client keeps one validator over all its tries: it must not carry it from good bytes over bad to good."""
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=LARGE)
+        async with inbond(tmp_path, index) as proxy:
+            await proxy.get(wheel.path)
+            shutil.rmtree(tmp_path / "data/cache/blobs/sha256" / wheel.sha256[:2])
+            index.change(wheel, content=b"EVIL" * (LARGE // 4), hashes={"sha256": wheel.sha256}, page_size=LARGE)
+            resumed = {"Range": "bytes=1000-", "If-Range": f'"{wheel.sha256}"'}
+            async with proxy.session.get(proxy.url(wheel.path), headers=resumed) as response:
+                assert response.status == 200  # the whole, which will not be completed
+
+
+async def test_what_could_not_be_had_is_asked_for_again_by_the_page(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed(sigstore()))
+        async with inbond(tmp_path, index) as proxy:
+            index.fault(wheel.provenance_path, Status(500), times=3)
+            assert (await proxy.get(wheel.path))[0] == 403
+            assert "held" in str((await proxy.listed("demo", wheel.filename))["yanked"])
+            proxy.clock.advance(timedelta(seconds=20))
+            async with asyncio.timeout(20):
+                while (await proxy.listed("demo", wheel.filename)).get("yanked"):
+                    proxy.clock.advance(timedelta(minutes=1))
+                    await asyncio.sleep(0.05)
+
+
+async def test_an_absence_that_is_no_longer_believed_is_not_served_while_the_check_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "ANSWER_WITHIN", 0.3)
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", claim="silent")
+        async with inbond(tmp_path, index) as proxy:
+            assert (await proxy.verdict("demo", wheel.filename))["evidence"]["state"] == "absent"
+            index.fault("/integrity/*", Mute())
+            proxy.clock.advance(timedelta(days=3))
+            verdict = await proxy.verdict("demo", wheel.filename)
+            assert (verdict["evidence"]["state"], verdict["decision"]) == ("unavailable", "hold")
+
+
+async def test_asking_for_a_verdict_changes_no_download(tmp_path: Path) -> None:
+    """A policy that asks for no evidence decides the same, whatever evidence a question has brought in."""
+    policy = '[policies.default]\nattestations = "off"\nmin_age = "36500d"\n'
+    old = datetime(1900, 1, 1, tzinfo=UTC)
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed(sigstore()), upload_time=old)
+        async with inbond(tmp_path, index, more=policy) as proxy:
+            before = (await proxy.get(wheel.path))[0]
+            await proxy.verdict("demo", wheel.filename)
+            assert before == 200
+            assert (await proxy.get(wheel.path))[0] == before
+
+
+async def test_a_page_that_lies_about_a_size_puts_out_nobody_elses_file(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=50_000)
+        liar = index.add_file(
+            "liar", "liar-1.0.tar.gz", b"x", hashes={"sha256": wheel.sha256}, page_size=49_000, url=None
+        )
+        async with inbond(tmp_path, index) as proxy:
+            await proxy.get(wheel.path)
+            assert (await proxy.get(liar.path))[0] in (403, 502)
+            assert (await proxy.get(wheel.path))[1] == wheel.content
+            assert index.count(path=wheel.path) == 1

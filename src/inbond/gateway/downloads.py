@@ -38,12 +38,14 @@ class Downloads:
         self._proven: Lru[str, str] = Lru(MAX_PROVEN)  # a download's own validator -> the digest it turned out to have
 
     async def stored(self, file: File, sha256: str) -> Blob | None:
-        """The file, if it is in the store; one of another length than its page says is put out and fetched anew."""
+        """The file, if it is in the store. One of another length than its page says is not: it is fetched anew.
+
+        It stays where it is until then: either it was damaged, and is replaced, or this page lies about its size.
+        """
         blob = await self._blobs.find(sha256)
         if blob is not None and file.size is not None and blob.size != file.size:
             message = f"{file.filename}: {blob.size} bytes lie in the cache, its page says {file.size}; fetched anew"
-            self._observer(Alert(name="stored-file-damaged", message=message))
-            await self._blobs.remove(sha256)
+            self._observer(Alert(name="stored-file-differs", message=message))
             blob = None
         self._observer(CacheLookup(kind="blob", hit=blob is not None))
         return blob

@@ -93,9 +93,12 @@ class FileService:
         """The verdict that a request for the file meets, with the whole story."""
         return await self._judge.file(located.index, located.state, located.file, thorough=True)
 
-    async def clear(self, located: Located) -> Judgement:
-        """As `judgement`, as far as it bears on the decision; raises `Denied` where the file may not leave."""
-        judgement = await self._judge.file(located.index, located.state, located.file)
+    async def clear(self, located: Located, *, until: float) -> Judgement:
+        """As `judgement`, as far as it bears on the decision; raises `Denied` where the file may not leave.
+
+        `until`: by when the answer is wanted, on the event loop's clock.
+        """
+        judgement = await self._judge.file(located.index, located.state, located.file, until=until)
         self._judge.tell(judgement)
         if not judgement.verdict.allowed:
             raise Denied(judgement)

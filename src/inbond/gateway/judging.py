@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,8 @@ MAX_JUDGED_FILES: Final = 100_000
 # A version is recommended only once its files are checked, which may take so long and so many tries.
 RECOMMEND_WITHIN: Final = 2.0  # seconds
 RECOMMENDATIONS: Final = 3
+# What is left for a file's evidence where its page took all the time there was.
+LEAST_WAIT: Final = 0.5  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +105,21 @@ class Judge:
             expires_at=next_change(verdicts),
         )
 
-    async def file(self, index: Index, state: PageState, file: File, *, thorough: bool = False) -> Judgement:
+    async def file(
+        self, index: Index, state: PageState, file: File, *, thorough: bool = False, until: float | None = None
+    ) -> Judgement:
         """The verdict that a request for the file's bytes meets, evidence fetched and verified where it bears on it.
 
-        `thorough`: also where the policy does not ask for any.
+        `thorough`: also where the policy does not ask for any. `until`: event loop time by which the answer is wanted.
         """
+        clock = asyncio.get_running_loop().time
+        until = until if until is not None else clock() + ANSWER_WITHIN
         await self._evidence.load(state)
         files = len(state.page.files)
         needed = await off_loop(files, judged_with, state.page, file)
         if thorough or index.policy.for_project(state.page.name).asks_for_evidence:
-            await self._evidence.establish(state, needed, within=ANSWER_WITHIN)
+            within = min(ANSWER_WITHIN, max(LEAST_WAIT, until - clock()))
+            await self._evidence.establish(state, needed, within=within, own=True)
             evidence: dict[Filename, EvidenceOrPending] = {
                 one.filename: self._evidence.settled(state, one) for one in needed
             }
@@ -131,10 +139,10 @@ class Judge:
         mismatch = self._downloads.mismatch(state.upstream, file)
         if mismatch is not None:
             verdict = Verdict.of([*verdict.findings, _digest_finding(mismatch)])
-        return await self.judgement(index, state, file, evidence[file.filename], verdict)
+        return await self._judgement(index, state, file, evidence[file.filename], verdict, until=until)
 
-    async def judgement(
-        self, index: Index, state: PageState, file: File, evidence: EvidenceOrPending, verdict: Verdict
+    async def _judgement(
+        self, index: Index, state: PageState, file: File, evidence: EvidenceOrPending, verdict: Verdict, *, until: float
     ) -> Judgement:
         """A verdict with what explaining it needs, remembered under its "why" link."""
         version = state.page.version_of(file)
@@ -149,11 +157,11 @@ class Judge:
             version=str(version) if version is not None else None,
             evidence=evidence,
             verdict=verdict,
-            newest_allowed=None if verdict.allowed else await self._newest(index, state, file),
+            newest_allowed=None if verdict.allowed else await self._newest(index, state, file, until),
             support_url=index.policy.support_url,
         )
 
-    async def _newest(self, index: Index, state: PageState, file: File) -> str | None:
+    async def _newest(self, index: Index, state: PageState, file: File, until: float) -> str | None:
         """A version that can be had instead; none rather than one whose files are not checked yet."""
         asks = index.policy.for_project(state.page.name).asks_for_evidence
         for _ in range(RECOMMENDATIONS):
@@ -164,7 +172,8 @@ class Judge:
             unchecked = _pending_of(state, judged, newest)
             if not unchecked:
                 return newest
-            await self._evidence.establish(state, unchecked, within=RECOMMEND_WITHIN)
+            left = until - asyncio.get_running_loop().time()
+            await self._evidence.establish(state, unchecked, within=max(0.0, min(RECOMMEND_WITHIN, left)), own=True)
             if self._evidence.unsettled(state, unchecked):
                 return None
         return None
@@ -184,7 +193,8 @@ class Judge:
         """The denial that a failed digest check becomes."""
         evidence = await self._evidence.of(state, file)
         verdict = Verdict.of([_digest_finding(error)])
-        return Denied(await self.judgement(index, state, file, evidence, verdict))
+        until = asyncio.get_running_loop().time() + RECOMMEND_WITHIN
+        return Denied(await self._judgement(index, state, file, evidence, verdict, until=until))
 
 
 def _pending_of(state: PageState, judged: Judged, version: str) -> list[File]:

@@ -125,7 +125,7 @@ class PageKeeper:
             self._failed.put(key, self._clock())
             if known is None or not self._servable(known):
                 raise
-            state = replace(known, stale=True)
+            state = replace(known, stale=self._clock() - known.validated_at >= self._fresh_for(known))
         else:
             self._failed.pop(key)
         if state is None:

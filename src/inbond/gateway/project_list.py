@@ -74,9 +74,9 @@ class ProjectList:
 
     async def ready(self, index: Index, *, form: Format, coding: Coding) -> ReadyList:
         """The list of an index in a format and coding. Raises `UpstreamFault`."""
-        stored = await self._fetches.do(index.name, lambda: self._current(index))
+        stored = await self._fetches.do(_key(index), lambda: self._current(index))
         variant = f"{stored.names}+{form.value}+{coding.value}"
-        blob = await self._renders.do((index.name, variant), lambda: self._variant(index, stored, form, coding))
+        blob = await self._renders.do((_key(index), variant), lambda: self._variant(index, stored, form, coding))
         return ReadyList(blob=blob, form=form, coding=coding, serial=stored.serial)
 
     async def _current(self, index: Index) -> _StoredList:
@@ -87,14 +87,14 @@ class ProjectList:
             self._observer(CacheLookup(kind="list", hit=True))
             return stored
         usable = stored is not None and now - stored.fetched_at <= min(one.max_stale for one in settings)
-        failed = self._failed.get(index.name)
+        failed = self._failed.get(_key(index))
         if stored is not None and usable and failed is not None and now - failed < RETRY_FAILED_AFTER:
             return stored
         self._observer(CacheLookup(kind="list", hit=False))
         try:
             fetched = await self._fetch(index)
         except UpstreamFault:
-            self._failed[index.name] = self._clock()
+            self._failed[_key(index)] = self._clock()
             if stored is not None and usable:
                 return stored
             raise
@@ -121,6 +121,7 @@ class ProjectList:
         serials: list[int | None] = []
         seen: set[int] | None = set() if len(index.upstreams) >= _DUPLICATES_OF else None
         async with self._blobs.writer() as writer:
+            await writer.write(b"\n")  # a list may hold no name at all, a blob not no byte
             for upstream in index.upstreams:
                 async with self._upstreams[upstream].project_list() as body:
                     serials.append(body.serial)
@@ -161,7 +162,7 @@ class ProjectList:
     async def _render(self, names: Path, serial: int | None, form: Format, coding: Coding) -> Blob:
         async with self._blobs.writer() as writer:
             with names.open(encoding="utf-8") as lines:
-                stripped = (line.rstrip("\n") for line in lines)
+                stripped = (line.rstrip("\n") for line in lines if line != "\n")
                 pieces = render_list_json(stripped, serial=serial) if form.is_json else render_list_html(stripped)
                 coded = compress_pieces(pieces, coding)
                 while batch := await asyncio.to_thread(_batch, coded):
@@ -198,4 +199,4 @@ def _lines(names: HtmlNames | JsonNames, piece: bytes, seen: set[int] | None, *,
 
 
 def _key(index: Index) -> str:
-    return f"list/{index.name}"
+    return "list/" + ",".join(index.upstreams)  # indexes over the same upstreams share their list

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -113,8 +113,9 @@ class EvidenceKeeper:
         self._failing: Lru[_Key, tuple[datetime, datetime]] = Lru(MAX_KNOWN)  # first and last failure in a row
         self._loaded: Lru[tuple[str, ProjectName], tuple[str, str]] = Lru(MAX_KNOWN)
         self._generations = Generations()
-        self._behind: dict[tuple[str, ProjectName], asyncio.Task[None]] = {}
+        self._behind: dict[Hashable, asyncio.Task[None]] = {}
         self._retries: dict[_Key, asyncio.Task[None]] = {}
+        self._closed = False
         self._flights: SingleFlight[_Key, Evidence] = SingleFlight()
         self._fetches: SingleFlight[_Key, bytes | None] = SingleFlight()
 
@@ -167,14 +168,14 @@ class EvidenceKeeper:
                 continue
             file = wanted[document]
             if claimed.provenance_sha256 is None:
-                self._learn(self._key(state, file), Absent(), at=claimed.asked_at)
+                self._learn_stored(self._key(state, file), Absent(), at=claimed.asked_at)
             else:
                 evidence_keys[self._evidence_document(file, claimed.provenance_sha256)] = (file, claimed.asked_at)
         for document, raw in (await self._documents.get_many(list(evidence_keys))).items():
             evidence = _decode_evidence(raw)
             if evidence is not None:
                 file, at = evidence_keys[document]
-                self._learn(self._key(state, file), evidence, at=at)
+                self._learn_stored(self._key(state, file), evidence, at=at)
         self._loaded.put(key, version)
 
     def _unknown(self, state: PageState) -> dict[str, File]:
@@ -182,11 +183,11 @@ class EvidenceKeeper:
         files = [f for f in state.page.files if f.provenance is not Claim.NONE and f.sha256]
         return {_claim_document(key): f for f in files if self._known.get(key := self._key(state, f)) is None}
 
-    async def establish(self, state: PageState, files: Sequence[File], *, within: float) -> None:
+    async def establish(self, state: PageState, files: Sequence[File], *, within: float, own: bool = False) -> None:
         """Has the evidence about these files established, and waits for it at most so many seconds.
 
         What is not done by then goes on behind. Many files are worked through a few at a time, and by one such piece
-        of work for each project.
+        of work for each project, unless they are the caller's `own` and must not wait behind others.
         """
         missing = self.unsettled(state, files)
         if len(missing) < len(files):
@@ -196,19 +197,37 @@ class EvidenceKeeper:
         if len(missing) <= CONCURRENT:
             await asyncio.wait([self._start(state, file) for file in missing], timeout=within)
             return
+        if own:
+            await asyncio.wait([self._behind_of(None, state, missing)], timeout=within)
+            return
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within
         while missing and loop.time() < deadline:
             await asyncio.wait([self._work_through(state, missing)], timeout=deadline - loop.time())
-            missing = self.unsettled(state, missing)
+            before, missing = len(missing), self.unsettled(state, missing)
+            if len(missing) == before:
+                return
+
+    def renew(self, state: PageState, evidence: Mapping[Filename, EvidenceOrPending]) -> None:
+        """Starts asking again, behind, for what of a page could not be had or is no longer believed."""
+        doubtful = [f for f in state.page.files if isinstance(evidence[f.filename], Unavailable | Absent)]
+        missing = self.unsettled(state, doubtful)[:MAX_RETRIED]
+        if missing:
+            self._work_through(state, missing)
 
     def _work_through(self, state: PageState, files: Sequence[File]) -> asyncio.Task[None]:
-        key = (state.upstream, state.page.name)
-        task = self._behind.get(key)
+        return self._behind_of((state.upstream, state.page.name), state, files)
+
+    def _behind_of(
+        self, key: tuple[str, ProjectName] | None, state: PageState, files: Sequence[File]
+    ) -> asyncio.Task[None]:
+        """The work under way under a key, or new work; None: new work in any case."""
+        name: Hashable = key if key is not None else object()
+        task = self._behind.get(name)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._all(state, files))
-            self._behind[key] = task
-            task.add_done_callback(lambda _: self._behind.pop(key, None))
+            self._behind[name] = task
+            task.add_done_callback(lambda _: self._behind.pop(name, None))
         return task
 
     async def _all(self, state: PageState, files: Sequence[File]) -> None:
@@ -218,7 +237,8 @@ class EvidenceKeeper:
             async with places:
                 await self._flight(state, file)
 
-        await asyncio.gather(*(one(file) for file in files))
+        # a defect in one must not keep the others from being told about
+        await asyncio.gather(*(one(file) for file in files), return_exceptions=True)
 
     async def of(self, state: PageState, file: File) -> Evidence:
         """The evidence about a file, established where it is not known. Never raises for upstream's faults.
@@ -233,12 +253,15 @@ class EvidenceKeeper:
 
     def settled(self, state: PageState, file: File) -> Evidence:
         """What is known about a file whose evidence was waited for; *unavailable* where that takes longer."""
-        known = self.known_of(state, file)
-        if isinstance(known, Pending):
-            failing = self._failing.get(self._key(state, file))
-            since = failing[0] if failing is not None else self._clock()
-            return Unavailable(reason="the check is still under way", since=since)
-        return known
+        if file.provenance is Claim.NONE:
+            return Absent()
+        key = self._key(state, file)
+        known = self._known.get(key)
+        if known is not None and (self._current(key) is not None or isinstance(known.evidence, Unavailable)):
+            return known.evidence
+        failing = self._failing.get(key)
+        since = failing[0] if failing is not None else self._clock()
+        return Unavailable(reason="the check is still under way", since=since)
 
     def _start(self, state: PageState, file: File) -> asyncio.Task[Evidence]:
         key = self._key(state, file)
@@ -260,7 +283,7 @@ class EvidenceKeeper:
         return evidence
 
     def _retry_later(self, key: _Key, state: PageState, file: File) -> None:
-        if key in self._retries or len(self._retries) >= MAX_RETRIED:
+        if self._closed or key in self._retries or len(self._retries) >= MAX_RETRIED:
             return
         task = asyncio.get_running_loop().create_task(self._retry(key, state, file))
         self._retries[key] = task
@@ -270,7 +293,7 @@ class EvidenceKeeper:
         for _ in range(RETRIES):
             await asyncio.sleep(RETRY_EVERY)
             known = self._known.get(key)
-            if known is not None and not isinstance(known.evidence, Unavailable):
+            if key != self._key(state, file) or (known is not None and not isinstance(known.evidence, Unavailable)):
                 return
             await self._flight(state, file)
 
@@ -366,6 +389,11 @@ class EvidenceKeeper:
     def _learn(self, key: _Key, evidence: Evidence, *, at: datetime) -> None:
         self._known.put(key, _Known(evidence, at))
 
+    def _learn_stored(self, key: _Key, evidence: Evidence, *, at: datetime) -> None:
+        """What was read from the store never replaces what was established meanwhile."""
+        if self._known.get(key) is None:
+            self._learn(key, evidence, at=at)
+
     def _evidence_document(self, file: File, provenance_sha256: str) -> str:
         parts = (file.filename, file.sha256 or "", provenance_sha256, self._verifier.trusted_root_sha256)
         return "evidence/" + _digest(parts)
@@ -376,6 +404,7 @@ class EvidenceKeeper:
 
     async def aclose(self) -> None:
         """Ends what is under way."""
+        self._closed = True
         behind = [*self._behind.values(), *self._retries.values()]
         for task in behind:
             task.cancel()

@@ -20,6 +20,7 @@ from inbond.model.evidence import Pending
 from inbond.model.page import File
 from inbond.policy.engine import next_change
 from inbond.policy.listing import listed, to_settle
+from inbond.policy.settings import Listing
 
 PAGE_WAITS: Final = 2.0  # seconds
 
@@ -39,6 +40,8 @@ class Settler:
         if wanted:
             await self._evidence.establish(state, wanted, within=PAGE_WAITS)
             judged = await self._judge.page(index, state)
+        if index.policy.listing is not Listing.LAZY:
+            self._evidence.renew(state, judged.evidence)
         unsettled = {file.filename for file in wanted if isinstance(judged.evidence[file.filename], Pending)}
         verdicts = await off_loop(
             files,

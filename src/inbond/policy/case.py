@@ -123,8 +123,9 @@ class Case:
             appeared = self.appeared_at
             if appeared is not None and (latest is None or appeared > latest):
                 latest = appeared
-        # A verified attestation is about these very bytes, also where others beside it spoil the whole.
-        if isinstance(evidence, _WITH_ATTESTATIONS):
+        # A verified attestation is about these very bytes, also where others beside it spoil the whole. A policy that
+        # asks for no evidence must not decide by what somebody else's question has happened to bring in.
+        if isinstance(evidence, _WITH_ATTESTATIONS) and shared.project_policy.asks_for_evidence:
             for attestation in evidence.attestations:
                 signed = attestation.signed_at if isinstance(attestation, VerifiedAttestation) else None
                 if signed is not None and (latest is None or signed > latest):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -21,6 +23,9 @@ from inbond.web.verdict_json import judgement_json
 
 INTEGRITY_TYPE = "application/vnd.pypi.integrity.v1+json"
 METADATA_TYPE = "application/octet-stream"
+# Installers give up after 15 s without a byte. The page, the verdict and upstream's first bytes share this time; what
+# takes longer goes on behind, and the next try finds it done.
+ANSWER_SECONDS: Final = 9.0
 
 
 async def package_file(request: web.Request) -> web.StreamResponse:
@@ -28,14 +33,15 @@ async def package_file(request: web.Request) -> web.StreamResponse:
     gateway = request.app[GATEWAY]
     index = index_of(request)
     path = "packages/" + request.match_info["path"]
+    until = asyncio.get_running_loop().time() + ANSWER_SECONDS
     located = await gateway.files.locate(index, path)
-    judgement = await gateway.files.clear(located)
+    judgement = await gateway.files.clear(located, until=until)
     note(request, decision=str(judgement.verdict.decision))
     if judgement.verdict.would is not None:
         note(request, would=str(judgement.verdict.would))
     if located.metadata:
         return await _metadata(request, located)
-    return await send_file(request, located, gateway.files, gateway.observer)
+    return await send_file(request, located, gateway.files, gateway.observer, until=until)
 
 
 async def _metadata(request: web.Request, located: Located) -> web.StreamResponse:

@@ -27,15 +27,18 @@ from inbond.web.sender import Sender, sending
 WHOLE_CHECK_BYTES: Final = 8 * 2**20
 # … but for at most so long; installers give up after 15 s without a byte.
 WHOLE_CHECK_SECONDS: Final = 5.0
-# How long upstream's own headers are waited for before the client is told.
-HEADERS_WITHIN: Final = 8.0
+# What is left for upstream's headers, and for the check, where the verdict took all the time there was.
+LEAST_WAIT: Final = 0.5
 FILE_TYPE: Final = "application/octet-stream"
 
 
 async def send_file(
-    request: web.Request, located: Located, files: FileService, observer: Observer
+    request: web.Request, located: Located, files: FileService, observer: Observer, *, until: float
 ) -> web.StreamResponse:
-    """Answers a request for a file that was cleared. Raises `Denied` and `UpstreamFault` before headers go."""
+    """Answers a request for a file that was cleared. Raises `Denied` and `UpstreamFault` before headers go.
+
+    `until`: by when the answer should have begun, on the event loop's clock.
+    """
     own = _Own(located, files)
     if none_match(request.headers.get("If-None-Match"), own.holds):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=own.headers())
@@ -48,7 +51,7 @@ async def send_file(
             return await send_blob(request, content, own.headers(), observer, holds=own.holds)
         content = await files.content(located)  # evicted a moment ago: fetched anew
     note(request, source="upstream")
-    settled = content if isinstance(content, Blob) else await _settled(content, own)
+    settled = content if isinstance(content, Blob) else await _settled(content, own, until)
     if isinstance(settled, Download) and settled.total is None and request.version < HttpVersion11:
         settled = await _whole(settled, own)  # without chunks, only the connection's end would tell the body's
     if isinstance(settled, Blob):
@@ -77,15 +80,17 @@ class _Own:
         return self.files.holds(self.located, etag)
 
 
-async def _settled(download: Download, own: _Own) -> Blob | Download:
+async def _settled(download: Download, own: _Own, until: float) -> Blob | Download:
     """Waits until upstream has answered, and for small files until they are checked; raises what went wrong."""
-    await _until(download, HEADERS_WITHIN, lambda: download.path is not None)
+    left = max(LEAST_WAIT, until - asyncio.get_running_loop().time())
+    await _until(download, left, lambda: download.path is not None)
     if download.path is None and download.outcome is None:
         raise UpstreamTimeout(
-            f"upstream has not begun to send {own.located.file.filename} within {HEADERS_WITHIN:.0f} s",
+            f"upstream has not begun to send {own.located.file.filename} in time",
             remedy="try again: the download goes on",
         )
-    await _until(download, WHOLE_CHECK_SECONDS, lambda: _is_large(download))
+    left = max(LEAST_WAIT, until - asyncio.get_running_loop().time())
+    await _until(download, min(WHOLE_CHECK_SECONDS, left), lambda: _is_large(download))
     return await _blob_of(download, own) or download
 
 
@@ -187,8 +192,9 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
         elif request.method == "HEAD":
             return _head(headers, download.total)
         else:
-            holds: Holds = lambda etag: etag == download.etag or own.holds(etag)  # noqa: E731 (one line, once)
-            response, span = _begin(request, headers, download.total, holds)
+            # Only what left this very download may be joined with it: a prefix from elsewhere, proven or not, would
+            # be joined with bytes that nobody has checked, and the mix with a later, good tail.
+            response, span = _begin(request, headers, download.total, download.etag.__eq__)
             if span is None:
                 return response
         if request.method == "HEAD":

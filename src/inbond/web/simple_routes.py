@@ -12,7 +12,7 @@ from inbond.gateway.gateway import Gateway
 from inbond.gateway.indexes import ROOT, Index
 from inbond.gateway.paths import quoted
 from inbond.model.names import ProjectName
-from inbond.simple.negotiate import Coding, negotiate, negotiate_coding
+from inbond.simple.negotiate import Coding, Format, negotiate, negotiate_coding
 from inbond.web.conditions import none_match
 from inbond.web.origin import origin_of
 from inbond.web.send import send_blob
@@ -75,6 +75,15 @@ async def project_list(request: web.Request) -> web.StreamResponse:
     form = negotiate(request.headers.get("Accept"), request.query.get("format"))
     coding = negotiate_coding(request.headers.get("Accept-Encoding"))
     gateway = request.app[GATEWAY]
+    try:
+        return await _send_list(request, gateway, index, form, coding)
+    except FileNotFoundError:  # a newer list took its place a moment ago
+        return await _send_list(request, gateway, index, form, coding)
+
+
+async def _send_list(
+    request: web.Request, gateway: Gateway, index: Index, form: Format, coding: Coding
+) -> web.StreamResponse:
     ready = await gateway.project_list.ready(index, form=form, coding=coding)
     etag = f'"{ready.blob.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": VARY}
