@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve test test-network check fmt bench lock clean denials evidence
+.PHONY: serve test test-network test-others check fmt bench lock clean denials evidence
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -12,6 +12,19 @@ serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 test: $(VENV)/.dev ## run the tests with coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/policy/*'
+
+# Other Pythons run the same tests where they are found; `make test-others OTHERS=/path/to/python3.13` names one.
+OTHERS ?= python3.12 python3.13
+test-others: ## the tests under other Pythons
+	@for python in $(OTHERS); do \
+	  if $$python -c 'import venv' 2>/dev/null; then \
+	    venv=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    echo "testing with $$python in $$venv"; \
+	    { [ -d $$venv ] || $$python -m venv $$venv; } && \
+	    $$venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt && \
+	    $$venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . && \
+	    $$venv/bin/python -m pytest -n auto || exit 1; \
+	  else echo "$$python is not found here"; fi; done
 
 test-network: $(VENV)/.dev ## the tests that use the package registry
 	$(BIN)/python -m pytest -m network
@@ -56,4 +69,4 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@touch $@ $(VENV)/.serve
 
 clean:
-	rm -rf $(VENV) .data dist htmlcov .coverage*
+	rm -rf $(VENV) .venv-3.* .data dist htmlcov .coverage*
