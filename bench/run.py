@@ -29,7 +29,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from sim.index import SimIndex  # noqa: E402 (the simulators live beside the tests)
+from sim.index import SimIndex
 
 JSON = "application/vnd.pypi.simple.v1+json"
 CONNECTIONS = 32

@@ -24,8 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from sim.index import SimIndex  # noqa: E402 (the simulators live beside the tests)
-from stack import inbond  # noqa: E402
+from sim.index import SimIndex
+from stack import inbond
 
 ALLOWED = ""
 DENIED = '[policies.default]\ndeny = ["demo==2.0"]\n'
@@ -182,6 +182,7 @@ def tidy(line: str, place: Path, origin: str) -> str:
     line = line.replace(origin, "http://127.0.0.1:8642").replace(str(place), "~").replace(str(place.parent), "~")
     line = re.sub(r"/packages/\S+/([^/\s]+)", r"/packages/…/\1", line)
     line = re.sub(r"until \d{4}-\d\d-\d\d \d\d:\d\d UTC", "until 2026-11-21 09:00 UTC", line)
+    line = re.sub(r"since \d{4}-\d\d-\d\d \d\d:\d\d", "since 2026-11-20 09:00", line)
     line = re.sub(r"published \d{4}-\d\d-\d\d \d\d:\d\d UTC", "published 2026-11-20 09:00 UTC", line)
     line = re.sub(r"http://127\.0\.0\.1:(?!8642)\d+", "http://index.example", line)
     return re.sub(r"\b\d+(\.\d+)?(ms|s)\b", "…", line).rstrip()

@@ -22,35 +22,18 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from denials import BIN, run_case, version_of  # noqa: E402 (these live beside this script and beside the tests)
+from denials import BIN, run_case, version_of
 
-from inbond.gateway.verifier import bundled_root_path  # noqa: E402
-from sim.index import Fault, HangUp, SimIndex, Status  # noqa: E402
-from sim.production import (  # noqa: E402
+from inbond.gateway.verifier import bundled_root_path
+from sim.index import Fault, HangUp, SimIndex, Status
+from sim.production import (
     ProductionFile,
     download_assets,
     file_with_only_slsa,
     production_files,
     staging_files,
 )
-from stack import Inbond, LocalVerifier, inbond  # noqa: E402
-
-POLICIES = ("off", "if-present", "require")
-THREE = """
-[policies.off]
-attestations = "off"
-[policies.require]
-attestations = "require"
-[indexes.root]
-policy = "default"
-upstreams = ["pypi"]
-[indexes.off]
-policy = "off"
-upstreams = ["pypi"]
-[indexes.require]
-policy = "require"
-upstreams = ["pypi"]
-"""
+from stack import THREE_POLICIES, Inbond, LocalVerifier, inbond
 
 
 @dataclass(frozen=True)
@@ -154,7 +137,7 @@ async def seen(place: Path, row: Row) -> Seen:
         if row.fault is not None:
             index.fault(added.provenance_path, row.fault)
         verifier = LocalVerifier(root=bundled_root_path().read_bytes())
-        async with inbond(place, index, more=THREE, verifier=verifier) as proxy:
+        async with inbond(place, index, more=THREE_POLICIES, verifier=verifier) as proxy:
             verdicts = [await proxy.verdict(added.project, added.filename, name) for name in ("off", "root", "require")]
             status, body, _ = await proxy.get(added.path)
             came = f"{status}" if status != 200 else f"200, {'the bytes' if body == content else 'WRONG BYTES'}"

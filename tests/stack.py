@@ -34,6 +34,23 @@ path = "{data}"
 url = "{upstream}"
 """
 
+# one upstream under three policies that differ in `attestations`: off, if-present (root) and require
+THREE_POLICIES = """
+[policies.off]
+attestations = "off"
+[policies.require]
+attestations = "require"
+[indexes.root]
+policy = "default"
+upstreams = ["pypi"]
+[indexes.off]
+policy = "off"
+upstreams = ["pypi"]
+[indexes.require]
+policy = "require"
+upstreams = ["pypi"]
+"""
+
 
 @cache
 def sigstore() -> Sigstore:

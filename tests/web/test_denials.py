@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -140,7 +141,7 @@ async def test_listing(listing: str, tmp_path: Path) -> None:
 async def test_a_pin_decides_by_what_the_certificate_proves(tmp_path: Path) -> None:
     config = '[[policies.default.rules]]\nprojects = ["demo"]\npublishers = ["github:acme/*"]\n'
 
-    def signed(owner: str):  # type: ignore[no-untyped-def] # noqa: ANN202 (a factory of one line)
+    def signed(owner: str) -> Callable[[str, str], bytes]:
         identity = GitHub(owner=owner)
         return lambda filename, sha256: sigstore().provenance_for(filename, sha256, identity)
 

@@ -11,7 +11,7 @@ import pytest
 
 from sim.index import Fault, HangUp, HtmlInsteadOfJson, SimIndex, Status
 from sim.sigstore import CircleCI, GitHub, GitLab, Google, Identity, Sigstore
-from stack import inbond, sigstore
+from stack import THREE_POLICIES, inbond, sigstore
 
 Provenance = Callable[[str, str], bytes]
 GITHUB = GitHub(owner="acme", repo="widgets", workflow="release.yml")
@@ -89,21 +89,6 @@ ROWS = {
     "500, nothing claimed": Row("unavailable", ALLOW, HOLD, HOLD, claim="silent", fault=Status(500)),
     "a sign-in page, nothing claimed": Row("unavailable", ALLOW, HOLD, HOLD, claim="silent", fault=HtmlInsteadOfJson()),
 }
-THREE = """
-[policies.off]
-attestations = "off"
-[policies.require]
-attestations = "require"
-[indexes.root]
-policy = "default"
-upstreams = ["pypi"]
-[indexes.off]
-policy = "off"
-upstreams = ["pypi"]
-[indexes.require]
-policy = "require"
-upstreams = ["pypi"]
-"""
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
@@ -117,7 +102,7 @@ async def test_row(row: Row, tmp_path: Path) -> None:
         wheel = index.add_wheel("demo", "1.0", **options)
         if row.fault is not None:
             index.fault(wheel.provenance_path, row.fault)
-        async with inbond(tmp_path, index, more=THREE) as proxy:
+        async with inbond(tmp_path, index, more=THREE_POLICIES) as proxy:
             for name, decision in (("root", row.if_present), ("off", row.off), ("require", row.require)):
                 prefix = "" if name == "root" else f"/{name}"
                 verdict = await proxy.verdict("demo", wheel.filename, name)

@@ -54,7 +54,7 @@ def show(*, given: GivenOptions, output: str) -> None:
     Credentials are masked. Exit code 1: the configuration is not valid.
     """
     # Rendering needs pydantic's models: imported where needed, as in `inbond.cli.options`.
-    from inbond.cli.config_show import as_json, as_toml  # noqa: PLC0415
+    from inbond.cli.config_show import as_json, as_toml  # noqa: PLC0415 (reading configuration imports pydantic)
 
     loaded = _load(given, "json" if output == "json" else "text")
     click.echo(_json(as_json(loaded)) if output == "json" else as_toml(loaded), nl=output == "json")

@@ -65,13 +65,13 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def config_from_options(given: GivenOptions) -> Config:
     """The configuration that a command line and the process's environment ask for. Raises `ConfigurationError`."""
     # Reading configuration imports pydantic: only commands that need it wait for that.
-    from inbond.cli.config import load_config  # noqa: PLC0415
+    from inbond.cli.config import load_config  # noqa: PLC0415 (as said above)
 
     return load_config(file=given.file, overrides=given.overrides, environ=os.environ)
 
 
 def written_from_options(given: GivenOptions) -> Loaded:
     """As `config_from_options`: the keys as written, with their sources."""
-    from inbond.cli.config import load_written  # noqa: PLC0415
+    from inbond.cli.config import load_written  # noqa: PLC0415 (as said above)
 
     return load_written(file=given.file, overrides=given.overrides, environ=os.environ)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from inbond.gateway.entries import why_url
 from inbond.model.evidence import (
+    Absent,
     AttestationOutcome,
     Derivation,
     EvidenceOrPending,
+    Pending,
     Rejected,
     Unavailable,
     Unsupported,
@@ -67,8 +69,10 @@ def evidence_json(evidence: EvidenceOrPending) -> dict[str, Any]:
             reason, derivation, attestations = evidence.reason, evidence.derivation, evidence.attestations
         case Unavailable():
             reason = evidence.reason
-        case _:
+        case Absent() | Pending():
             pass
+        case _:
+            assert_never(evidence)
     return {
         "state": str(state_of(evidence)),
         "reason": reason,
