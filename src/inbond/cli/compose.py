@@ -6,50 +6,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol, TypeVar
 
-from inbond import __version__
-from inbond.cli.config import Config, policy_digest
+from inbond.cli.config import Config
+from inbond.cli.foundation import T, closing_in, foundation, indexes_of
 from inbond.cli.logs import log_alerts
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.file_service import FileService
 from inbond.gateway.gateway import Gateway
-from inbond.gateway.indexes import Index, Ownership
 from inbond.gateway.judging import Judge
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_service import PageService
-from inbond.gateway.pages import PageKeeper
 from inbond.gateway.project_list import ProjectList
-from inbond.gateway.provenance import EvidenceKeeper, Verifier
+from inbond.gateway.provenance import Verifier
 from inbond.gateway.settling import Settler
 from inbond.gateway.verifier import VerifierProcess, bundled_root_path
 from inbond.gateway.why import WhyBook
 from inbond.model.events import Event, Observer
-from inbond.policy.settings import ProjectPattern
 from inbond.store.blobs import open_blobs
-from inbond.store.documents import open_documents
-from inbond.store.ledger import open_ledger
-from inbond.upstream.index import Upstream
 from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
 from inbond.web.metrics import Metrics
 from inbond.web.operations import Check
-
-USER_AGENT: Final = f"inbond/{__version__}"
-# The share of the cache's size that documents (pages, provenance, evidence, metadata) may take; files take the rest.
-DOCUMENTS_SHARE: Final = 0.2
-
-
-class Closable(Protocol):
-    """What is open until it is closed."""
-
-    async def aclose(self) -> None:
-        """Closes it."""
-        ...
-
-
-T = TypeVar("T", bound=Closable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,41 +71,33 @@ async def assembled(
     async with AsyncExitStack() as stack:
 
         def closing(resource: T) -> T:
-            stack.push_async_callback(resource.aclose)
-            return resource
+            return closing_in(stack, resource)
 
-        limit = config.storage.limit()
-        cache = config.storage.cache_dir
-        documents_limit = int(limit * DOCUMENTS_SHARE)
-        documents = closing(open_documents(cache / "documents", size_limit=documents_limit, observer=observer))
-        blobs = closing(open_blobs(cache / "blobs", observer=observer, max_size=limit - documents_limit))
-        ledger = closing(open_ledger(config.storage.ledger_dir / "ledger.sqlite3", observer=observer))
-        upstreams = {
-            one.name: closing(Upstream.open(one, observer=observer, user_agent=USER_AGENT, limits=limits))
-            for one in upstream_settings
-        }
-        pages = closing(PageKeeper(upstreams, documents, ledger, clock, observer))
-        evidence = closing(EvidenceKeeper(upstreams, documents, verifier, clock, observer))
+        base = await stack.enter_async_context(
+            foundation(config, upstream_settings, verifier, clock=clock, observer=observer, limits=limits)
+        )
+        documents, upstreams, pages, evidence = base.documents, base.upstreams, base.pages, base.evidence
+        limit = config.storage.limit() - base.documents_limit
+        blobs = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit))
         metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
         downloads = closing(Downloads(upstreams, blobs, clock, observer))
         why = WhyBook(documents)
         judge = Judge(evidence, downloads, why, clock, observer)
-        settler = Settler(evidence, judge)
         page_service = closing(
             PageService(
                 pages=pages,
                 evidence=evidence,
-                settler=settler,
+                settler=Settler(evidence, judge),
                 metadata=metadata,
                 why=why,
                 clock=clock,
                 observer=observer,
-            )
+            ),
         )
         project_list = closing(ProjectList(upstreams, documents, blobs, clock, observer))
         yield Running(
             gateway=Gateway(
-                indexes=_indexes(config, upstream_settings),
+                indexes=indexes_of(config, upstream_settings),
                 pages=page_service,
                 files=FileService(pages=pages, evidence=evidence, judge=judge, downloads=downloads, metadata=metadata),
                 project_list=project_list,
@@ -148,24 +118,6 @@ def _both(*observers: Observer) -> Observer:
             observer(event)
 
     return observe
-
-
-def _indexes(config: Config, upstreams: tuple[UpstreamSettings, ...]) -> dict[str, Index]:
-    ownership = tuple(
-        Ownership(upstream=one.name, projects=tuple(ProjectPattern.parse(text) for text in one.projects))
-        for one in upstreams
-        if one.projects
-    )
-    return {
-        index.name: Index(
-            name=index.name,
-            policy=config.policies[index.policy],
-            policy_digest=policy_digest(config.policies[index.policy]),
-            upstreams=index.upstreams,
-            ownership=ownership,
-        )
-        for index in config.indexes
-    }
 
 
 def _verifying(verifier: VerifierProcess) -> Callable[[], Awaitable[Check]]:

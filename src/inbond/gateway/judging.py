@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from inbond.gateway.clock import Clock
-from inbond.gateway.downloads import Downloads
 from inbond.gateway.indexes import Index
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
@@ -52,14 +51,30 @@ class Judged:
     expires_at: datetime | None
 
 
+class Mismatches(Protocol):
+    """What is known of bytes that did not match their digest: `inbond.gateway.downloads.Downloads`."""
+
+    def mismatch(self, upstream: str, file: File) -> DigestMismatch | None:
+        """The failed check that is still remembered for a file, if there is one."""
+        ...
+
+
+class NothingDownloaded:
+    """`Mismatches` where no bytes are fetched."""
+
+    def mismatch(self, upstream: str, file: File) -> DigestMismatch | None:  # noqa: ARG002 (the protocol's)
+        """None: nothing was fetched that could be wrong."""
+        return None
+
+
 class Judge:
     """Applies an index's policy to pages and files."""
 
     def __init__(
-        self, evidence: EvidenceKeeper, downloads: Downloads, why: WhyBook, clock: Clock, observer: Observer
+        self, evidence: EvidenceKeeper, mismatches: Mismatches, why: WhyBook, clock: Clock, observer: Observer
     ) -> None:
         self._evidence = evidence
-        self._downloads = downloads
+        self._mismatches = mismatches
         self._why = why
         self._clock = clock
         self._observer = observer
@@ -87,14 +102,7 @@ class Judge:
         generation = self._evidence.generation(state.upstream, state.page.name)
         evidence = self._evidence.known(state)
         now = self._clock()
-        verdicts = judge_page(
-            index=index.name,
-            page=state.page,
-            memory=state.memory,
-            settings=index.policy,
-            evidence=evidence,
-            now=now,
-        )
+        verdicts = self._judge_from(index, state, evidence, now=now)
         return Judged(
             document_id=state.document_id,
             policy_digest=index.policy_digest,
@@ -136,10 +144,45 @@ class Judge:
             evidence=evidence,
             now=self._clock(),
         )
-        mismatch = self._downloads.mismatch(state.upstream, file)
+        mismatch = self._mismatches.mismatch(state.upstream, file)
         if mismatch is not None:
             verdict = Verdict.of([*verdict.findings, _digest_finding(mismatch)])
         return await self._judgement(index, state, file, evidence[file.filename], verdict, until=until)
+
+    async def files(
+        self, index: Index, state: PageState, files: Sequence[File], *, within: float
+    ) -> tuple[Judgement, ...]:
+        """As `file`, thorough, for several files of one page at once, in their order.
+
+        What cannot be established `within` so many seconds is *unavailable*. Nothing is downloaded, so a digest that
+        would turn out wrong is not found here.
+        """
+        await self._evidence.load(state)
+        needed = await off_loop(len(state.page.files), _needed_with, state, files)
+        await self._evidence.establish(state, needed, within=within, own=True)
+        evidence = {one.filename: self._evidence.settled(state, one) for one in needed}
+        now = self._clock()
+        verdicts = await off_loop(len(state.page.files), lambda: self._judge_from(index, state, evidence, now=now))
+        until = asyncio.get_running_loop().time() + RECOMMEND_WITHIN
+        return tuple(
+            [
+                await self._judgement(index, state, file, evidence[file.filename], verdicts[file.filename], until=until)
+                for file in files
+            ]
+        )
+
+    @staticmethod
+    def _judge_from(
+        index: Index, state: PageState, evidence: Mapping[Filename, EvidenceOrPending], *, now: datetime
+    ) -> Mapping[Filename, Verdict]:
+        return judge_page(
+            index=index.name,
+            page=state.page,
+            memory=state.memory,
+            settings=index.policy,
+            evidence=evidence,
+            now=now,
+        )
 
     async def _judgement(
         self, index: Index, state: PageState, file: File, evidence: EvidenceOrPending, verdict: Verdict, *, until: float
@@ -195,6 +238,12 @@ class Judge:
         verdict = Verdict.of([_digest_finding(error)])
         until = asyncio.get_running_loop().time() + RECOMMEND_WITHIN
         return Denied(await self._judgement(index, state, file, evidence, verdict, until=until))
+
+
+def _needed_with(state: PageState, files: Sequence[File]) -> list[File]:
+    """The files, and those whose evidence bears on the verdicts on them; each once."""
+    found = {one.filename: one for file in files for one in judged_with(state.page, file)}
+    return list(found.values())
 
 
 def _pending_of(state: PageState, judged: Judged, version: str) -> list[File]:
