@@ -7,7 +7,9 @@ import sys
 import click
 
 from inbond import __version__
+from inbond.cli.check_command import check
 from inbond.cli.config_command import config_group
+from inbond.cli.relock import relock
 from inbond.cli.serve import serve
 from inbond.model.errors import InbondError
 
@@ -24,6 +26,8 @@ def cli() -> None:
 
 
 cli.add_command(serve)
+cli.add_command(check)
+cli.add_command(relock)
 cli.add_command(config_group)
 
 

@@ -13,7 +13,7 @@ R = TypeVar("R")
 SMALL_PAGE_FILES: Final = 60
 
 
-async def off_loop(files: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def off_loop(files: int, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """`work(*args)` about a page of so many files, in a thread where that may take long."""
     if files <= SMALL_PAGE_FILES:
         return work(*args, **kwargs)

@@ -6,7 +6,7 @@ files with the same findings share a verdict: a page of 5,000 files is judged in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from inbond.model.evidence import Absent, EvidenceOrPending, Pending
 from inbond.model.memory import PageMemory
-from inbond.model.names import Filename, Kind
+from inbond.model.names import Filename, Kind, stated_version
 from inbond.model.page import Claim, File, Page
 from inbond.model.verdict import Finding, Verdict
 from inbond.policy.case import Case, PageCase
@@ -84,6 +84,51 @@ def judge_file(
     verdict = judging.alone(file, evidence)
     wheels = [(wheel.filename, judging.alone(wheel, evidence)) for wheel in judged_with(page, file)[1:]]
     return judging.in_release(verdict, wheels)
+
+
+def judge_files(
+    *,
+    index: str,
+    page: Page,
+    files: Sequence[File],
+    memory: PageMemory | None,
+    settings: PolicySettings,
+    evidence: Mapping[Filename, EvidenceOrPending],
+    now: datetime,
+    rules: tuple[Rule, ...] = RULES,
+) -> Mapping[Filename, Verdict]:
+    """As `judge_file`, for some files of a page. `evidence` should name all of `judged_with_all` that can have any."""
+    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
+    judging = _Judging(shared, rules)
+    beside = _wheels_beside(page, files)
+    found: dict[Filename, Verdict] = {}
+    for file in files:
+        verdict = judging.alone(file, evidence)
+        wheels = () if release.spreads(file) else beside.get(page.version_of(file), ())
+        found[file.filename] = judging.in_release(
+            verdict, [(wheel.filename, judging.alone(wheel, evidence)) for wheel in wheels]
+        )
+    return found
+
+
+def judged_with_all(page: Page, files: Sequence[File]) -> tuple[File, ...]:
+    """The files whose evidence bears on the verdicts on these: themselves, and their releases' wheels; each once."""
+    beside = _wheels_beside(page, files).values()
+    found = {file.filename: file for file in (*files, *(wheel for wheels in beside for wheel in wheels))}
+    return tuple(found.values())
+
+
+def _wheels_beside(page: Page, files: Iterable[File]) -> Mapping[Version | None, list[File]]:
+    """The wheels of the releases of those files that are not wheels themselves, found in one pass over the page."""
+    wanted = {page.version_of(file) for file in files if not release.spreads(file)}
+    found: dict[Version | None, list[File]] = {}
+    for other in page.files if wanted else ():
+        stated = stated_version(other.filename, page.name)
+        if stated is not None and stated not in wanted:
+            continue  # without reading the whole name: pages list thousands
+        if release.spreads(other) and (version := page.version_of(other)) in wanted:
+            found.setdefault(version, []).append(other)
+    return found
 
 
 def judged_with(page: Page, file: File) -> tuple[File, ...]:

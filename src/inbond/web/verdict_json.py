@@ -38,7 +38,7 @@ def judgement_json(judgement: Judgement, origin: str) -> dict[str, Any]:
         "sha256": judgement.file.sha256,
         "decision": str(verdict.decision),
         "would": str(verdict.would) if verdict.would is not None else None,
-        "findings": [_finding(finding) for finding in verdict.findings],
+        "findings": [finding_json(finding) for finding in verdict.findings],
         "evidence": evidence_json(judgement.evidence),
         "expires_at": timestamp(verdict.expires_at),
         "newest_allowed": judgement.newest_allowed,
@@ -46,7 +46,8 @@ def judgement_json(judgement: Judgement, origin: str) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A rule's finding, ready to encode."""
     return {
         "rule": finding.rule,
         "outcome": str(finding.outcome),

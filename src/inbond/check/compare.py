@@ -1,0 +1,155 @@
+"""What changed in trust between two locks: new projects, other publishers, attestations gained and lost. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from packaging.version import Version
+
+from inbond.check.report import DependencyReport, LockReport
+from inbond.model.names import ProjectName
+from inbond.model.units import about, format_duration
+
+
+class Change(StrEnum):
+    """A kind of change, the gravest first."""
+
+    PUBLISHER = "publisher-changed"
+    LOST = "attestation-lost"
+    PARTLY_LOST = "attestation-partly-lost"
+    YOUNG = "young"
+    NEW = "new-project"
+    GAINED = "attestation-gained"
+    UPGRADED = "upgraded"
+    DOWNGRADED = "downgraded"
+    REMOVED = "removed"
+
+
+# A project's cooldown under the policy.
+Cooldown = Callable[[ProjectName], timedelta]
+_NONE: Final = Version("0.dev0")
+# What somebody should look at; the others only inform.
+GRAVE: Final = frozenset(
+    {Change.PUBLISHER, Change.LOST, Change.PARTLY_LOST, Change.YOUNG, Change.NEW, Change.DOWNGRADED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustChange:
+    """One change in one project. `row`: its entry in the new lock, None where it is gone."""
+
+    project: ProjectName
+    change: Change
+    message: str
+    row: DependencyReport | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Project:
+    """All entries of a project in one lock, together."""
+
+    rows: tuple[DependencyReport, ...]
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row.version or "?" for row in self.rows))
+
+    @property
+    def publishers(self) -> frozenset[str]:
+        return frozenset(publisher for row in self.rows for publisher in row.publishers)
+
+    @property
+    def files(self) -> int:
+        return sum(len(row.judged) for row in self.rows)
+
+    @property
+    def verified(self) -> int:
+        return sum(row.verified for row in self.rows)
+
+    @property
+    def told(self) -> bool:
+        """Whether evidence about its files could be had: else nothing is known to have been gained or lost."""
+        return all(row.untold is None and not row.unavailable for row in self.rows)
+
+
+def compare(old: LockReport, new: LockReport, *, cooldown: Cooldown) -> tuple[TrustChange, ...]:
+    """Every change, the gravest first. `cooldown`: the age below which a release newly locked is told."""
+    before, after = _by_project(old), _by_project(new)
+    changes = [
+        change for project, entry in after.items() for change in _of(project, before.get(project), entry, new, cooldown)
+    ]
+    changes += [
+        TrustChange(project=project, change=Change.REMOVED, message=f"was {_versions(entry)}", row=None)
+        for project, entry in before.items()
+        if project not in after
+    ]
+    order = {change: number for number, change in enumerate(Change)}
+    return tuple(sorted(changes, key=lambda change: (order[change.change], change.project)))
+
+
+def _by_project(report: LockReport) -> dict[ProjectName, _Project]:
+    rows: dict[ProjectName, list[DependencyReport]] = {}
+    for row in report.rows:
+        rows.setdefault(row.dependency.project, []).append(row)
+    return {project: _Project(rows=tuple(found)) for project, found in rows.items()}
+
+
+def _of(
+    project: ProjectName, old: _Project | None, new: _Project, report: LockReport, cooldown: Cooldown
+) -> Iterable[TrustChange]:
+    row = new.rows[0]
+
+    def change(kind: Change, message: str) -> TrustChange:
+        return TrustChange(project=project, change=kind, message=message, row=row)
+
+    if old is None:
+        signed = f"signed by {', '.join(sorted(new.publishers))}" if new.publishers else "not attested"
+        yield change(Change.NEW, f"{_versions(new)}, {signed}")
+    elif old.versions != new.versions:
+        yield change(_direction(old, new), f"{_versions(old)} -> {_versions(new)}")
+    if old is not None:
+        yield from (change(kind, message) for kind, message in _trust(old, new))
+    if old is None or old.versions != new.versions:
+        age = _youngest(new.rows, report)
+        least = cooldown(project)
+        if age is not None and age < least:
+            yield change(Change.YOUNG, f"{_versions(new)} is {about(age)} old, younger than {format_duration(least)}")
+
+
+def _trust(old: _Project, new: _Project) -> Iterable[tuple[Change, str]]:
+    if not (old.told and new.told):
+        return
+    if old.verified and not new.verified:
+        yield (
+            Change.LOST,
+            f"{_versions(old)} was signed by {', '.join(sorted(old.publishers))}, {_versions(new)} is not",
+        )
+    elif new.verified and not old.verified:
+        yield Change.GAINED, f"signed by {', '.join(sorted(new.publishers))}"
+    elif new.verified:
+        if strangers := new.publishers - old.publishers:
+            was = ", ".join(sorted(old.publishers))
+            yield Change.PUBLISHER, f"was {was}, is now {', '.join(sorted(strangers))}"
+        if old.verified == old.files and new.verified < new.files:
+            yield Change.PARTLY_LOST, f"all files were verified, now {new.verified} of {new.files}"
+
+
+def _direction(old: _Project, new: _Project) -> Change:
+    return Change.DOWNGRADED if _highest(new) < _highest(old) else Change.UPGRADED
+
+
+def _highest(project: _Project) -> Version:
+    return max((Version(row.version) for row in project.rows if row.version is not None), default=_NONE)
+
+
+def _youngest(rows: Sequence[DependencyReport], report: LockReport) -> timedelta | None:
+    ages = [report.at - row.published for row in rows if row.published is not None]
+    return min(ages, default=None)
+
+
+def _versions(project: _Project) -> str:
+    return ", ".join(project.versions)

@@ -1,0 +1,108 @@
+"""A check's outcome as SARIF 2.1.0 (OASIS), for code scanning: a result for each entry that is not clear."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from inbond import __version__
+from inbond.check.compare import GRAVE, TrustChange
+from inbond.check.files import Result
+from inbond.check.report import DependencyReport, LockReport
+from inbond.cli.check_run import Checked
+from inbond.locks.lock import Place
+from inbond.policy.rule import clean
+
+SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+UNTOLD_RULE: Final = "could-not-tell"
+MAX_MESSAGE_CHARS: Final = 1000
+# What could not be told is never a pass.
+_LEVELS: Final = {Result.WARNED: "warning", Result.HELD: "error", Result.DENIED: "error", Result.UNTOLD: "error"}
+
+
+def dumps(checked: Checked, *, base: Path) -> str:
+    """The log, indented. Paths below `base` are written relative to it, as code scanning wants them."""
+    return json.dumps(document(checked, base=base), indent=2, ensure_ascii=False)
+
+
+def document(checked: Checked, *, base: Path) -> dict[str, Any]:
+    """The log, ready to encode."""
+    results = [result for report in checked.reports for result in _results(report, base)]
+    results += [_changed(change, base) for change in checked.changes if change.change in GRAVE and change.row]
+    rules = sorted({result["ruleId"] for result in results})
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "inbond",
+                        "semanticVersion": __version__,
+                        "rules": [{"id": rule, "shortDescription": {"text": f"inbond rule {rule}"}} for rule in rules],
+                    }
+                },
+                "columnKind": "unicodeCodePoints",
+                "results": [{**result, "ruleIndex": rules.index(result["ruleId"])} for result in results],
+            }
+        ],
+    }
+
+
+def _results(report: LockReport, base: Path) -> Iterable[dict[str, Any]]:
+    for row in report.rows:
+        if row.result is not Result.CLEAR:
+            rule, text = _told(row)
+            yield _result(rule, _LEVELS[row.result], text, row.dependency.place, base)
+    for finding in report.findings:
+        text = _sentences(finding.finding.message, finding.finding.remedy)
+        yield _result(finding.finding.rule, _LEVELS.get(finding.result, "note"), text, finding.place, base)
+
+
+def _told(row: DependencyReport) -> tuple[str, str]:
+    subject = f"{row.dependency.project} {row.version or ''}".strip()
+    if row.untold is not None:
+        return UNTOLD_RULE, f"{subject}: {_sentences(row.untold.reason, row.untold.remedy)}"
+    finding = row.deciding
+    if finding is None:
+        return UNTOLD_RULE, f"{subject}: could not be told"
+    rule = UNTOLD_RULE if row.result is Result.UNTOLD else finding.rule
+    return rule, f"{subject} is {row.result}: {_sentences(finding.message, finding.remedy)}"
+
+
+def _changed(change: TrustChange, base: Path) -> dict[str, Any]:
+    place = change.row.dependency.place if change.row is not None else Place("")
+    return _result(str(change.change), "warning", f"{change.project}: {_sentences(change.message, None)}", place, base)
+
+
+def _result(rule: str, level: str, text: str, place: Place, base: Path) -> dict[str, Any]:
+    text = clean(text, MAX_MESSAGE_CHARS)
+    uri = _uri(place.source, base)
+    location: dict[str, Any] = {"artifactLocation": {"uri": uri}}
+    if place.line:
+        location["region"] = {"startLine": place.line}
+    # Without the line: an entry that moves within its lock is the same result.
+    print_of = hashlib.sha256(f"{rule}\0{uri}\0{text}".encode()).hexdigest()
+    return {
+        "ruleId": rule,
+        "level": level,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"inbond/v1": print_of},
+    }
+
+
+def _uri(source: str, base: Path) -> str:
+    path = Path(source)
+    if path.is_absolute() and path.is_relative_to(base):
+        path = path.relative_to(base)
+    return path.absolute().as_uri() if path.is_absolute() else quote(path.as_posix())
+
+
+def _sentences(message: str, remedy: str | None) -> str:
+    told = message if message.endswith(".") else f"{message}."
+    return told if not remedy else f"{told} What to do: {remedy}."

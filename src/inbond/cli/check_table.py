@@ -1,0 +1,205 @@
+"""A check's outcome for people: a line for each dependency, then what is to be said, then the whole in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from inbond.check.compare import GRAVE, TrustChange
+from inbond.check.files import Result
+from inbond.check.report import DependencyReport, LockReport
+from inbond.cli.check_run import Checked
+from inbond.locks.lock import LockFormat
+from inbond.model.units import about
+from inbond.policy.rule import clean
+
+# A terminal narrower than this gets fewer columns; what is piped gets all of them, as wide as they are.
+WIDE: Final = 110  # characters
+PIPED_WIDTH: Final = 200  # characters
+MAX_CELL_CHARS: Final = 60
+MAX_MESSAGE_CHARS: Final = 400
+
+_STYLES: Final = {
+    Result.CLEAR: "green",
+    Result.WARNED: "yellow",
+    Result.HELD: "magenta",
+    Result.UNTOLD: "cyan",
+    Result.DENIED: "bold red",
+}
+_WORDS: Final = {
+    Result.CLEAR: "clear",
+    Result.WARNED: "warned",
+    Result.HELD: "held",
+    Result.UNTOLD: "could not tell",
+    Result.DENIED: "denied",
+}
+
+
+def show(checked: Checked, *, file: Path | None, quiet: bool) -> None:
+    """Prints it, in colour where a person watches; to a file without."""
+    if file is not None:
+        with file.open("w") as out:
+            _show(Console(file=out, width=PIPED_WIDTH, highlight=False), checked, quiet=quiet)
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in console._environ:  # noqa: SLF001 (rich gives no other way)
+        console = Console(highlight=False, width=PIPED_WIDTH)
+    _show(console, checked, quiet=quiet)
+
+
+def _show(console: Console, checked: Checked, *, quiet: bool) -> None:
+    for number, report in enumerate(checked.reports):
+        if number:
+            console.print()
+        rows = [row for row in report.rows if not quiet or row.result is not Result.CLEAR]
+        if rows:
+            console.print(_table(rows, report.at, wide=console.width >= WIDE))
+        _print_stories(console, report)
+        _print_findings(console, report)
+        _print_totals(console, report)
+    if checked.against is not None:
+        _print_changes(console, checked)
+
+
+def _table(rows: Iterable[DependencyReport], at: datetime, *, wide: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("dependency", overflow="fold")
+    table.add_column("version", overflow="fold")
+    table.add_column("files", justify="right")
+    table.add_column("verified", justify="right")
+    if wide:
+        table.add_column("publisher", overflow="fold")
+        table.add_column("age", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in rows:
+        result = row.result
+        cells = [
+            _cell(str(row.dependency.project)),
+            _cell(row.version or str(row.dependency.specifier) or "any"),
+            str(len(row.files)) if row.files else "-",
+            _verified(row),
+            *([_cell(_publisher(row)), about(at - row.published) if row.published else "-"] if wide else []),
+            f"[{_STYLES[result]}]{_WORDS[result]}[/]",
+        ]
+        table.add_row(*cells)
+    return table
+
+
+def _cell(text: str) -> str:
+    return escape(clean(text, MAX_CELL_CHARS))
+
+
+def _verified(row: DependencyReport) -> str:
+    if not row.files:
+        return "-"
+    if row.unavailable:
+        return "?"
+    if not row.attested:
+        return "none"
+    return "all" if row.verified == len(row.files) else f"{row.verified} of {len(row.files)}"
+
+
+def _publisher(row: DependencyReport) -> str:
+    return ", ".join(row.publishers) or "-"
+
+
+def _print_stories(console: Console, report: LockReport) -> None:
+    """For each entry that is not clear: where, why, what to do."""
+    for row in report.rows:
+        result = row.result
+        if result is Result.CLEAR:
+            continue
+        subject = f"{row.dependency.project} {row.version or ''}".strip()
+        place = "" if report.lock.format is LockFormat.REQUIREMENT else f" ({row.dependency.place})"
+        console.print()
+        console.print(f"[{_STYLES[result]}]{_cell(subject)}{escape(place)}: {_WORDS[result]}[/]", soft_wrap=True)
+        for line in _story(row):
+            console.print(Padding(escape(line), (0, 0, 0, 2)))
+
+
+def _story(row: DependencyReport) -> Iterable[str]:
+    finding, untold = row.deciding, row.untold
+    if untold is not None:
+        yield clean(untold.reason, MAX_MESSAGE_CHARS)
+        if untold.remedy:
+            yield f"What to do: {clean(untold.remedy, MAX_MESSAGE_CHARS)}"
+    elif finding is not None:
+        until = f" until {finding.until:%Y-%m-%d %H:%M} UTC" if finding.until else ""
+        concerned = _concerned(row)
+        yield f"{finding.rule}{until}: {clean(finding.message, MAX_MESSAGE_CHARS)}{concerned}"
+        if finding.remedy:
+            yield f"What to do: {clean(finding.remedy, MAX_MESSAGE_CHARS)}"
+        newest = next((one.judgement.newest_allowed for one in row.judged if one.judgement.newest_allowed), None)
+        if newest is not None:
+            yield f"The newest allowed version is {clean(newest, MAX_CELL_CHARS)}."
+
+
+def _concerned(row: DependencyReport) -> str:
+    number = sum(file.result is row.result for file in row.files)
+    return "" if number in {0, len(row.files)} else f" ({number} of {len(row.files)} files)"
+
+
+def _print_findings(console: Console, report: LockReport) -> None:
+    for one in report.findings:
+        finding = one.finding
+        console.print()
+        console.print(f"[{_STYLES[one.result]}]{escape(str(one.place))}: {finding.rule}[/]", soft_wrap=True)
+        console.print(Padding(escape(clean(finding.message, MAX_MESSAGE_CHARS)), (0, 0, 0, 2)))
+        if finding.remedy:
+            console.print(Padding(escape(f"What to do: {finding.remedy}"), (0, 0, 0, 2)))
+
+
+def _print_totals(console: Console, report: LockReport) -> None:
+    totals = report.totals
+    parts = ", ".join(
+        f"[{_STYLES[result]}]{totals.by_result[result]} {_WORDS[result]}[/]"
+        for result in (Result.CLEAR, Result.WARNED, Result.HELD, Result.DENIED, Result.UNTOLD)
+        if totals.by_result[result]
+    )
+    own = f" ({report.own} of its own, not from an index)" if report.own else ""
+    console.print()
+    console.print(
+        f"[bold]{escape(report.lock.source)}[/]: {_count(totals.dependencies, 'dependency')}"
+        f" with {_count(totals.files, 'file')}{own}: {parts or 'nothing to check'}"
+    )
+    console.print(
+        f"attested and verified: {totals.dependencies_verified} of {_count(totals.dependencies, 'dependency')},"
+        f" {totals.files_verified:,} of {_count(totals.files, 'file')}{_share(totals.files_verified, totals.files)}"
+    )
+    console.print(f"[dim]index {report.index}, policy {report.policy}, {report.at:%Y-%m-%d %H:%M} UTC[/]")
+
+
+def _share(part: int, whole: int) -> str:
+    return f" ({100 * part // whole} %)" if whole else ""
+
+
+def _print_changes(console: Console, checked: Checked) -> None:
+    console.print()
+    console.print(f"[bold]since {escape(checked.against or '')}[/]")
+    if not checked.changes:
+        console.print("  the same projects, versions and publishers")
+        return
+    table = Table(box=None, pad_edge=False, show_header=False, show_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for change in checked.changes:
+        style = "bold yellow" if change.change in GRAVE else "dim"
+        table.add_row(f"[{style}]{change.change}[/]", _cell(str(change.project)), _message(change))
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _message(change: TrustChange) -> str:
+    return escape(clean(change.message, MAX_MESSAGE_CHARS))
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"

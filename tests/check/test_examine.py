@@ -1,0 +1,251 @@
+"""What becomes of the entries of a lock: clear, warned, held, denied, or not to be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from check.support import ACME, OLD, check, dependency, lock, locked, report, row, rules, signed_by, young
+from inbond.check.files import Result, UnlistedFile
+from inbond.locks.lock import FromPath, FromUrl, FromVcs
+from sim.index import SimIndex, Status
+
+
+async def test_a_locked_release_that_is_on_the_page_is_clear(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        found = await row(tmp_path, index, dependency("demo", "1.0", locked(wheel)))
+    assert found.result is Result.CLEAR
+    assert (found.version, found.upstream, found.published) == ("1.0", "pypi", OLD)
+    assert (len(found.files), found.attested, found.verified, found.publishers) == (1, 0, 0, ())
+
+
+async def test_verified_attestations_are_counted_and_their_signer_named(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        sdist = index.add_sdist("demo", "1.0", upload_time=OLD)
+        found = await row(tmp_path, index, dependency("demo", "1.0", locked(wheel, sdist)), more=NO_COOLDOWN)
+    assert found.result is Result.CLEAR
+    assert (len(found.files), found.attested, found.verified) == (2, 1, 1)
+    assert found.publishers == ("github:acme/widgets@release.yml",)
+
+
+NO_COOLDOWN = '[policies.default]\nmin_age = "0"\n'
+
+
+async def test_a_forged_attestation_is_denied_and_said_by_whom(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(signature="badsig"), upload_time=OLD)
+        found = await row(tmp_path, index, dependency("demo", "1.0", locked(wheel)))
+    assert found.result is Result.DENIED
+    assert found.deciding is not None
+    assert found.deciding.rule == "attestations"
+    assert (found.attested, found.verified) == (1, 0)
+
+
+async def test_a_young_release_is_held_until_it_is_old_enough(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        wheel = index.add_wheel("demo", "2.0", upload_time=young(1))
+        found = await row(tmp_path, index, dependency("demo", "2.0", locked(wheel)))
+    assert found.result is Result.HELD
+    assert found.deciding is not None
+    assert found.deciding.rule == "cooldown"
+    assert found.judged[0].judgement.newest_allowed == "1.0"
+
+
+async def test_evidence_that_cannot_be_had_is_no_pass_and_no_denial(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        index.fault(wheel.provenance_path, Status(503))
+        found = await row(tmp_path, index, dependency("demo", "1.0", locked(wheel)))
+    assert found.result is Result.UNTOLD
+    assert found.unavailable
+
+
+async def test_an_index_that_does_not_answer_is_no_pass(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        index.fault(index.page_path("demo"), Status(500))
+        found = await row(tmp_path, index, dependency("demo", "1.0"))
+    assert found.result is Result.UNTOLD
+    assert found.untold is not None
+    assert "500" in found.untold.reason
+
+
+async def test_a_project_that_no_upstream_has_is_denied(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        found = await row(tmp_path, index, dependency("reqeusts", "1.0"))
+    assert found.result is Result.DENIED
+    assert rules(found) == {"not-listed"}
+
+
+async def test_another_digest_than_the_indexs_is_denied_whatever_else_is_there(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        sdist = index.add_sdist("demo", "1.0", upload_time=OLD)
+        files = (*locked(wheel, digests={"sha256": "0" * 64}), *locked(sdist))
+        found = await row(tmp_path, index, dependency("demo", "1.0", files))
+    assert found.result is Result.DENIED
+    assert found.deciding is not None
+    assert found.deciding.rule == "digest"
+    assert "000000000000..." in found.deciding.message
+
+
+async def test_one_file_that_is_gone_warns_and_all_of_them_deny(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        sdist = index.add_sdist("demo", "1.0", upload_time=OLD)
+        index.remove(sdist)
+        some = dependency("demo", "1.0", locked(wheel, sdist))
+        none = dependency("demo", "1.0", locked(sdist))
+        first, second = (await report(tmp_path, index, some, none)).rows
+    assert (first.result, second.result) == (Result.WARNED, Result.DENIED)
+    assert isinstance(first.files[1], UnlistedFile)
+
+
+async def test_a_file_of_another_release_under_a_pin_is_denied(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        other = index.add_wheel("demo", "2.0", upload_time=OLD)
+        by_name = dependency("demo", "1.0", locked(other))
+        by_digest = dependency("demo", "1.0", locked(other, filename=None))
+        found = (await report(tmp_path, index, by_name, by_digest)).rows
+    assert [one.result for one in found] == [Result.DENIED, Result.DENIED]
+    assert [rules(one) for one in found] == [{"other-release"}, {"other-release"}]
+
+
+async def test_files_known_by_digest_alone_are_found(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        sdist = index.add_sdist("demo", "1.0", upload_time=OLD)
+        entry = dependency("demo", "1.0", locked(sdist, wheel, filename=None))
+        found = await row(tmp_path, index, entry)
+    assert found.result is Result.CLEAR
+    assert [one.judgement.file.filename for one in found.judged] == [sdist.filename, wheel.filename]
+
+
+async def test_a_pin_without_files_means_all_of_the_release(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        index.add_sdist("demo", "1.0", upload_time=OLD)
+        index.add_wheel("demo", "2.0", upload_time=OLD)
+        there, gone = (await report(tmp_path, index, dependency("demo", "1.0"), dependency("demo", "3.0"))).rows
+    assert (there.result, len(there.files)) == (Result.CLEAR, 2)
+    assert (gone.result, rules(gone)) == (Result.DENIED, {"not-listed"})
+
+
+async def test_an_open_requirement_takes_what_an_installer_would_take(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        index.add_wheel("demo", "2.0", upload_time=OLD, yanked="broken")
+        index.add_wheel("demo", "3.0", upload_time=OLD, requires_python=">=4")
+        index.add_wheel("demo", "4.0a1", upload_time=OLD)
+        index.add_wheel("demo", "5.0", upload_time=young())
+        found = await row(tmp_path, index, dependency("demo"))
+    assert (found.version, found.result) == ("1.0", Result.WARNED)
+    assert found.deciding is not None
+    assert found.deciding.rule == "cooldown"
+    assert "5.0 is passed over" in found.deciding.message
+
+
+async def test_an_open_requirement_for_which_everything_is_stopped(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        index.add_wheel("demo", "2.0", upload_time=young())
+        held = dependency("demo", specifier=">=2")
+        none = dependency("demo", specifier=">=3")
+        first, second = (await report(tmp_path, index, held, none)).rows
+    assert (first.version, first.result) == ("2.0", Result.HELD)
+    assert (second.version, second.result, rules(second)) == (None, Result.DENIED, {"not-listed"})
+
+
+async def test_an_sdist_that_the_policy_does_not_take_beside_a_clear_wheel_only_warns(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        sdist = index.add_sdist("demo", "1.0", upload_time=OLD)
+        both = dependency("demo", "1.0", locked(sdist, wheel))
+        alone = dependency("demo", "1.0", locked(sdist))
+        more = '[policies.default]\nsdists = "deny"\n'
+        first, second = (await report(tmp_path, index, both, alone, more=more)).rows
+    assert (first.result, second.result) == (Result.WARNED, Result.DENIED)
+    assert first.deciding is not None
+    assert first.deciding.rule == "sdists"
+
+
+async def test_sources_besides_an_index(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        url = "https://files.example/demo-1.0-py3-none-any.whl"
+        known = dependency("demo", "1.0", locked(wheel), source=FromUrl(url))
+        foreign = dependency("demo", "1.0", locked(wheel, digests={"sha256": "1" * 64}), source=FromUrl(url))
+        nowhere = dependency("unknown", "1.0", locked(wheel), source=FromUrl(url))
+        bare = dependency("demo", "1.0", source=FromUrl(url))
+        vcs = dependency("demo", source=FromVcs("git+https://git.example/demo@abc"))
+        archive = dependency("demo", "1.0", source=FromPath("vendor/demo-1.0-py3-none-any.whl"))
+        found = await report(tmp_path, index, known, foreign, nowhere, bare, vcs, archive)
+    assert [one.result for one in found.rows] == [Result.CLEAR, *[Result.UNTOLD] * 5]
+    assert all(one.untold is not None for one in found.rows[1:])
+
+
+async def test_what_is_the_projects_own_is_counted_and_not_asked_for(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        own = dependency("shop", "1.0", source=FromPath(".", own=True))
+        beside = dependency("shop-models", source=FromPath("../models"))
+        found = await report(tmp_path, index, own, beside, dependency("demo", "1.0", locked(wheel)))
+        assert index.count("page") == 1
+    assert (found.own, len(found.rows), found.result) == (2, 1, Result.CLEAR)
+
+
+async def test_a_digest_of_another_kind_is_compared_where_it_can_be(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        hashes = {"sha256": "", "md5": "a" * 32}
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        index.change(wheel, hashes={**hashes, "sha256": wheel.sha256})
+        same = dependency("demo", "1.0", locked(wheel, digests={"md5": "a" * 32}))
+        other = dependency("demo", "1.0", locked(wheel, digests={"md5": "b" * 32}))
+        by_digest = dependency("demo", "1.0", locked(wheel, digests={"md5": "a" * 32}, filename=None))
+        found = (await report(tmp_path, index, same, other, by_digest)).rows
+    assert [one.result for one in found] == [Result.WARNED, Result.DENIED, Result.WARNED]
+    assert [rules(one) - {"attestations"} for one in found] == [{"no-sha256"}, {"digest"}, {"no-sha256"}]
+
+
+async def test_a_second_check_asks_upstream_for_nothing(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        sdist = index.add_sdist("demo", "1.0", claim="silent", upload_time=OLD)
+        entry = lock(dependency("demo", "1.0", locked(wheel, sdist)))
+        await check(tmp_path, index, entry)
+        asked = len(index.requests)
+        again = await check(tmp_path, index, entry)
+        assert len(index.requests) == asked
+    assert again.reports[0].rows[0].verified == 1
+
+
+async def test_totals_and_coverage(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        signed = index.add_wheel("signed", "1.0", provenance=signed_by(ACME), upload_time=OLD)
+        plain = index.add_wheel("plain", "1.0", upload_time=OLD)
+        entries = [
+            dependency("signed", "1.0", locked(signed)),
+            dependency("plain", "1.0", locked(plain)),
+            dependency("gone", "1.0"),
+        ]
+        totals = (await report(tmp_path, index, *entries, more=NO_COOLDOWN)).totals
+    assert (totals.dependencies, totals.dependencies_verified) == (3, 1)
+    assert (totals.files, totals.files_attested, totals.files_verified) == (2, 1, 1)
+    assert {result: number for result, number in totals.by_result.items() if number} == {
+        Result.CLEAR: 2,
+        Result.DENIED: 1,
+    }
+
+
+@pytest.mark.parametrize(("audit", "result"), [("[]", Result.DENIED), ('["*"]', Result.CLEAR)])
+async def test_audited_rules_do_not_count(tmp_path: Path, audit: str, result: Result) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        more = f'[policies.default]\naudit = {audit}\ndeny = ["demo"]\n'
+        found = await row(tmp_path, index, dependency("demo", "1.0", locked(wheel)), more=more)
+    assert found.result is result
