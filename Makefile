@@ -4,10 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve test test-network test-others check fmt bench lock clean denials evidence
+.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials evidence tampered clients
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
+
+DIST ?= dist
+wheel: $(VENV)/.serve ## build the wheel and the sdist into dist/, with the pinned build backend and without downloads
+	@rm -f $(DIST)/inbond-*.whl $(DIST)/inbond-*.tar.gz
+	$(BIN)/python -m hatchling build --directory $(DIST)
 
 test: $(VENV)/.dev ## run the tests with coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
@@ -29,6 +34,9 @@ test-others: ## the tests under other Pythons
 test-network: $(VENV)/.dev ## the tests that use the package registry
 	$(BIN)/python -m pytest -m network
 
+test-container: $(VENV)/.dev ## build and try deploy/Containerfile, as root with buildah and debootstrap; no container engine
+	$(BIN)/python -m pytest -m container
+
 check: $(VENV)/.dev ## lint, types, import order
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,14 +51,22 @@ fmt: $(VENV)/.dev ## format and mend what can be mended
 bench: $(VENV)/.dev ## measure beside nginx; writes bench/results/
 	$(BIN)/python bench/run.py
 
+tampered: $(VENV)/.dev ## write docs/tampered.md: a tampered file offered directly and through inbond
+	cd tests && ../$(BIN)/python -m clients.tampered
+
 denials: $(VENV)/.dev ## write docs/denials.md from what pip and uv print
 	$(BIN)/python docs/denials.py
+
+# `make clients ARGS=--check` compares with the page instead; `ARGS='--only pdm'` runs one client.
+ARGS ?=
+clients: $(VENV)/.dev ## write docs/clients.md from runs of every client (their environments need the package index)
+	cd tests && ../$(BIN)/python -m clients $(ARGS)
 
 evidence: $(VENV)/.dev ## write docs/evidence.md from files signed in production (uses the package index)
 	$(BIN)/python docs/evidence.py
 
 lock: $(VENV)/.dev ## resolve requirements/*.in anew, with hashes and without addresses
-	cd requirements && for name in serve dev; do \
+	cd requirements && for name in serve dev $$(ls clients/*.in | sed 's/\.in$$//'); do \
 	  ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt || exit 1; done
 
 $(VENV)/pyvenv.cfg:
@@ -69,4 +85,4 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@touch $@ $(VENV)/.serve
 
 clean:
-	rm -rf $(VENV) .venv-3.* .data dist htmlcov .coverage*
+	rm -rf $(VENV) .venv-3.* .clients .data dist htmlcov .coverage*

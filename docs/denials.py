@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,20 +22,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
+from clients import terminal
+from clients.shop import CONFIG
 from sim.index import SimIndex
 from stack import inbond
 
 ALLOWED = ""
 DENIED = '[policies.default]\ndeny = ["demo==2.0"]\n'
 HELD = "[policies.default]\n"
-CONFIG = """
-[server]
-listen = "127.0.0.1:{port}"
-[storage]
-path = "{{data}}"
-[upstreams.pypi]
-url = "{{upstream}}"
-"""
 BIN = Path(sys.executable).parent
 EXPLAINED = {
     "unpinned": "`demo`: the resolver passes over the marked release and takes the version before.",
@@ -72,7 +64,7 @@ async def document(scratch: Path) -> str:
     """The page."""
     for name in ("locks", "before"):
         for title in WHAT:
-            (scratch / title.lower() / name).mkdir(parents=True)
+            (scratch / title.lower() / name / "tmp").mkdir(parents=True)
     parts = [HEAD.format(pip=version_of("pip"), uv=version_of("uv"))]
     for title, config, young in (("Denied", DENIED, False), ("Held", HELD, True)):
         cases = await cases_under(scratch / title.lower(), config, young=young)
@@ -86,7 +78,7 @@ async def document(scratch: Path) -> str:
 
 async def cases_under(scratch: Path, config: str, *, young: bool) -> list[Case]:
     """Every install against one policy, with locks made while the release was still allowed."""
-    port = free_port()
+    port = terminal.free_port()
     async with SimIndex() as index:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0", upload_time=datetime.now(UTC) - timedelta(hours=1) if young else None)
@@ -131,6 +123,7 @@ def commands(locks: Path, origin: str) -> Iterator[tuple[str, str, list[str]]]:
 def run_case(place: Path, name: str, client: str, command: list[str], origin: str) -> Case:
     """Installs into a new environment and looks what came of it."""
     shutil.copytree(place.parent / "locks", place)
+    (place / "tmp").mkdir(exist_ok=True)
     env = place / ".venv"
     quiet(["uv", "venv", "--python", sys.executable, str(env)], place, origin)
     filled = [part.format(env=env, place=place) for part in command]
@@ -157,13 +150,9 @@ def quiet(command: list[str], place: Path, origin: str) -> None:
 def clean(place: Path, origin: str) -> dict[str, str]:
     """An environment in which only inbond is known."""
     return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(place),
-        "LANG": "C.UTF-8",
-        "NO_COLOR": "1",
+        **terminal.bare(place),
         "COLUMNS": "200",
         "PIP_CONFIG_FILE": os.devnull,
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_DEFAULT_INDEX": f"{origin}/simple/",
         "UV_CACHE_DIR": str(place / "uv-cache"),
         "UV_PYTHON_DOWNLOADS": "never",
@@ -179,13 +168,7 @@ def noise(line: str) -> bool:
 
 def tidy(line: str, place: Path, origin: str) -> str:
     """A line without what differs from run to run."""
-    line = line.replace(origin, "http://127.0.0.1:8642").replace(str(place), "~").replace(str(place.parent), "~")
-    line = re.sub(r"/packages/\S+/([^/\s]+)", r"/packages/…/\1", line)
-    line = re.sub(r"until \d{4}-\d\d-\d\d \d\d:\d\d UTC", "until 2026-11-21 09:00 UTC", line)
-    line = re.sub(r"since \d{4}-\d\d-\d\d \d\d:\d\d", "since 2026-11-20 09:00", line)
-    line = re.sub(r"published \d{4}-\d\d-\d\d \d\d:\d\d UTC", "published 2026-11-20 09:00 UTC", line)
-    line = re.sub(r"http://127\.0\.0\.1:(?!8642)\d+", "http://index.example", line)
-    return re.sub(r"\b\d+(\.\d+)?(ms|s)\b", "…", line).rstrip()
+    return terminal.tidy(line, origin=origin, places={place: "~", place.parent: "~"})
 
 
 def table(cases: list[Case]) -> str:
@@ -208,12 +191,6 @@ def pip_reads_pylock() -> bool:
     """Whether this pip takes PEP 751 locks (26.1 and later)."""
     major, minor, *_ = (int(part) for part in version_of("pip").split("."))
     return (major, minor) >= (26, 1)
-
-
-def free_port() -> int:
-    """A port for inbond, the same for the locks and for what installs from them."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 WHAT = {

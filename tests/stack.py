@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
 from inbond.upstream.limits import DEFAULT, Limits
 from sim.index import SimIndex
+from sim.managers import Manager
 from sim.sigstore import Sigstore
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -142,18 +143,19 @@ class Inbond:
 @asynccontextmanager
 async def inbond(
     data: Path,
-    *indexes: SimIndex,
+    *indexes: SimIndex | Manager,
     config: str = ONE_INDEX,
     more: str = "",
     verifier: LocalVerifier | None = None,
     clock: SetClock | None = None,
     limits: Limits = DEFAULT,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Inbond]:
     """Starts inbond in front of simulated indexes. `config` may name `{data}`, `{upstream}` and `{upstream1}` …"""
     urls = {"upstream": indexes[0].url, **{f"upstream{n}": index.url for n, index in enumerate(indexes)}}
     file = data / "inbond.toml"
     file.write_text((config + more).format(data=data / "data", **urls))
-    loaded = load_config(file=file, overrides={}, environ={})
+    loaded = load_config(file=file, overrides={}, environ=environ or {})  # never that of whoever runs the tests
     verifier = verifier or LocalVerifier()
     clock = clock or SetClock()
     async with assembled(loaded, loaded.upstreams_at(""), verifier, clock=clock, limits=limits) as up:

@@ -28,7 +28,7 @@ def test_no_registry_is_named_anywhere() -> None:
 
 
 def test_requirements_are_pinned_with_hashes_and_without_addresses() -> None:
-    for path in (TOP / "requirements").glob("*.txt"):
+    for path in (TOP / "requirements").rglob("*.txt"):
         text = path.read_text()
         assert "://" not in text
         pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", text, re.MULTILINE)

@@ -17,7 +17,7 @@ from inbond.model.errors import ConfigurationError
 
 @pytest.fixture(autouse=True)
 def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("INBOND_")]:
+    for name in [name for name in os.environ if name.startswith("INBOND_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "d"))
@@ -86,12 +86,13 @@ def test_check_answers_programs_in_json(tmp_path: Path) -> None:
     file = written(tmp_path, "[server]\nlisen = 1\n")
     good, bad = run("check", "--format", "json", "--audit"), run("check", "--format", "json", "--config", file)
     assert good.exit_code == 0
-    assert json.loads(good.stdout) == {"valid": True, "sources": ["--audit"], "problems": []}
+    assert json.loads(good.stdout) == {"valid": True, "sources": ["--audit"], "problems": [], "warnings": []}
     assert bad.exit_code == 1
     assert json.loads(bad.stdout) == {
         "valid": False,
         "sources": [],
         "problems": [f"{file}:2: server.lisen: unknown key; did you mean 'listen'?"],
+        "warnings": [],
     }
 
 

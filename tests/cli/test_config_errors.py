@@ -33,6 +33,8 @@ SUPPORT_URL = "is not an address such as 'https://acme.example/help' or 'mailto:
 DURATION = "is not a length of time: write a number and s, m, h, d or w, as in '24h'"
 NO_FORGE = "does not begin with a kind of publisher (github, gitlab, google, circleci, oidc) and a colon"
 NO_ENTRY = "is not a name with an optional specifier, such as 'left-pad<2'"
+CREDENTIALS = ": is neither 'env:NAME' nor 'file:PATH'; the credentials themselves do not stand here"
+PROXY = "is not the address of a proxy, as in 'http://proxy.acme.example:3128'"
 ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
 
 
@@ -86,9 +88,15 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         ),
         (
             "upstreams.pypi",
+            'url = "https://u:sec/ret@a.example/"',
+            f": 'https://***@a.example/' {INDEX_URL}",
+        ),
+        (
+            "upstreams.pypi",
             'url = "https://u:secret@[a.example/"',
             f": 'https://***@[a.example/' {INDEX_URL}",
         ),
+        ("upstreams.pypi", 'integrity = "off"', ": 'off' is none of 'api', 'none'"),
         ("upstreams.pypi", 'fresh_for = "soon"', f": 'soon' {DURATION}"),
         ("upstreams.pypi", 'max_stale = "99999999w"', ": '99999999w' is longer than a hundred years"),
         (
@@ -102,9 +110,40 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
             'projects = ["a b"]',
             "[0]: 'a b' is neither a project's name nor a pattern such as 'acme-*'",
         ),
-        ("upstreams.pypi", 'credentials = "x"', ': "x" is not available yet; accepts only ""'),
-        ("upstreams.pypi", 'ca_bundle = "x"', ': "x" is not available yet; accepts only ""'),
-        ("upstreams.pypi", 'proxy = "x"', ': "x" is not available yet; accepts only ""'),
+        ("upstreams.pypi", 'credentials = "user:s3cret"', CREDENTIALS),
+        ("upstreams.pypi", 'credentials = "Bearer s3cret"', CREDENTIALS),
+        ("upstreams.pypi", 'credentials = "env:"', CREDENTIALS),
+        ("upstreams.pypi", 'credentials = "env:A B"', CREDENTIALS),
+        ("upstreams.pypi", 'credentials = "file:"', CREDENTIALS),
+        (
+            "upstreams.pypi",
+            'credentials = "env:INBOND_TOKEN"',
+            ": variables that begin with INBOND_ are keys of this configuration: choose another name",
+        ),
+        ("upstreams.pypi", 'credentials = "env:NONE"', ": the variable NONE is not set"),
+        (
+            "upstreams.pypi",
+            'credentials = "file:/no/such/file"',
+            ": the file /no/such/file cannot be read: No such file or directory",
+        ),
+        (
+            "upstreams.pypi",
+            'ca_bundle = "/no/such/ca.pem"',
+            ": the file /no/such/ca.pem cannot be read: No such file or directory",
+        ),
+        ("upstreams.pypi", 'ca_bundle = "/"', ": the file / cannot be read: Is a directory"),
+        ("upstreams.pypi", "ca_bundle = 1", ": must be a text in quotes, not 1"),
+        ("upstreams.pypi", 'proxy = "off"', f": 'off' {PROXY}"),
+        ("upstreams.pypi", "proxy = false", ": must be a text in quotes, not false"),
+        ("upstreams.pypi", 'proxy = "proxy.acme.example:3128"', f": 'proxy.acme.example:3128' {PROXY}"),
+        ("upstreams.pypi", 'proxy = "user:s3cret@proxy:3128"', f": '***@proxy:3128' {PROXY}"),
+        ("upstreams.pypi", 'proxy = "http://user:s3/cret@proxy:3128"', f": 'http://***@proxy:3128' {PROXY}"),
+        ("upstreams.pypi", 'proxy = "http://user:s3cret@proxy/pac"', f": 'http://***@proxy/pac' {PROXY}"),
+        (
+            "upstreams.pypi",
+            'proxy = "socks5h://user:s3cret@proxy:1080"',
+            ": 'socks5h://***@proxy:1080' is a SOCKS proxy, which inbond does not speak; name an HTTP proxy",
+        ),
         (
             "trust.public",
             'root = "auto"',
@@ -157,8 +196,8 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         ("policies.default", 'unavailable = "block"', f": 'block' {ACTION}"),
         (
             "policies.default",
-            'hashes = "allow"',
-            ': "allow" is not available yet; accepts only "require"',
+            'hashes = "allowed"',
+            ": 'allowed' is none of 'require', 'allow'; did you mean 'allow'?",
         ),
         (
             "policies.default",
@@ -215,7 +254,7 @@ def test_a_bad_value_is_named_with_its_line_its_key_and_what_would_do(
         ('projects = ["x"]\npublishers = ["git:a"]', f"3: {{}}.publishers[0]: 'git:a' {NO_FORGE}"),
         ('projects = ["x"]\nyanke = "deny"', "3: {}.yanke: unknown key; did you mean 'yanked'?"),
         ('projects = ["x"]\nmin_age = "1"', f"3: {{}}.min_age: '1' {DURATION}"),
-        ('projects = ["x"]\nhashes = "x"', '3: {}.hashes: "x" is not available yet; accepts only "require"'),
+        ('projects = ["x"]\nhashes = "x"', "3: {}.hashes: 'x' is none of 'require', 'allow'"),
     ],
 )
 def test_a_bad_rule_is_named_with_its_number(tmp_path: Path, lines: str, message: str) -> None:

@@ -25,6 +25,7 @@ class Service:
     process: subprocess.Popen[str]
     origin: str
     log: Path
+    announced: str = ""  # the line that names the index
 
     @property
     def index_url(self) -> str:
@@ -37,21 +38,22 @@ class Service:
 
 
 @contextmanager
-def serving(place: Path, upstream: str, *flags: str) -> Iterator[Service]:
+def serving(place: Path, upstream: str, *flags: str, **env: str) -> Iterator[Service]:
     """Runs `inbond serve` on a free port with its data below `place`."""
     command = [sys.executable, "-m", "inbond", "serve", "--listen", "127.0.0.1:0", "--upstream", upstream]
     log = place / "serve.log"
     with log.open("a") as errors:
         process = subprocess.Popen(
             [*command, "--data", str(place / "data"), *flags],
-            stdout=subprocess.PIPE, stderr=errors, text=True, env=plain_environment(place),
+            stdout=subprocess.PIPE, stderr=errors, text=True,
+            env={**plain_environment(place), **env},
         )  # fmt: skip
     assert process.stdout is not None
     try:
         line = next((line for line in process.stdout if "/simple/" in line), None)
         if line is None:
             pytest.fail(f"inbond did not start:\n{log.read_text()}")
-        yield Service(process, line.split("/simple/")[0].strip(), log)
+        yield Service(process, line.split("/simple/")[0].strip(), log, line.strip())
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

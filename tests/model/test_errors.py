@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inbond.model.errors import (
+    FIRST_HAD,
     Denied,
     DigestMismatch,
     InbondError,
@@ -37,6 +38,11 @@ def test_a_wrong_digest_names_both() -> None:
     assert "a" * 64 in error.message
     assert "b" * 64 in error.message
     assert isinstance(error, UpstreamFault)
+
+
+def test_a_wrong_digest_says_what_it_is_made_with_and_who_named_the_other() -> None:
+    error = DigestMismatch("demo-1.zip", expected="a", actual="b", by=FIRST_HAD, algorithm="md5")
+    assert error.message == "demo-1.zip: the bytes upstream sent have md5 b, the first download had a"
 
 
 def test_a_refusal_keeps_its_status() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from packaging.version import Version
@@ -51,3 +52,11 @@ def test_a_page_finds_its_files_and_their_versions() -> None:
     assert page.file("demo-1.0.tar.gz") is FILE
     assert page.file("demo-2.0.tar.gz") is None
     assert page.version_of(FILE) == Version("1.0")
+
+
+def test_a_remembered_digest_stands_in_where_the_page_gives_none() -> None:
+    other = "1" * 64
+    bare = replace(with_hashes({"sha256": "nonsense"}), remembered=other)
+    assert (bare.listed_sha256, bare.sha256) == (None, other)
+    given = replace(with_hashes({"sha256": SHA256}), remembered=other)
+    assert (given.listed_sha256, given.sha256) == (SHA256, SHA256)

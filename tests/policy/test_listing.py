@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from inbond.model.publisher import PublisherPattern
 from inbond.model.verdict import Decision, Verdict
 from inbond.policy.engine import judge_page
 from inbond.policy.listing import listed, to_settle
-from inbond.policy.settings import Action, Attestations, Listed, Listing, PolicySettings, UnknownDate
+from inbond.policy.settings import Action, Attestations, Hashes, Listed, Listing, PolicySettings, UnknownDate
 from policy.cases import ABSENT, DAY, HOUR, NOW, PENDING, VERIFIED, file_of, memory_of, page_of, policy
 
 YOUNG = file_of("demo-3.0.tar.gz", upload_time=NOW - 30 * HOUR)
@@ -161,3 +162,21 @@ def test_a_rule_that_is_only_recorded_keeps_nothing_out() -> None:
     settings = policy(**KEYS, listing=Listing.VERIFIED, audit=frozenset({"attestations"}))
 
     assert shown(YOUNG, settings=settings) == {YOUNG.filename: Decision.ALLOW}
+
+
+BARE = file_of("demo-5.0.tar.gz", hashes={})
+
+
+@pytest.mark.parametrize(
+    ("keys", "rule"), [({}, "attestations"), ({"attestations": Attestations.OFF, "publishers": PINS}, "publishers")]
+)
+def test_a_file_that_has_no_digest_is_kept_out_with_what_would_clear_it(keys: dict[str, Any], rule: str) -> None:
+    settings = policy(listing=Listing.VERIFIED, hashes=Hashes.ALLOW, **keys)
+    verdicts = judged(BARE, AGED, settings=settings, evidence={})
+    found = listed(verdicts, page=page_of(BARE, AGED), settings=settings, evidence={}, unsettled=(), now=NOW)
+
+    bare, aged = found[BARE.filename].deciding, found[AGED.filename].deciding
+    assert bare is not None
+    assert aged is not None
+    assert (bare.rule, "before a first download" in bare.message) == (rule, True)
+    assert (aged.rule, aged.message) == (rule, "its provenance is still being verified")

@@ -27,7 +27,7 @@ from inbond.model.verdict import Decision, Judgement, Outcome, Verdict
 from inbond.policy.case import Case, PageCase
 from inbond.policy.engine import NEVER_AUDITED, RULE_NAMES, RULES, judge_file, judge_page, next_change
 from inbond.policy.explain import detail, reason_phrase, yank_reason
-from inbond.policy.settings import Action, Attestations, Listed, PolicySettings, Presence, UnknownDate
+from inbond.policy.settings import Action, Attestations, Hashes, Listed, PolicySettings, Presence, UnknownDate
 from policy.cases import (
     ABSENT,
     DAY,
@@ -64,6 +64,7 @@ LADDERS: dict[str, list[Any]] = {
     "unknown_date": [UnknownDate.ALLOW, UnknownDate.FIRST_SEEN, UnknownDate.DENY],
     "unsupported": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
     "unavailable": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
+    "hashes": [Hashes.ALLOW, Hashes.REQUIRE],
     "yanked": [Presence.ALLOW, Presence.DENY],
     "sdists": [Presence.ALLOW, Presence.DENY],
     "publishers": [
@@ -131,11 +132,24 @@ evidences: st.SearchStrategy[EvidenceOrPending] = st.one_of(
 )
 
 
-def files_named(name: str) -> st.SearchStrategy[File]:
+# Of the page, and of memory where the page gives none.
+digests = st.sampled_from(
+    [({"sha256": DIGESTS[0]}, None)] * 12 + [({"sha256": DIGESTS[1]}, None), ({}, None), ({}, DIGESTS[0])]
+)
+
+
+@st.composite
+def files_named(draw: st.DrawFn, name: str) -> File:
+    hashes, remembered = draw(digests)
+    return draw(described(name, hashes, remembered))
+
+
+def described(name: str, hashes: dict[str, str], remembered: str | None) -> st.SearchStrategy[File]:
     return st.builds(
         file_of,
         st.just(name),
-        hashes=st.sampled_from([{"sha256": DIGESTS[0]}] * 12 + [{"sha256": DIGESTS[1]}, {}]),
+        hashes=st.just(hashes),
+        remembered=st.just(remembered),
         upload_time=st.none() | times,
         yanked=st.sampled_from([False, False, True, "broken\n☠"]),
         provenance=st.sampled_from([Claim.NONE, Claim.SILENT, "http://index.example/provenance"]),
@@ -218,7 +232,19 @@ def test_a_policy_that_is_only_tried_stops_nothing_but_files_without_digest(worl
     for name, verdict in world.verdicts({**keys, "audit": frozenset({"*"})}).items():
         file = world.page.file(name)
         assert file is not None
-        assert verdict.allowed is (file.sha256 is not None)
+        assert verdict.allowed is (file.listed_sha256 is not None or keys["hashes"] is Hashes.ALLOW)
+
+
+@given(worlds(), policies())
+def test_what_is_remembered_lifts_no_denial_where_the_page_must_give_digests(
+    world: World, keys: dict[str, Any]
+) -> None:
+    keys = {**keys, "hashes": Hashes.REQUIRE}
+    forgetful = replace(world.page, files=tuple(replace(file, remembered=None) for file in world.page.files))
+    before = world.verdicts(keys, page=forgetful)
+
+    for name, verdict in world.verdicts(keys).items():
+        assert verdict.decision is before[name].decision
 
 
 @given(worlds(), policies(), st.permutations(RULES))

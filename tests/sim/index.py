@@ -19,6 +19,7 @@ import hashlib
 import html
 import json as jsonlib
 import socket
+import ssl
 import struct
 import zlib
 from collections import Counter
@@ -157,7 +158,8 @@ class SimIndex:
 
     `files_origin=True` serves files, metadata and provenance URLs from a second port; `public_host` is the name that
     page URLs use for it (and for the first port), where a test resolves another name to 127.0.0.1.
-    `credentials` ("user:password") asks for Basic authentication on the first port.
+    `credentials` ("user:password", or "Bearer TOKEN") asks for authentication on the first port.
+    `tls` makes both ports speak TLS.
     `listed` adds so many generated names to the project list, which is then sent in pieces.
     """
 
@@ -178,6 +180,7 @@ class SimIndex:
         files_origin: bool = False,
         public_host: str = "127.0.0.1",
         credentials: str | None = None,
+        tls: ssl.SSLContext | None = None,
         listed: int = 0,
     ) -> None:
         self.json, self.html, self.gzip = json, html, gzip
@@ -186,6 +189,7 @@ class SimIndex:
         self.metadata, self.claims = metadata, claims
         self.files_origin, self.public_host, self.listed = files_origin, public_host, listed
         self.credentials = credentials
+        self.tls = tls
         self.requests: list[Seen] = []
         self.bytes_sent: Counter[str] = Counter()  # body bytes handed to the socket, by path
         self.port = 0
@@ -224,18 +228,22 @@ class SimIndex:
     async def _listen(self, port: int) -> int:
         assert self._runner is not None
         listener = socket.create_server(("127.0.0.1", port))
-        await web.SockSite(self._runner, listener).start()
+        await web.SockSite(self._runner, listener, ssl_context=self.tls).start()
         return int(listener.getsockname()[1])
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self.tls is None else "https"
 
     @property
     def origin(self) -> str:
         """Scheme, host and port, without a slash."""
-        return f"http://{self.public_host}:{self.port}"
+        return f"{self._scheme}://{self.public_host}:{self.port}"
 
     @property
     def files_base(self) -> str:
         """The origin that the pages' file URLs name."""
-        return f"http://{self.public_host}:{self.files_port}"
+        return f"{self._scheme}://{self.public_host}:{self.files_port}"
 
     @property
     def url(self) -> str:
@@ -265,10 +273,15 @@ class SimIndex:
         requires_python: str | None = None,
         size: int | None = None,
         tag: str = "py3-none-any",
+        extras: Iterable[str] = (),
+        module: str | None = None,
         **options: Any,
     ) -> SimFile:
-        """Builds and adds a real wheel. `options` are those of `add_file`."""
-        dist = build_wheel(project, version, requires=requires, requires_python=requires_python, size=size, tag=tag)
+        """Builds and adds a real wheel. `module`: what its module holds; `options` are those of `add_file`."""
+        dist = build_wheel(
+            project, version, requires=requires, requires_python=requires_python, size=size, tag=tag,
+            extras=extras, module=module,
+        )  # fmt: skip
         return self._add_dist(project, version, dist, requires_python=requires_python, **options)
 
     def add_sdist(
@@ -447,7 +460,9 @@ class SimIndex:
         if request.method not in ("GET", "HEAD"):
             return _Reply(405, {"Allow": "GET, HEAD"})
         if self.credentials is not None and kind in ("list", "page", "other"):
-            wanted = "Basic " + base64.b64encode(self.credentials.encode()).decode()
+            token = self.credentials.startswith("Bearer ")
+            basic = "Basic " + base64.b64encode(self.credentials.encode()).decode()
+            wanted = self.credentials if token else basic
             if request.headers.get("Authorization") != wanted:
                 return _Reply(401, {"WWW-Authenticate": 'Basic realm="index"'})
         match kind:

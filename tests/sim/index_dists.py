@@ -56,13 +56,15 @@ def build_wheel(
     requires_python: str | None = None,
     size: int | None = None,
     tag: str = "py3-none-any",
+    extras: Iterable[str] = (),
+    module: str | None = None,
 ) -> Dist:
     """A wheel with one module named like the project; `size`: padded to exactly so many bytes."""
     name = escaped(project)
-    metadata = core_metadata(project, version, requires=requires, requires_python=requires_python)
+    metadata = core_metadata(project, version, requires=requires, requires_python=requires_python, extras=extras)
     info = f"{name}-{version}.dist-info"
     files = {
-        f"{name}/__init__.py": f'__version__ = "{version}"\n'.encode(),
+        f"{name}/__init__.py": (module or f'__version__ = "{version}"\n').encode(),
         f"{info}/METADATA": metadata,
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: simulated\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
     }
@@ -95,12 +97,18 @@ def build_sdist(
 
 
 def core_metadata(
-    project: str, version: str, *, requires: Iterable[str] = (), requires_python: str | None = None
+    project: str,
+    version: str,
+    *,
+    requires: Iterable[str] = (),
+    requires_python: str | None = None,
+    extras: Iterable[str] = (),
 ) -> bytes:
     """Core metadata as a wheel's METADATA holds it."""
     lines = ["Metadata-Version: 2.1", f"Name: {project}", f"Version: {version}"]
     if requires_python is not None:
         lines.append(f"Requires-Python: {requires_python}")
+    lines += [f"Provides-Extra: {extra}" for extra in extras]
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
     return ("\n".join(lines) + "\n").encode()
 

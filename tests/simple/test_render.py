@@ -134,8 +134,9 @@ def test_core_metadata_is_announced_under_both_names_only_where_it_is_served(
 ) -> None:
     file = replace(FILE, core_metadata={"sha256": "upstream's"})
     found = one(file, core_metadata=served)
-    assert found.get("core-metadata") == found.get("dist-info-metadata") == in_json
-    assert ("core-metadata" in found) == ("dist-info-metadata" in found) == (in_json is not None)
+    assert found.get("core-metadata") == in_json
+    assert ("core-metadata" in found) == (in_json is not None)
+    assert "dist-info-metadata" not in found  # PEP 714: pip 22.3 to 23.1 end in a traceback where JSON has it
     for name in ("data-core-metadata", "data-dist-info-metadata"):
         assert (f'{name}="{attribute}"' in anchor(file, core_metadata=served)) == (attribute is not None)
 

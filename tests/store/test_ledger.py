@@ -69,6 +69,25 @@ async def test_times_and_digests_of_first_sight_never_change(ledger: Ledger) -> 
     assert await ledger.recall_page("pypi", PROJECT) == memory
 
 
+async def test_a_digest_that_no_page_gives_is_fixed_once(ledger: Ledger) -> None:
+    await ledger.remember_page("pypi", PROJECT, serial=3, files=[(A, None), (B, SHA_B)], now=T0)
+    assert await ledger.remember_digest("pypi", PROJECT, A, SHA_A, now=T1) == SHA_A
+    assert await ledger.remember_digest("pypi", PROJECT, A, SHA_C, now=T2) == SHA_A
+    assert await ledger.remember_digest("pypi", PROJECT, B, SHA_C, now=T2) == SHA_B
+    memory = await ledger.remember_page("pypi", PROJECT, serial=3, files=[(A, None), (B, None)], now=T2)
+    assert memory.first_digest == {A: SHA_A, B: SHA_B}
+    assert (memory.first_seen, memory.highest_serial, memory.vanished) == ({A: T0, B: T0}, 3, ())
+
+
+async def test_a_digest_is_fixed_also_where_nothing_was_remembered(ledger: Ledger) -> None:
+    assert await ledger.remember_digest("pypi", PROJECT, A, SHA_A, now=T1) == SHA_A
+    memory = await ledger.recall_page("pypi", PROJECT)
+    assert memory is not None
+    assert (memory.first_digest, memory.first_seen) == ({A: SHA_A}, {A: T1})
+    with pytest.raises(ValueError, match="no sha256"):
+        await ledger.remember_digest("pypi", PROJECT, B, "md5", now=T1)
+
+
 async def test_a_digest_that_was_missing_is_remembered_when_it_first_comes(ledger: Ledger) -> None:
     await ledger.remember_page("pypi", PROJECT, serial=None, files=[(A, None)], now=T0)
     memory = await ledger.remember_page("pypi", PROJECT, serial=None, files=[(A, SHA_A)], now=T1)

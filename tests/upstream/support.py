@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -71,10 +71,16 @@ class Names(AbstractResolver):
 
 @asynccontextmanager
 async def upstream_at(
-    url: str, *, limits: Limits = QUICK, heard: Heard | None = None, names: Names | None = None, name: str = "sim"
+    url: str,
+    *,
+    limits: Limits = QUICK,
+    heard: Heard | None = None,
+    names: Names | None = None,
+    name: str = "sim",
+    **more: Any,
 ) -> AsyncIterator[Upstream]:
-    """An upstream for as long as the block lasts."""
-    settings = UpstreamSettings(name=name, url=url)
+    """An upstream for as long as the block lasts; `more` are further settings."""
+    settings = UpstreamSettings(name=name, url=url, **more)
     observer = heard if heard is not None else Heard()
     if names is None:
         upstream = Upstream.open(settings, observer=observer, user_agent="inbond/test", limits=limits)

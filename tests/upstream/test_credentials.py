@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import traceback
+from typing import Any
 
 import pytest
 
 from inbond.model.errors import InbondError, UpstreamBroken, UpstreamRefused
+from inbond.upstream.credentials import authorization_of
 from sim.index import Fault, HangUp, Mute, RedirectLoop, RedirectTo, SimIndex, Status, index_fixture
 from upstream.support import DEMO, ONCE, fetched, only_file, read, upstream_at
 
 index = index_fixture(credentials="user:s3cret")
 split_index = index_fixture(credentials="user:s3cret", files_origin=True)
+token_index = index_fixture(credentials="Bearer t0ken-1")
 other = index_fixture()
 BASIC = "Basic " + base64.b64encode(b"user:s3cret").decode()
 
@@ -110,3 +113,75 @@ async def test_a_file_url_with_a_user_in_it_is_refused(other: SimIndex) -> None:
             await read(upstream, f"http://user:s3cret@127.0.0.1:{other.port}/x")
     assert "s3cret" not in caught.value.message
     assert other.requests == []
+
+
+async def test_a_bearer_token_goes_to_the_own_origin_alone(token_index: SimIndex, other: SimIndex) -> None:
+    token_index.add_wheel("demo", "1.0", url=f"{other.origin}/x.whl")
+    async with upstream_at(token_index.url, authorization="Bearer t0ken-1") as upstream:
+        file = await only_file(upstream)
+        with pytest.raises(UpstreamRefused, match="answered 404"):
+            await read(upstream, file.url)
+    assert token_index.requests[0].headers["Authorization"] == "Bearer t0ken-1"
+    assert "Authorization" not in other.requests[0].headers
+
+
+async def test_credentials_that_were_renewed_are_used_once_the_old_ones_are_refused(token_index: SimIndex) -> None:
+    token_index.add_wheel("demo", "1.0")
+    held = ["Bearer t0ken-1"]
+    settings: dict[str, Any] = {"authorization": "Bearer t0ken-0", "renew": lambda: held[0]}
+    async with upstream_at(token_index.url, **settings) as upstream:
+        assert (await fetched(upstream)).page.files
+        assert (await fetched(upstream)).page.files
+        token_index.credentials = "Bearer t0ken-2"
+        held[0] = "Bearer t0ken-2"
+        assert (await fetched(upstream)).page.files
+    used = [seen.headers["Authorization"].removeprefix("Bearer t0ken-") for seen in token_index.requests]
+    assert used == ["0", "1", "1", "1", "2"]
+
+
+@pytest.mark.parametrize("renewed", [None, "Bearer t0ken-0"])
+async def test_credentials_that_stay_refused_are_not_tried_twice(token_index: SimIndex, renewed: str | None) -> None:
+    settings: dict[str, Any] = {"authorization": "Bearer t0ken-0", "renew": lambda: renewed}
+    async with upstream_at(token_index.url, **settings) as upstream:
+        with pytest.raises(UpstreamRefused, match="answered 401") as caught:
+            await upstream.page(DEMO)
+    assert len(token_index.requests) == 1
+    assert caught.value.remedy == "give it credentials, as credentials in [upstreams.sim], or check those it has"
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("user:pass", "Basic " + base64.b64encode(b"user:pass").decode()),
+        ("user:p:a ss\r\n", "Basic " + base64.b64encode(b"user:p:a ss").decode()),
+        ("_:\u00e9", "Basic " + base64.b64encode(b"_:\xc3\xa9").decode()),
+        ("user:", "Basic " + base64.b64encode(b"user:").decode()),
+        ("bearer:x", "Basic " + base64.b64encode(b"bearer:x").decode()),
+        ("Bearer abc.DEF-1_~+/=", "Bearer abc.DEF-1_~+/="),
+        ("  bearer   a:b\n\n", "Bearer a:b"),
+    ],
+)
+def test_a_user_with_a_password_is_basic_and_a_token_is_bearer(text: str, header: str) -> None:
+    assert authorization_of(text) == header
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("s3cret", "holds neither 'user:password' nor 'Bearer TOKEN'"),
+        ("Basic dXNlcjpzM2NyZXQ=", "holds neither"),
+        ("user:s3\ncret", "holds more than one line, or a control character"),
+        ("user:s3\x00cret", "control character"),
+        ("user:s3\x85cret", "control character"),
+        ("Bearer", "holds no bearer token"),
+        ("Bearer s3 cret", "holds no bearer token"),
+        ("Bearer s3cr\u00e9t", "holds no bearer token"),
+        ("user:\udcffs3cret", "is not UTF-8"),
+    ],
+)
+def test_what_is_neither_is_refused_without_being_shown(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as caught:
+        authorization_of(text)
+    assert "s3" not in "".join(traceback.format_exception(caught.value)).replace("test_credentials", "")

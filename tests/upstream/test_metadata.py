@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
-from inbond.model.errors import DigestMismatch, UpstreamBroken, UpstreamRefused, UpstreamUnavailable
+from inbond.model.errors import DigestMismatch, UpstreamBroken, UpstreamFault, UpstreamRefused, UpstreamUnavailable
 from sim.index import Cut, SimIndex, Status, WrongBytes, index_fixture
 from upstream.support import Heard, only_file, upstream_at
 
@@ -80,3 +82,12 @@ async def test_an_upstream_in_trouble_is_unavailable(index: SimIndex) -> None:
         with pytest.raises(UpstreamUnavailable, match="answered 503"):
             await upstream.metadata(await only_file(upstream))
     assert index.count("metadata") == 3
+
+
+async def test_a_query_stays_behind_the_path_of_the_metadata(index: SimIndex) -> None:
+    wheel = index.add_wheel("demo", "1.0")
+    index.change(wheel, url=f"{index.origin}{wheel.path}?signature=a%2Bb")
+    async with upstream_at(index.url) as upstream:
+        with suppress(UpstreamFault):  # the simulator knows no such query; what was asked is what counts
+            await upstream.metadata(await only_file(upstream))
+    assert index.requests[-1].path == f"{wheel.path}.metadata?signature=a%2Bb"

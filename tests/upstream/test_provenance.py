@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from inbond.model.errors import (
@@ -15,6 +17,7 @@ from inbond.model.errors import (
 from inbond.model.names import Filename
 from inbond.model.page import Claim, File
 from inbond.upstream.answers import ProvenanceAbsent, ProvenanceFound
+from inbond.upstream.settings import Integrity
 from sim.index import (
     Cut,
     Fault,
@@ -147,3 +150,35 @@ async def test_a_file_without_version_cannot_be_asked_for_and_is_not_called_abse
         with pytest.raises(UpstreamBroken, match="names no version"):
             await upstream.provenance(DEMO, "", file)
     assert silent_index.requests == []
+
+
+@pytest.mark.parametrize("fault", [Status(400), Status(403), Status(405), HtmlInsteadOfJson()])
+async def test_where_nothing_is_claimed_a_refusal_says_how_to_do_without_the_api(
+    silent_index: SimIndex, fault: Fault
+) -> None:
+    wheel = silent_index.add_wheel("demo", "1.0")
+    silent_index.fault(wheel.provenance_path, fault)
+    async with upstream_at(silent_index.url, name="acme") as upstream:
+        with pytest.raises(UpstreamFault) as raised:
+            await upstream.provenance(DEMO, "1.0", await only_file(upstream))
+    assert 'upstreams.acme.integrity = "none"' in (raised.value.remedy or "")
+
+
+@pytest.mark.parametrize("status", [401, 503])
+async def test_credentials_and_outages_are_no_lack_of_an_api(silent_index: SimIndex, status: int) -> None:
+    wheel = silent_index.add_wheel("demo", "1.0")
+    silent_index.fault(wheel.provenance_path, Status(status))
+    async with upstream_at(silent_index.url, limits=ONCE) as upstream:
+        with pytest.raises(UpstreamFault) as raised:
+            await upstream.provenance(DEMO, "1.0", await only_file(upstream))
+    assert "integrity" not in (raised.value.remedy or "")
+
+
+async def test_without_an_integrity_api_nothing_is_asked_but_what_the_page_names(index: SimIndex) -> None:
+    index.add_wheel("demo", "1.0", provenance=OBJECT)
+    async with upstream_at(index.url, integrity=Integrity.NONE) as upstream:
+        file = await only_file(upstream)
+        assert await upstream.provenance(DEMO, "1.0", file) == ProvenanceFound(body=OBJECT)
+        silent = replace(file, provenance=Claim.SILENT)
+        assert isinstance(await upstream.provenance(DEMO, "1.0", silent), ProvenanceAbsent)
+    assert index.count("provenance") == 1

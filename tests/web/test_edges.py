@@ -17,6 +17,7 @@ from inbond.model.errors import (
     InvalidName,
     NotAcceptable,
     NotFound,
+    NotYet,
     Overloaded,
     PolicyFault,
     StoreUnavailable,
@@ -110,7 +111,8 @@ async def test_uploads_are_told_where_they_belong(method: str, path: str, tmp_pa
         assert response.headers["Content-Type"] == "application/problem+json"
         if response.status == 405:
             assert "GET" in response.headers["Allow"]
-            assert "takes no uploads" in (await response.json(content_type=None))["detail"]
+            assert "does not take uploads" in (await response.json(content_type=None))["detail"]
+            assert str(response.reason).startswith("inbond does not take uploads; send distributions to")
 
 
 async def test_an_unknown_path_is_a_problem_too(tmp_path: Path) -> None:
@@ -226,6 +228,7 @@ async def test_a_provenance_of_another_version_is_not_found(tmp_path: Path) -> N
         (PolicyFault("x"), 403),
         (StoreUnavailable("x"), 503),
         (Overloaded("x"), 503),
+        (NotYet("x"), 503),
         (ConfigurationError("x"), 500),
         (InbondError("x"), 500),
     ],

@@ -107,8 +107,7 @@ def _of(
         return TrustChange(project=project, change=kind, message=message, row=row)
 
     if old is None:
-        signed = f"signed by {', '.join(sorted(new.publishers))}" if new.publishers else "not attested"
-        yield change(Change.NEW, f"{_versions(new)}, {signed}")
+        yield change(Change.NEW, f"{_versions(new)}, {_standing(new)}")
     elif old.versions != new.versions:
         yield change(_direction(old, new), f"{_versions(old)} -> {_versions(new)}")
     if old is not None:
@@ -118,6 +117,16 @@ def _of(
         least = cooldown(project)
         if age is not None and age < least:
             yield change(Change.YOUNG, f"{_versions(new)} is {about(age)} old, younger than {format_duration(least)}")
+
+
+def _standing(project: _Project) -> str:
+    if project.publishers:
+        return f"signed by {', '.join(sorted(project.publishers))}"
+    if not project.told:
+        return "of which nothing could be told"
+    if not project.files:
+        return "not on the index"
+    return "attested, but not verified" if any(row.attested for row in project.rows) else "not attested"
 
 
 def _trust(old: _Project, new: _Project) -> Iterable[tuple[Change, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from inbond.policy.rule import clean
 # A terminal narrower than this gets fewer columns; what is piped gets all of them, as wide as they are.
 WIDE: Final = 110  # characters
 PIPED_WIDTH: Final = 200  # characters
+INDENT: Final = "  "
 MAX_CELL_CHARS: Final = 60
 MAX_MESSAGE_CHARS: Final = 400
 
@@ -121,7 +123,13 @@ def _print_stories(console: Console, report: LockReport) -> None:
         console.print()
         console.print(f"[{_STYLES[result]}]{_cell(subject)}{escape(place)}: {_WORDS[result]}[/]", soft_wrap=True)
         for line in _story(row):
-            console.print(Padding(escape(line), (0, 0, 0, 2)))
+            _print_indented(console, line)
+
+
+def _print_indented(console: Console, line: str) -> None:
+    # rich's own indentation fills lines up with blanks
+    for part in textwrap.wrap(line, console.width - len(INDENT), break_long_words=False, break_on_hyphens=False):
+        console.print(f"{INDENT}{part}", markup=False, soft_wrap=True)
 
 
 def _story(row: DependencyReport) -> Iterable[str]:
@@ -151,9 +159,9 @@ def _print_findings(console: Console, report: LockReport) -> None:
         finding = one.finding
         console.print()
         console.print(f"[{_STYLES[one.result]}]{escape(str(one.place))}: {finding.rule}[/]", soft_wrap=True)
-        console.print(Padding(escape(clean(finding.message, MAX_MESSAGE_CHARS)), (0, 0, 0, 2)))
+        _print_indented(console, clean(finding.message, MAX_MESSAGE_CHARS))
         if finding.remedy:
-            console.print(Padding(escape(f"What to do: {finding.remedy}"), (0, 0, 0, 2)))
+            _print_indented(console, f"What to do: {clean(finding.remedy, MAX_MESSAGE_CHARS)}")
 
 
 def _print_totals(console: Console, report: LockReport) -> None:

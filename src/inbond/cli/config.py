@@ -19,6 +19,7 @@ from inbond.cli.config_fields import BUNDLED, PUBLIC
 from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import DEFAULT, KeyPath, Layer, merged, place_of
 from inbond.cli.config_model import BUILT_IN, StorageTable, UpstreamTable, Written
+from inbond.cli.config_networks import Access, read_networks
 from inbond.cli.config_policy import policy_digest, policy_settings
 from inbond.cli.config_presets import preset_path, resolve_preset
 from inbond.cli.config_problems import missing_in, problems_in, refuse
@@ -27,7 +28,7 @@ from inbond.cli.config_short import as_layer, from_environment, preset_layers, u
 from inbond.gateway.settings import IndexSettings
 from inbond.model.units import parse_duration, parse_size
 from inbond.policy.settings import PolicySettings
-from inbond.upstream.settings import UpstreamSettings
+from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.web.settings import ListenAddress, ServerSettings, parse_host, parse_network, parse_public_url
 
 __all__ = [
@@ -69,21 +70,31 @@ class Config:
     policies: Mapping[str, PolicySettings]
     indexes: tuple[IndexSettings, ...]
     upstream_tables: Mapping[str, UpstreamTable]  # as written: see `upstreams_at`
+    accesses: Mapping[str, Access]  # of the same upstreams
+    warnings: tuple[str, ...] = ()
 
     def upstreams_at(self, publish_predicate_type: str) -> tuple[UpstreamSettings, ...]:
         """The upstreams, with the preset `pypi` replaced by what it stands for (see `resolve_preset`).
 
         Raises `ConfigurationError` where the preset is used and cannot be derived.
         """
-        return tuple(_upstream(name, table, publish_predicate_type) for name, table in self.upstream_tables.items())
+        return tuple(
+            _upstream(name, table, self.accesses[name], publish_predicate_type)
+            for name, table in self.upstream_tables.items()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A valid configuration as written, and its layers, the lowest first."""
+    """A valid configuration as written, its layers, the lowest first, and what it says about networks.
+
+    `warnings`: what is no error, and still not as it should be.
+    """
 
     written: Written
     layers: tuple[Layer, ...]
+    accesses: Mapping[str, Access]
+    warnings: tuple[str, ...] = ()
 
     def source(self, path: KeyPath) -> str:
         """Where the value in force at a path comes from: `default`, a file and line, a variable or a flag."""
@@ -101,7 +112,7 @@ def load_config(*, file: Path | None, overrides: Mapping[str, Any], environ: Map
     `overrides` are flags by name: `listen`, `data`, `upstream`, `policy` (texts) and `audit` (a truth value). Where
     `file` is None, `INBOND_CONFIG` may name one.
     """
-    return settings_of(load_written(file=file, overrides=overrides, environ=environ).written)
+    return settings_of(load_written(file=file, overrides=overrides, environ=environ))
 
 
 def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
@@ -119,13 +130,20 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
 
     values = merged(layers)
     problems += [problem for layer in layers for problem in problems_in(layer)]
-    problems += [*missing_in(values, layers), *loose_ends(values, layers)]
+    networks = read_networks(values, layers, environ)
+    problems += [*missing_in(values, layers), *loose_ends(values, layers), *networks.problems]
     refuse(problems)
-    return Loaded(written=Written.model_validate(values), layers=tuple(layers))
+    return Loaded(
+        written=Written.model_validate(values),
+        layers=tuple(layers),
+        accesses=networks.accesses,
+        warnings=networks.warnings,
+    )
 
 
-def settings_of(written: Written) -> Config:
+def settings_of(loaded: Loaded) -> Config:
     """What the rooms take, of a configuration that has been found valid."""
+    written = loaded.written
     server, root = written.server, written.trust[PUBLIC].root
     return Config(
         server=ServerSettings(
@@ -143,6 +161,8 @@ def settings_of(written: Written) -> Config:
             for name, table in written.indexes.items()
         ),
         upstream_tables=MappingProxyType(written.upstreams),
+        accesses=loaded.accesses,
+        warnings=loaded.warnings,
     )
 
 
@@ -155,14 +175,19 @@ def _storage(table: StorageTable) -> StorageSettings:
     )
 
 
-def _upstream(name: str, table: UpstreamTable, publish_predicate_type: str) -> UpstreamSettings:
+def _upstream(name: str, table: UpstreamTable, access: Access, publish_predicate_type: str) -> UpstreamSettings:
     return UpstreamSettings(
         name=name,
         url=resolve_preset(table.url, publish_predicate_type),
         fresh_for=parse_duration(table.fresh_for),
         max_stale=parse_duration(table.max_stale),
+        integrity=Integrity(table.integrity),
         trust=table.trust,
         projects=table.projects,
+        authorization=access.authorization,
+        renew=access.renew,
+        tls=access.tls,
+        proxies=access.proxies,
     )
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from yarl import URL
 
 from inbond.cli.options import GivenOptions, config_options, written_from_options
 from inbond.model.errors import ConfigurationError
@@ -39,10 +40,13 @@ def check(*, given: GivenOptions, output: str) -> None:
     """
     loaded = _load(given, output)
     if output == "json":
-        click.echo(_json({"valid": True, "sources": loaded.sources, "problems": []}))
+        found = {"valid": True, "sources": loaded.sources, "problems": [], "warnings": loaded.warnings}
+        click.echo(_json(found))
         return
     click.echo(f"valid: {', '.join(loaded.sources) or 'defaults only'}")
     click.echo("\n".join(_summary(loaded)))
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 @config_group.command("show")
@@ -66,7 +70,7 @@ def _load(given: GivenOptions, output: str) -> Loaded:
     except ConfigurationError as error:
         problems = error.message.splitlines()
         if output == "json":
-            click.echo(_json({"valid": False, "sources": [], "problems": problems}))
+            click.echo(_json({"valid": False, "sources": [], "problems": problems, "warnings": []}))
         else:
             click.echo("\n".join([*problems, *([f"({error.remedy})"] if error.remedy else [])]), err=True)
         raise SystemExit(INVALID) from None
@@ -75,12 +79,13 @@ def _load(given: GivenOptions, output: str) -> Loaded:
 def _summary(loaded: Loaded) -> list[str]:
     from inbond.cli.config import settings_of  # noqa: PLC0415 (as above)
 
-    config = settings_of(loaded.written)
+    config = settings_of(loaded)
     return [
         f"listens on  {loaded.written.server.listen}",
         f"cache       {config.storage.cache_dir}, at most {format_size(config.storage.limit())}",
         f"ledger      {config.storage.ledger_dir}",
         *_indexes(config),
+        *_networks(config),
     ]
 
 
@@ -90,6 +95,25 @@ def _indexes(config: Config) -> list[str]:
         f" upstreams {', '.join(index.upstreams)}"
         for index in config.indexes
     ]
+
+
+def _networks(config: Config) -> list[str]:
+    """The upstreams that are not reached as by default, each with how."""
+    from inbond.cli.config_fields import PYPI  # noqa: PLC0415 (as above)
+
+    lines = []
+    for name, table in config.upstream_tables.items():
+        proxies = config.accesses[name].proxies
+        # Where the preset is, is known when inbond serves.
+        proxy = proxies.for_url(URL(table.url)) if table.url != PYPI else proxies.https
+        ways = [
+            f"proxy {proxy.url} ({proxy.source})" if proxy else "",
+            f"certificates by {table.ca_bundle}" if table.ca_bundle else "",
+            f"credentials from {table.credentials}" if table.credentials else "",
+        ]
+        if any(ways):
+            lines.append(f"upstream    {name}: {', '.join(filter(None, ways))}")
+    return lines
 
 
 def _audited(config: Config, policy: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator
 
+from inbond.cli.config_credentials import parse_source
 from inbond.model.errors import ConfigurationError
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration, parse_size
@@ -31,13 +32,15 @@ from inbond.policy.settings import (
     ProjectPattern,
     UnknownDate,
 )
-from inbond.upstream.settings import UpstreamSettings
+from inbond.upstream.proxies import Proxy
+from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.web.settings import RESERVED_WORDS, ListenAddress, parse_host, parse_network, parse_public_url
 
 PYPI: Final = "pypi"  # the preset's name as an upstream's url
 BUNDLED: Final = "bundled"  # the trusted root that sigstore ships
 PUBLIC: Final = "public"  # the one trust scope so far
 MASKED: Final = "***"
+NO_PROXY: Final = "none"  # as an upstream's proxy
 _NAME: Final = re.compile(r"[a-z0-9-]+")
 
 
@@ -101,8 +104,9 @@ def mask_url(url: str) -> str:
     """The URL without the credentials that it carries."""
     try:
         parts = urlsplit(url)
+        parts.port  # noqa: B018 (a slash in a password makes its beginning look like a port, which raises only here)
     except ValueError:
-        return re.sub(r"(?<=://)[^/]*@", f"{MASKED}@", url)
+        return re.sub(r"(?<=://).*@", f"{MASKED}@", url)
     _, at, host = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{MASKED}@{host}")) if at else url
 
@@ -130,6 +134,11 @@ def _parse_index_url(text: str) -> None:
         raise ValueError(
             f"{mask_url(text)!r} is neither the preset 'pypi' nor an index URL such as 'https://acme.example/simple/'"
         ) from None
+
+
+def parse_proxy(text: str, *, source: str = "proxy") -> Proxy | None:
+    """What an upstream's `proxy` names, None for "none"; `source` is how it is called. Raises ValueError."""
+    return None if text == NO_PROXY else Proxy.parse(text, source=source)
 
 
 def _parse_support_url(text: str) -> str:
@@ -207,9 +216,11 @@ SupportUrl = Annotated[str, reads_or_empty(_parse_support_url)]
 AttestationsWord = Annotated[str, one_of(*Attestations)]
 UnknownDateWord = Annotated[str, one_of(*UnknownDate)]
 PresenceWord = Annotated[str, one_of(*Presence)]
-HashesWord = Annotated[str, only(str(Hashes.REQUIRE))]
+HashesWord = Annotated[str, one_of(*Hashes)]
+IntegrityWord = Annotated[str, one_of(*Integrity)]
 DenyAsWord = Annotated[str, one_of(*DenyAs)]
 ListingWord = Annotated[str, one_of(*Listing)]
 ActionText = Annotated[str, reads(Action.parse)]
 ContinuityText = Annotated[str, only("off")]
-Unset = Annotated[str, only("")]
+Credentials = Annotated[str, reads_or_empty(parse_source)]
+ProxyText = Annotated[str, reads_or_empty(parse_proxy)]

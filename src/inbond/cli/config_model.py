@@ -43,11 +43,12 @@ class UpstreamTable(Table):
     url: fields.IndexUrl = Field(repr=False)  # may carry a password
     fresh_for: fields.Duration = "10m"
     max_stale: fields.Duration = "7d"
+    integrity: fields.IntegrityWord = "api"
     trust: fields.Scopes = (PUBLIC,)
     projects: tuple[fields.Pattern, ...] = ()
-    credentials: fields.Unset = ""
-    ca_bundle: fields.Unset = ""
-    proxy: fields.Unset = ""
+    credentials: fields.Credentials = ""
+    ca_bundle: str = ""
+    proxy: fields.ProxyText = Field(default="", repr=False)  # may carry a password
 
 
 class TrustTable(Table):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,6 +27,24 @@ def preset_path(name: str) -> Path:
         if path.is_file():
             return path
     raise ConfigurationError(f"the file {name}.toml, which comes with inbond, is missing", remedy="install inbond anew")
+
+
+def written_predicate_type() -> str | None:
+    """The publish predicate type as the library's source defines it, read without importing it; None where not found.
+
+    Importing takes most of a second, which a command whose answers are all kept would not need otherwise.
+    """
+    spec = find_spec("pypi_attestations")
+    if spec is None or spec.origin is None:
+        return None
+    with suppress(OSError, SyntaxError, ValueError):
+        tree = ast.parse((Path(spec.origin).parent / "_impl.py").read_bytes())
+        for kind in (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "AttestationType"):
+            for line in kind.body:
+                match line:
+                    case ast.Assign(targets=[ast.Name(id="PYPI_PUBLISH_V1")], value=ast.Constant(value=str() as found)):
+                        return found
+    return None
 
 
 def resolve_preset(url: str, publish_predicate_type: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from inbond.cli.config_fields import did_you_mean
-from inbond.cli.config_layers import PREFIX, KeyPath, Layer
+from inbond.cli.config_layers import KeyPath, Layer
 from inbond.cli.config_model import Written, keys_of, kind_at
 from inbond.cli.config_presets import preset_path
 from inbond.model.errors import ConfigurationError
@@ -64,7 +64,7 @@ def _position(problem: Problem) -> tuple[int, str, int]:
     file, _, line = problem.place.rpartition(":")
     if file and line.isdecimal():
         return 0, file, int(line)
-    return (1 if problem.place.startswith(PREFIX) else 0), problem.place, 0
+    return (1 if problem.place.isidentifier() else 0), problem.place, 0  # as no path of a file is
 
 
 def _is_flag(place: str) -> bool:

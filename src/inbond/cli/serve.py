@@ -13,6 +13,7 @@ from typing import Final
 import click
 import structlog
 from aiohttp import web
+from yarl import URL
 
 from inbond import __version__
 from inbond.cli.compose import Running, running
@@ -141,11 +142,16 @@ def _about_names(config: Config) -> list[str]:
     ]
 
 
+def _upstream(config: Config, name: str, url: str) -> str:
+    proxy = config.accesses[name].proxies.for_url(URL(url))
+    return url if proxy is None else f"{url} through proxy {proxy.url}"
+
+
 def _announce(up: Running, config: Config, runner: web.AppRunner) -> None:
     origin = config.server.public_url or f"http://{_name_of(config, runner)}"
     lines = [f"inbond {__version__} is serving"]
     for index in up.gateway.indexes.values():
-        upstreams = ", ".join(up.upstream_urls[name] for name in index.upstreams)
+        upstreams = ", ".join(_upstream(config, name, up.upstream_urls[name]) for name in index.upstreams)
         audit = " (only recording: " + ", ".join(sorted(index.policy.audit)) + ")" if index.policy.audit else ""
         lines.append(f"  {origin}/{index.prefix}simple/  <-  {upstreams}  policy {index.policy.name}{audit}")
     first = next(iter(up.gateway.indexes.values()))
@@ -158,6 +164,8 @@ def _announce(up: Running, config: Config, runner: web.AppRunner) -> None:
         *_about_names(config),
     ]
     click.echo("\n".join(lines))
+    for warning in config.warnings:
+        log.warning(warning)
     if not is_loopback(config.server.listen.host):
         log.warning(
             "listening beyond this machine: anybody who reaches the port may read", listen=str(config.server.listen)

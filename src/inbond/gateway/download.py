@@ -7,22 +7,29 @@ has arrived, so that no client can complete a file that is not the one its page 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from inbond.model.errors import DigestMismatch, InbondError, UpstreamBroken
+from inbond.gateway.digests import NamedDigests
+from inbond.model.errors import FIRST_HAD, PAGE_SAYS, DigestMismatch, InbondError, UpstreamBroken, UpstreamRefused
 from inbond.model.page import File
 from inbond.store.protocols import Blob, Blobs, BlobWriter
+from inbond.upstream.answers import FileBody
 from inbond.upstream.index import Upstream
 
 HELD_TAIL: Final = 64 * 1024  # bytes
 # Bytes become readable by others at least this often, however slowly they arrive.
 FLUSH_EVERY: Final = 0.1  # seconds
 MAX_FILE_BYTES: Final = 16 * 2**30
+
+# Has a digest count from now on, in the ledger before it returns. Raises `DigestMismatch`, `StoreUnavailable`.
+Fix = Callable[[str], Awaitable[None]]
+# Another address of the same file, from a page that is asked for anew; None where there is none.
+Renew = Callable[[], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +49,15 @@ class Failed:
 class Download:
     """The state of one transfer. Readers wait for `progress`, then look at `outcome` and `visible`."""
 
-    def __init__(self, file: File, sha256: str) -> None:
+    def __init__(self, file: File, *, fix: Fix | None = None, renew: Renew | None = None) -> None:
         self.file = file
-        self.sha256 = sha256
+        self.sha256 = file.sha256  # None: this download fixes it
+        self._fix = fix
+        self._renew = renew
+        self._named = NamedDigests(file)
         # A validator for what has left unchecked. It must not be the digest: a client whose transfer was cut would
         # join bytes of this download with the tail of a later, good one (If-Range), and complete a wrong file.
-        self.etag = f'"{sha256[:16]}-{token_hex(8)}"'
+        self.etag = f'"{(self.sha256 or "")[:16]}-{token_hex(8)}"'
         self.total: int | None = file.size  # bytes, once known
         self.path: Path | None = None  # where the growing file is, once it is
         self.outcome: Complete | Failed | None = None
@@ -67,6 +77,8 @@ class Download:
                 return blob.size
             case Failed():
                 return 0
+            case None if self.sha256 is None:
+                return 0  # nothing says yet which bytes are meant
             case None:
                 return max(0, self._flushed - HELD_TAIL)
 
@@ -81,6 +93,13 @@ class Download:
         except TimeoutError:
             return False
         return True
+
+    async def ended(self, until: float) -> Complete | Failed | None:
+        """The outcome, or None where there is none `until` that time on the event loop's clock."""
+        clock = asyncio.get_running_loop().time
+        while self.outcome is None and (left := until - clock()) > 0:
+            await self.progress(left)
+        return self.outcome
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -101,7 +120,9 @@ class Download:
             self._tell()
 
     async def _transfer(self, upstream: Upstream, blobs: Blobs) -> Blob:
-        async with upstream.file(self.file.url) as body, blobs.writer() as writer:
+        async with AsyncExitStack() as stack:
+            body = await self._open(upstream, stack)
+            writer = await stack.enter_async_context(blobs.writer())
             self._announce(body.size, writer)
             limit = self.total if self.total is not None else MAX_FILE_BYTES
             async with self._flushing(writer) as lock:
@@ -110,8 +131,20 @@ class Download:
                         raise UpstreamBroken(f"{self.file.filename}: upstream sends more than {limit} bytes")
                     async with lock:
                         await writer.write(chunk)
+                    if self._named:
+                        await asyncio.to_thread(self._named.update, chunk)
                     self._show(writer)
             return await self._settle(writer)
+
+    async def _open(self, upstream: Upstream, stack: AsyncExitStack) -> FileBody:
+        """The file's body; where its address carries a query, which may be a signature that has expired, twice."""
+        try:
+            return await stack.enter_async_context(upstream.file(self.file.url))
+        except UpstreamRefused:
+            url = await self._renew() if self._renew is not None and "?" in self.file.url else None
+            if url is None:
+                raise
+        return await stack.enter_async_context(upstream.file(url))
 
     @asynccontextmanager
     async def _flushing(self, writer: BlobWriter) -> AsyncIterator[asyncio.Lock]:
@@ -155,6 +188,10 @@ class Download:
             raise UpstreamBroken(f"{self.file.filename} was cut after {writer.size} of {self.total} bytes")
         await writer.flush()
         actual = writer.hexdigest
-        if actual != self.sha256:
-            raise DigestMismatch(self.file.filename, expected=self.sha256, actual=actual)
-        return await writer.commit(sha256=self.sha256)
+        if self.sha256 is not None and actual != self.sha256:
+            by = FIRST_HAD if self.file.listed_sha256 is None else PAGE_SAYS
+            raise DigestMismatch(self.file.filename, expected=self.sha256, actual=actual, by=by)
+        self._named.check()
+        if self._fix is not None:
+            await self._fix(actual)
+        return await writer.commit(sha256=actual)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from inbond.gateway.clock import Clock
-from inbond.gateway.download import Complete, Download, Failed
+from inbond.gateway.digests import NamedDigests, check_stored
+from inbond.gateway.download import Complete, Download, Failed, Fix, Renew
 from inbond.gateway.lru import Lru
 from inbond.gateway.pages import PageState
 from inbond.model.errors import DigestMismatch
@@ -22,7 +23,7 @@ REMEMBER_MISMATCH: Final = timedelta(seconds=30)
 MAX_MISMATCHES: Final = 1_000
 MAX_PROVEN: Final = 10_000  # finished downloads whose own validators are still honoured
 
-_Key = tuple[str, str, str]  # upstream, URL, sha256
+_Key = tuple[str, str, str]  # upstream, URL, sha256 or "" where none is known
 
 
 class Downloads:
@@ -35,6 +36,7 @@ class Downloads:
         self._observer = observer
         self._running: dict[_Key, tuple[Download, asyncio.Task[None]]] = {}
         self._mismatches: Lru[_Key, tuple[datetime, DigestMismatch]] = Lru(MAX_MISMATCHES)
+        self._checked: Lru[tuple[str, ...], str] = Lru(MAX_PROVEN)  # stored files and what their pages named
         self._proven: Lru[str, str] = Lru(MAX_PROVEN)  # a download's own validator -> the digest it turned out to have
 
     async def stored(self, file: File, sha256: str) -> Blob | None:
@@ -50,16 +52,31 @@ class Downloads:
         self._observer(CacheLookup(kind="blob", hit=blob is not None))
         return blob
 
-    def join(self, state: PageState, file: File, sha256: str) -> Download:
-        """The download of that content under way, or a new one. Raises `DigestMismatch` while one is remembered."""
+    async def check(self, file: File, blob: Blob) -> None:
+        """Compares a stored file with what its page names instead of a sha256, once. Raises `DigestMismatch`.
+
+        Raises `FileNotFoundError` where it was evicted a moment ago.
+        """
+        if not NamedDigests(file):
+            return
+        key = _named(file, blob)
+        if self._checked.get(key) is None:
+            await asyncio.to_thread(check_stored, file, blob.path)
+            self._checked.put(key, blob.sha256)
+
+    def join(self, state: PageState, file: File, *, fix: Fix | None = None, renew: Renew | None = None) -> Download:
+        """The download of that file under way, or a new one. Raises `DigestMismatch` while one is remembered.
+
+        `fix` is needed for a file without a digest: it has the one that the bytes turn out to have count.
+        """
         mismatch = self.mismatch(state.upstream, file)
         if mismatch is not None:
             raise mismatch
-        key = (state.upstream, file.url, sha256)
+        key = (state.upstream, file.url, file.sha256 or "")
         running = self._running.get(key)
         if running is not None:
             return running[0]
-        download = Download(file, sha256)
+        download = Download(file, fix=fix, renew=renew)
         task = asyncio.get_running_loop().create_task(self._run(key, download))
         self._running[key] = (download, task)
         return download
@@ -72,8 +89,9 @@ class Downloads:
             self._observer(DownloadChanged(change=-1))
             self._running.pop(key, None)
             match download.outcome:
-                case Complete():
-                    self._proven.put(download.etag, download.sha256)
+                case Complete(blob):
+                    self._checked.put(_named(download.file, blob), blob.sha256)
+                    self._proven.put(download.etag, blob.sha256)
                 case Failed(DigestMismatch() as error):
                     # without the traceback, which would keep the page and all that was under way in memory
                     self._mismatches.put(key, (self._clock(), error.with_traceback(None)))
@@ -105,3 +123,8 @@ class Downloads:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _named(file: File, blob: Blob) -> tuple[str, ...]:
+    """A file's bytes and the digests that its page names of them."""
+    return (blob.sha256, *sorted(f"{name}={digest}" for name, digest in file.hashes.items()))

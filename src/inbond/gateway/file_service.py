@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
-from inbond.gateway.download import Download
+from inbond.gateway.download import Download, Failed
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.indexes import Index, find_page, require_page
 from inbond.gateway.judging import Judge
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.pages import PageKeeper, PageState
-from inbond.gateway.paths import METADATA_SUFFIX
+from inbond.gateway.paths import METADATA_SUFFIX, published_path
 from inbond.gateway.provenance import EvidenceKeeper
-from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound
+from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound, NotYet
+from inbond.model.evidence import Pending
 from inbond.model.names import Filename, ProjectName, project_candidates
 from inbond.model.page import File
 from inbond.model.verdict import Judgement
@@ -21,6 +24,9 @@ from inbond.store.protocols import Blob
 
 # A filename can be split into project and version at every "-"; so many of the splits are tried.
 MAX_CANDIDATES: Final = 8
+# What is left for a verdict by digest where the first download took all the time there was: a hold only because that
+# was short would end an installation that is nearly done.
+LEFT_TO_JUDGE: Final = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +99,58 @@ class FileService:
         """The verdict that a request for the file meets, with the whole story."""
         return await self._judge.file(located.index, located.state, located.file, thorough=True)
 
-    async def clear(self, located: Located, *, until: float) -> Judgement:
-        """As `judgement`, as far as it bears on the decision; raises `Denied` where the file may not leave.
+    async def clear(self, located: Located, *, until: float) -> tuple[Located, Judgement]:
+        """The file with the verdict on it as far as it bears on the decision; raises `Denied` where it may not leave.
 
-        `until`: by when the answer is wanted, on the event loop's clock.
+        A file whose page gives no digest is downloaded first, whole; then it has one, by which it is judged again.
+        `until`: by when the answer is wanted, on the event loop's clock. Raises `NotYet` where it takes longer.
         """
         judgement = await self._judge.file(located.index, located.state, located.file, until=until)
+        if judgement.verdict.allowed and _hangs_on_bytes(located, judgement):
+            located = await self._first_had(located, until=until)
+            until = max(until, asyncio.get_running_loop().time() + LEFT_TO_JUDGE)
+            judgement = await self._judge.file(located.index, located.state, located.file, until=until)
         self._judge.tell(judgement)
         if not judgement.verdict.allowed:
             raise Denied(judgement)
-        return judgement
+        return located, judgement
+
+    async def _first_had(self, located: Located, *, until: float) -> Located:
+        """The file under the digest that its first download fixes, once that is done."""
+        state, file = await self._pages.recalled(located.state, located.file)
+        if file.sha256 is None:
+            await self._fixed(located, until=until)
+            state, file = await self._pages.recalled(state, file)
+        return replace(located, state=state, file=file)
+
+    async def _fixed(self, located: Located, *, until: float) -> None:
+        state, file = located.state, located.file
+        try:
+            download = self._downloads.join(
+                state,
+                file,
+                fix=lambda sha256: self._pages.fix_digest(state, file, sha256),
+                renew=lambda: self._other_url(located),
+            )
+            outcome = await download.ended(until)
+            if isinstance(outcome, Failed):
+                raise outcome.error
+        except DigestMismatch as error:
+            raise await self.mismatched(located, error) from error
+        if outcome is None:
+            raise NotYet(
+                f"{file.filename} is being fetched whole: its index gives no sha256",
+                remedy="try again in a few seconds: the download goes on",
+            )
+
+    async def _other_url(self, located: Located) -> str | None:
+        """Where the page says that a file is, asked anew; None where it says the same, or means another file."""
+        state = await self._pages.current(located.state.upstream, located.state.page.name, revalidate=True)
+        path = published_path(located.file)
+        file = state.paths.get(path) if state is not None else None
+        if file is None or file.sha256 != located.file.sha256 or file.url == located.file.url:
+            return None
+        return file.url
 
     async def content(self, located: Located) -> Blob | Download:
         """The bytes of a file that was cleared: whole from the store, or growing from upstream.
@@ -111,12 +159,14 @@ class FileService:
         """
         sha256 = located.file.sha256
         if sha256 is None:
-            raise NotFound(f"{located.file.filename} has no digest on its index and is never fetched")
-        blob = await self._downloads.stored(located.file, sha256)
-        if blob is not None:
-            return blob
+            raise NotFound(f"{located.file.filename} has no digest by which its bytes could be told from others")
         try:
-            return self._downloads.join(located.state, located.file, sha256)
+            blob = await self._downloads.stored(located.file, sha256)
+            if blob is not None:
+                with suppress(FileNotFoundError):
+                    await self._downloads.check(located.file, blob)
+                    return blob
+            return self._downloads.join(located.state, located.file, renew=lambda: self._other_url(located))
         except DigestMismatch as error:
             raise await self.mismatched(located, error) from error
 
@@ -144,3 +194,11 @@ class FileService:
         if body is None:
             raise NotFound(f"{located.file.filename} has no provenance")
         return body
+
+
+def _hangs_on_bytes(located: Located, judgement: Judgement) -> bool:
+    """Whether only the bytes can tell more: the file itself, or what stands under the verdict on its provenance."""
+    if located.file.sha256 is not None or not located.metadata:
+        return located.file.sha256 is None
+    asks = located.index.policy.for_project(located.state.page.name).asks_for_evidence
+    return asks and isinstance(judgement.evidence, Pending)

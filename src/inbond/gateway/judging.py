@@ -21,7 +21,16 @@ from inbond.model.evidence import EvidenceOrPending, Pending
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Finding, Judgement, Outcome, Verdict
-from inbond.policy.engine import judge_file, judge_page, judged_with, newest_allowed, next_change
+from inbond.policy.engine import (
+    judge_file,
+    judge_files,
+    judge_page,
+    judged_with,
+    judged_with_all,
+    newest_allowed,
+    next_change,
+)
+from inbond.policy.listing import held_until_cleared
 
 DIGEST_RULE: Final = "digest"
 
@@ -102,7 +111,14 @@ class Judge:
         generation = self._evidence.generation(state.upstream, state.page.name)
         evidence = self._evidence.known(state)
         now = self._clock()
-        verdicts = self._judge_from(index, state, evidence, now=now)
+        verdicts = judge_page(
+            index=index.name,
+            page=state.page,
+            memory=state.memory,
+            settings=index.policy,
+            evidence=evidence,
+            now=now,
+        )
         return Judged(
             document_id=state.document_id,
             policy_digest=index.policy_digest,
@@ -144,6 +160,8 @@ class Judge:
             evidence=evidence,
             now=self._clock(),
         )
+        if thorough:
+            verdict = self._without_bytes(index, state, file, evidence[file.filename], verdict)
         mismatch = self._mismatches.mismatch(state.upstream, file)
         if mismatch is not None:
             verdict = Verdict.of([*verdict.findings, _digest_finding(mismatch)])
@@ -157,12 +175,25 @@ class Judge:
         What cannot be established `within` so many seconds is *unavailable*. Nothing is downloaded, so a digest that
         would turn out wrong is not found here.
         """
-        await self._evidence.load(state)
-        needed = await off_loop(len(state.page.files), _needed_with, state, files)
+        needed = await off_loop(len(state.page.files), judged_with_all, state.page, files)
+        await self._evidence.load_some(state, needed)
         await self._evidence.establish(state, needed, within=within, own=True)
         evidence = {one.filename: self._evidence.settled(state, one) for one in needed}
-        now = self._clock()
-        verdicts = await off_loop(len(state.page.files), lambda: self._judge_from(index, state, evidence, now=now))
+        judged = await off_loop(
+            len(state.page.files),
+            judge_files,
+            index=index.name,
+            page=state.page,
+            files=files,
+            memory=state.memory,
+            settings=index.policy,
+            evidence=evidence,
+            now=self._clock(),
+        )
+        verdicts = {
+            file.filename: self._without_bytes(index, state, file, evidence[file.filename], judged[file.filename])
+            for file in files
+        }
         until = asyncio.get_running_loop().time() + RECOMMEND_WITHIN
         return tuple(
             [
@@ -171,18 +202,14 @@ class Judge:
             ]
         )
 
-    @staticmethod
-    def _judge_from(
-        index: Index, state: PageState, evidence: Mapping[Filename, EvidenceOrPending], *, now: datetime
-    ) -> Mapping[Filename, Verdict]:
-        return judge_page(
-            index=index.name,
-            page=state.page,
-            memory=state.memory,
-            settings=index.policy,
-            evidence=evidence,
-            now=now,
-        )
+    def _without_bytes(
+        self, index: Index, state: PageState, file: File, evidence: EvidenceOrPending, verdict: Verdict
+    ) -> Verdict:
+        """The verdict where nothing is downloaded: what only the bytes could tell is held, never allowed."""
+        asks = index.policy.for_project(state.page.name).asks_for_evidence
+        if not asks or not isinstance(evidence, Pending):
+            return verdict
+        return held_until_cleared(verdict, page=state.page, file=file, settings=index.policy, now=self._clock())
 
     async def _judgement(
         self, index: Index, state: PageState, file: File, evidence: EvidenceOrPending, verdict: Verdict, *, until: float
@@ -240,12 +267,6 @@ class Judge:
         return Denied(await self._judgement(index, state, file, evidence, verdict, until=until))
 
 
-def _needed_with(state: PageState, files: Sequence[File]) -> list[File]:
-    """The files, and those whose evidence bears on the verdicts on them; each once."""
-    found = {one.filename: one for file in files for one in judged_with(state.page, file)}
-    return list(found.values())
-
-
 def _pending_of(state: PageState, judged: Judged, version: str) -> list[File]:
     return [
         file
@@ -255,5 +276,7 @@ def _pending_of(state: PageState, judged: Judged, version: str) -> list[File]:
 
 
 def _digest_finding(error: DigestMismatch) -> Finding:
-    message = f"the bytes upstream sent have sha256 {error.actual[:12]}..., its page says {error.expected[:12]}..."
+    message = (
+        f"the bytes upstream sent have {error.algorithm} {error.actual[:12]}..., {error.by} {error.expected[:12]}..."
+    )
     return Finding(rule=DIGEST_RULE, outcome=Outcome.DENY, message=message, remedy=error.remedy)

@@ -16,7 +16,7 @@ from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.paths import published_path
 from inbond.gateway.single_flight import SingleFlight
-from inbond.model.errors import UpstreamBroken, UpstreamFault
+from inbond.model.errors import FIRST_HAD, DigestMismatch, UpstreamBroken, UpstreamFault
 from inbond.model.events import Alert, CacheLookup, Observer
 from inbond.model.memory import PageMemory
 from inbond.model.names import ProjectName
@@ -45,8 +45,9 @@ class PageState:
     """A page as it is known now, with what memory says of it."""
 
     upstream: str
-    page: Page
-    document_id: str  # sha256 of the stored document: changes exactly when the page does
+    page: Page  # with the digests that memory holds where upstream's page gives none
+    stored_id: str  # sha256 of the stored document, which is upstream's page as it is
+    document_id: str  # changes exactly when `page` does
     validators: Validators
     validated_at: datetime
     memory: PageMemory
@@ -209,18 +210,56 @@ class PageKeeper:
         await self._save(state, body)
         return state
 
+    async def fix_digest(self, state: PageState, file: File, sha256: str) -> None:
+        """Has the digest of a first download count from now on, for a file whose page gives none.
+
+        In the ledger before this returns. Raises `DigestMismatch` where another was fixed before.
+        """
+        key = (state.upstream, state.page.name)
+        first = await self._ledger.remember_digest(*key, file.filename, sha256, now=self._clock())
+        current = self._states.get(key)
+        if current is not None:
+            await self._recalled(current)
+        if first != sha256:
+            raise DigestMismatch(file.filename, expected=first, actual=sha256, by=FIRST_HAD)
+
+    async def recalled(self, state: PageState, file: File) -> tuple[PageState, File]:
+        """The page and the file with what is remembered by now: another request or process may have fixed a digest."""
+        state = await self._recalled(state)
+        return state, state.page.file(file.filename) or file
+
+    async def _recalled(self, state: PageState) -> PageState:
+        memory = await self._ledger.recall_page(state.upstream, state.page.name)
+        if memory is None or memory.first_digest == state.memory.first_digest:
+            return state
+        page = await off_loop(len(state.page.files), _with_memory, state.page, memory)
+        told = replace(
+            state,
+            page=page,
+            document_id=_document_id(state.stored_id, page),
+            memory=memory,
+            paths=await off_loop(len(page.files), _paths, page),
+        )
+        key = (state.upstream, state.page.name)
+        if self._states.get(key) is state:
+            self._states.put(key, told)
+        return told
+
     async def _remember(self, upstream: str, page: Page) -> PageMemory:
-        files = [(file.filename, file.sha256) for file in page.files]
+        files = [(file.filename, file.listed_sha256) for file in page.files]
         return await self._ledger.remember_page(upstream, page.name, serial=page.serial, files=files, now=self._clock())
 
     @staticmethod
     async def _state(
         upstream: str, page: Page, body: bytes, memory: PageMemory, validators: Validators, *, validated_at: datetime
     ) -> PageState:
+        page = await off_loop(len(page.files), _with_memory, page, memory)
+        stored_id = hashlib.sha256(body).hexdigest()
         return PageState(
             upstream=upstream,
             page=page,
-            document_id=hashlib.sha256(body).hexdigest(),
+            stored_id=stored_id,
+            document_id=_document_id(stored_id, page),
             validators=validators,
             validated_at=validated_at,
             memory=memory,
@@ -263,6 +302,25 @@ def _document_key(upstream: str, project: ProjectName) -> str:
 
 async def _encoded(page: Page) -> bytes:
     return await off_loop(len(page.files), encode_page, page)
+
+
+def _with_memory(page: Page, memory: PageMemory) -> Page:
+    """The page with the digests under which its files were first had, where it gives none."""
+    known = memory.first_digest
+    missing = {file.filename for file in page.files if file.listed_sha256 is None and file.filename in known}
+    if not missing:
+        return page
+    files = tuple(
+        replace(file, remembered=known[file.filename]) if file.filename in missing else file for file in page.files
+    )
+    return replace(page, files=files)
+
+
+def _document_id(stored_id: str, page: Page) -> str:
+    remembered = [f"{file.filename} {file.remembered}" for file in page.files if file.remembered is not None]
+    if not remembered:
+        return stored_id
+    return hashlib.sha256("\n".join([stored_id, *remembered]).encode()).hexdigest()
 
 
 def _paths(page: Page) -> dict[str, File]:

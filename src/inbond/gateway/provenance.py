@@ -23,7 +23,7 @@ from inbond.gateway.off_loop import off_loop
 from inbond.gateway.pages import PageState
 from inbond.gateway.single_flight import SingleFlight
 from inbond.gateway.verifier import VerifierFailed, VerifierTimeout
-from inbond.model.errors import UpstreamFault, UpstreamTooLarge
+from inbond.model.errors import InbondError, UpstreamFault, UpstreamTooLarge
 from inbond.model.events import CacheLookup, Observer, ProvenanceVerified
 from inbond.model.evidence import (
     Absent,
@@ -76,7 +76,7 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    evidence: Evidence
+    evidence: EvidenceOrPending  # pending: there is provenance, and no digest yet to check it against
     at: datetime
 
 
@@ -116,7 +116,7 @@ class EvidenceKeeper:
         self._behind: dict[Hashable, asyncio.Task[None]] = {}
         self._retries: dict[_Key, asyncio.Task[None]] = {}
         self._closed = False
-        self._flights: SingleFlight[_Key, Evidence] = SingleFlight()
+        self._flights: SingleFlight[_Key, EvidenceOrPending] = SingleFlight()
         self._fetches: SingleFlight[_Key, bytes | None] = SingleFlight()
 
     def generation(self, upstream: str, project: ProjectName) -> tuple[str, int]:
@@ -140,6 +140,11 @@ class EvidenceKeeper:
             file for file in files if file.provenance is not Claim.NONE and not self._current(self._key(state, file))
         ]
 
+    def waits_for_bytes(self, state: PageState, file: File) -> bool:
+        """Whether provenance is there that only a first download can be checked against: no page gives a digest."""
+        known = self._known.get(self._key(state, file))
+        return known is not None and isinstance(known.evidence, Pending)
+
     def _current(self, key: _Key) -> _Known | None:
         known = self._known.get(key)
         if known is None:
@@ -150,7 +155,7 @@ class EvidenceKeeper:
                 return known if age < RETRY_UNAVAILABLE_AFTER else None
             case Absent():
                 return known if age < ABSENT_FOR else None
-            case Verified() | Rejected() | Unsupported():
+            case Verified() | Rejected() | Unsupported() | Pending():
                 return known
 
     async def load(self, state: PageState) -> None:
@@ -159,7 +164,12 @@ class EvidenceKeeper:
         version = (state.document_id, self._verifier.trusted_root_sha256)
         if self._loaded.get(key) == version:
             return
-        wanted = await off_loop(len(state.page.files), self._unknown, state)
+        await self.load_some(state, state.page.files)
+        self._loaded.put(key, version)
+
+    async def load_some(self, state: PageState, files: Sequence[File]) -> None:
+        """Finds what is stored about some files of a page."""
+        wanted = await off_loop(len(files), self._unknown, state, files)
         claims = await self._documents.get_many(list(wanted))
         evidence_keys: dict[str, tuple[File, datetime]] = {}
         for document, raw in claims.items():
@@ -176,12 +186,11 @@ class EvidenceKeeper:
             if evidence is not None:
                 file, at = evidence_keys[document]
                 self._learn_stored(self._key(state, file), evidence, at=at)
-        self._loaded.put(key, version)
 
-    def _unknown(self, state: PageState) -> dict[str, File]:
-        """The files of a page that nothing is known about in memory, by where their claim would be stored."""
-        files = [f for f in state.page.files if f.provenance is not Claim.NONE and f.sha256]
-        return {_claim_document(key): f for f in files if self._known.get(key := self._key(state, f)) is None}
+    def _unknown(self, state: PageState, files: Sequence[File]) -> dict[str, File]:
+        """Those of the files that nothing is known about in memory, by where their claim would be stored."""
+        claimed = [f for f in files if f.provenance is not Claim.NONE and f.sha256]
+        return {_claim_document(key): f for f in claimed if self._known.get(key := self._key(state, f)) is None}
 
     async def establish(self, state: PageState, files: Sequence[File], *, within: float, own: bool = False) -> None:
         """Has the evidence about these files established, and waits for it at most so many seconds.
@@ -240,7 +249,7 @@ class EvidenceKeeper:
         # a defect in one must not keep the others from being told about
         await asyncio.gather(*(one(file) for file in files), return_exceptions=True)
 
-    async def of(self, state: PageState, file: File) -> Evidence:
+    async def of(self, state: PageState, file: File) -> EvidenceOrPending:
         """The evidence about a file, established where it is not known. Never raises for upstream's faults.
 
         Answers within `ANSWER_WITHIN` seconds; what takes longer is *unavailable* now and goes on behind.
@@ -251,8 +260,11 @@ class EvidenceKeeper:
             self._observer(CacheLookup(kind="evidence", hit=True))
         return self.settled(state, file)
 
-    def settled(self, state: PageState, file: File) -> Evidence:
-        """What is known about a file whose evidence was waited for; *unavailable* where that takes longer."""
+    def settled(self, state: PageState, file: File) -> EvidenceOrPending:
+        """What is known about a file whose evidence was waited for; *unavailable* where that takes longer.
+
+        It is pending only where it `waits_for_bytes`.
+        """
         if file.provenance is Claim.NONE:
             return Absent()
         key = self._key(state, file)
@@ -263,14 +275,14 @@ class EvidenceKeeper:
         since = failing[0] if failing is not None else self._clock()
         return Unavailable(reason="the check is still under way", since=since)
 
-    def _start(self, state: PageState, file: File) -> asyncio.Task[Evidence]:
+    def _start(self, state: PageState, file: File) -> asyncio.Task[EvidenceOrPending]:
         key = self._key(state, file)
         return self._flights.start(key, lambda: self._establish(key, state, file))
 
-    async def _flight(self, state: PageState, file: File) -> Evidence:
+    async def _flight(self, state: PageState, file: File) -> EvidenceOrPending:
         return await asyncio.shield(self._start(state, file))
 
-    async def _establish(self, key: _Key, state: PageState, file: File) -> Evidence:
+    async def _establish(self, key: _Key, state: PageState, file: File) -> EvidenceOrPending:
         before = self._known.get(key)
         evidence = await self._check(key, state, file)
         self._learn(key, evidence, at=self._clock())
@@ -297,15 +309,14 @@ class EvidenceKeeper:
                 return
             await self._flight(state, file)
 
-    async def _check(self, key: _Key, state: PageState, file: File) -> Evidence:
-        sha256 = file.sha256
-        if sha256 is None:
-            return self._unavailable(key, "its page gives no sha256 to check provenance against")
+    async def _check(self, key: _Key, state: PageState, file: File) -> EvidenceOrPending:
         try:
             provenance = await self._provenance(key, state, file)
             if provenance is None:
                 return Absent()
-            return await self._verify(file, sha256, provenance)
+            if file.sha256 is None:
+                return Pending()
+            return await self._verify(file, file.sha256, provenance)
         except UpstreamTooLarge as error:
             made = Derivation(
                 provenance_sha256=None,
@@ -314,10 +325,10 @@ class EvidenceKeeper:
             )
             return Rejected(reason=error.message, attestations=(), derivation=made)
         except (UpstreamFault, VerifierTimeout, VerifierFailed) as error:
-            return self._unavailable(key, error.message)
+            return self._unavailable(key, error)
 
-    def _unavailable(self, key: _Key, reason: str) -> Unavailable:
-        evidence = Unavailable(reason=reason, since=self._failing_from(key))
+    def _unavailable(self, key: _Key, error: InbondError) -> Unavailable:
+        evidence = Unavailable(reason=error.message, since=self._failing_from(key), remedy=error.remedy)
         self._observer(ProvenanceVerified(state=state_of(evidence), seconds=0.0))
         return evidence
 
@@ -386,7 +397,7 @@ class EvidenceKeeper:
         claimed = _Claimed(self._clock(), provenance_sha256)
         await self._documents.put(_claim_document(key), msgspec.msgpack.encode(claimed))
 
-    def _learn(self, key: _Key, evidence: Evidence, *, at: datetime) -> None:
+    def _learn(self, key: _Key, evidence: EvidenceOrPending, *, at: datetime) -> None:
         self._known.put(key, _Known(evidence, at))
 
     def _learn_stored(self, key: _Key, evidence: Evidence, *, at: datetime) -> None:

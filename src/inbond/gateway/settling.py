@@ -42,7 +42,11 @@ class Settler:
             judged = await self._judge.page(index, state)
         if index.policy.listing is not Listing.LAZY:
             self._evidence.renew(state, judged.evidence)
-        unsettled = {file.filename for file in wanted if isinstance(judged.evidence[file.filename], Pending)}
+        unsettled = {
+            file.filename
+            for file in wanted
+            if isinstance(judged.evidence[file.filename], Pending) and not self._evidence.waits_for_bytes(state, file)
+        }
         verdicts = await off_loop(
             files,
             listed,

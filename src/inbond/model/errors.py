@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from inbond.model.verdict import Judgement
@@ -81,17 +81,28 @@ class UpstreamTooLarge(UpstreamBroken):
     """More bytes than the limit for what was asked for; the rest was not read."""
 
 
-class DigestMismatch(UpstreamFault):
-    """The bytes are not those that the index names. It is a finding (`digest`), not a transport error."""
+PAGE_SAYS: Final = "its page says"
+FIRST_HAD: Final = "the first download had"
 
-    def __init__(self, filename: str, *, expected: str, actual: str) -> None:
+
+class DigestMismatch(UpstreamFault):
+    """The bytes are not those that the index names. It is a finding (`digest`), not a transport error.
+
+    `by`: who named the expected digest; `algorithm`: what it is made with, as hashlib calls it.
+    """
+
+    def __init__(
+        self, filename: str, *, expected: str, actual: str, by: str = PAGE_SAYS, algorithm: str = "sha256"
+    ) -> None:
         super().__init__(
-            f"{filename}: the bytes upstream sent have sha256 {actual}, its page says {expected}",
+            f"{filename}: the bytes upstream sent have {algorithm} {actual}, {by} {expected}",
             remedy="nothing was passed on; try again later, and tell the index if it stays",
         )
         self.filename = filename
         self.expected = expected
         self.actual = actual
+        self.by = by
+        self.algorithm = algorithm
 
 
 class PolicyFault(InbondError):
@@ -116,6 +127,10 @@ class ConfigurationError(OperatorFault):
 
 class StoreUnavailable(OperatorFault):
     """The disk refuses: full, read-only, gone."""
+
+
+class NotYet(InbondError):
+    """The work goes on; the same request finds it done later."""
 
 
 class Overloaded(InbondError):

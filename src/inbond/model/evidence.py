@@ -110,10 +110,14 @@ class Unsupported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unavailable:
-    """The provenance could not be had, or the verifier did not answer; `since` is the first failure in a row."""
+    """The provenance could not be had, or the verifier did not answer; `since` is the first failure in a row.
+
+    `remedy`: what the operator can do where asking again will not help.
+    """
 
     reason: str
     since: datetime
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,12 +62,20 @@ class File:
     provenance: str | Claim = Claim.SILENT
     # PEP 691: keys no PEP of today names are kept and passed on.
     extra: Mapping[str, Any] = field(default_factory=dict)
+    # Not upstream's and never stored with its page: the sha256 that memory holds for this filename, set where the page
+    # gives none (docs/design.md, "How a file flows").
+    remembered: str | None = None
+
+    @property
+    def listed_sha256(self) -> str | None:
+        """The sha256 that the page gives, or None where it gave none that can be one."""
+        digest = self.hashes.get("sha256")
+        return digest if digest is not None and is_sha256(digest) else None
 
     @property
     def sha256(self) -> str | None:
-        """The digest that decides, or None where the page gave none that can be one."""
-        digest = self.hashes.get("sha256")
-        return digest if digest is not None and is_sha256(digest) else None
+        """The digest that decides: the page's, else the remembered one; None where there is neither."""
+        return self.listed_sha256 or self.remembered
 
     @property
     def distribution(self) -> Distribution:

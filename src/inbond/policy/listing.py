@@ -24,6 +24,12 @@ from inbond.policy.settings import Attestations, Listing, PolicySettings
 
 RECHECK_PENDING: Final = timedelta(seconds=60)  # when a page that holds pending files is rendered again at the latest
 
+_CHECKING: Final = ("its provenance is still being verified", "ask again in a few seconds")
+_NO_DIGEST: Final = (
+    "its provenance cannot be checked before a first download: the index gives no sha256",
+    'ask for exactly this file once; a page shows it under listing = "settled"',
+)
+
 
 def to_settle(
     *,
@@ -78,7 +84,7 @@ def listed(
     everything = settings.listing is Listing.VERIFIED
     return {
         file.filename: (
-            held_until_cleared(verdicts[file.filename], page=page, settings=settings, now=now)
+            held_until_cleared(verdicts[file.filename], page=page, file=file, settings=settings, now=now)
             if (everything or file.filename in unsettled) and isinstance(evidence_of(file, evidence), Pending)
             else verdicts[file.filename]
         )
@@ -86,13 +92,11 @@ def listed(
     }
 
 
-def held_until_cleared(verdict: Verdict, *, page: Page, settings: PolicySettings, now: datetime) -> Verdict:
+def held_until_cleared(verdict: Verdict, *, page: Page, file: File, settings: PolicySettings, now: datetime) -> Verdict:
     """The verdict on a pending file that is kept out: held by the rule that waits for its provenance."""
     off = settings.for_project(page.name).attestations is Attestations.OFF
+    message, remedy = _CHECKING if file.sha256 is not None else _NO_DIGEST
     finding = hold(
-        publishers.name if off else attestations.name,
-        "its provenance is still being verified",
-        remedy="ask again in a few seconds",
-        until=later(now, RECHECK_PENDING),
+        publishers.name if off else attestations.name, message, remedy=remedy, until=later(now, RECHECK_PENDING)
     )
     return Verdict.of((*verdict.findings, replace(finding, audited=settings.audits(finding.rule))))

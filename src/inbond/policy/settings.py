@@ -43,9 +43,10 @@ class Presence(StrEnum):
 
 
 class Hashes(StrEnum):
-    """What becomes of a file whose page names no sha256."""
+    """What becomes of a file whose page names no sha256: denied, or had under the digest of its first download."""
 
     REQUIRE = "require"
+    ALLOW = "allow"
 
 
 class DenyAs(StrEnum):

@@ -110,8 +110,8 @@ def _file(entry: Entry) -> dict[str, Any]:
     shown["yanked"] = entry.yanked if entry.yanked is False else entry.yanked or True
     metadata = _served_metadata(entry)
     if metadata is not False:
-        # PEP 714: pip before 23.1 knows only the older name.
-        shown["core-metadata"] = shown["dist-info-metadata"] = metadata
+        # PEP 714: in JSON under this name only; on the older one pip 22.3 to 23.1 end in a traceback.
+        shown["core-metadata"] = metadata
     if entry.provenance is not Claim.SILENT:
         shown["provenance"] = None if entry.provenance is Claim.NONE else entry.provenance
     if file.extra:

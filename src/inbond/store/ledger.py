@@ -81,6 +81,17 @@ class Ledger:
             lambda connection: pages.remember(connection, upstream, project, serial=serial, files=files, now=now)
         )
 
+    async def remember_digest(
+        self, upstream: str, project: ProjectName, filename: Filename, sha256: str, *, now: datetime
+    ) -> str:
+        """Records the digest of a file whose page gives none, and returns the one that counts: the first recorded.
+
+        On disk before it returns. Raises ValueError for what is no digest.
+        """
+        return await self._run(
+            lambda connection: pages.remember_digest(connection, upstream, project, filename, sha256, now=now)
+        )
+
     async def recall_page(self, upstream: str, project: ProjectName) -> PageMemory | None:
         """What is remembered of the page, or None."""
         return await self._run(lambda connection: pages.recall(connection, upstream, project))

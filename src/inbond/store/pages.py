@@ -87,6 +87,29 @@ def remember(
     return _memory(_with(stored, news, moment), vanished=tuple(Filename(name) for name in news.vanished))
 
 
+def remember_digest(
+    connection: sqlite3.Connection,
+    upstream: str,
+    project: ProjectName,
+    filename: Filename,
+    sha256: str,
+    *,
+    now: datetime,
+) -> str:
+    """Stores a file's digest unless there is one; the stored one. Raises ValueError for no digest, sqlite3.Error."""
+    digest, moment, name = _packed(sha256), (now - _EPOCH) // _MICROSECOND, str(filename)
+    with transaction(connection, "IMMEDIATE"):
+        stored = _read(connection, upstream, project) or _begin(connection, upstream, project, moment)
+        row = stored.files.get(name)
+        if row is not None and row.first_sha256 is not None:
+            return row.first_sha256.hex()
+        new = ((name, digest),) if row is None else ()
+        digested = ((name, digest),) if row is not None else ()
+        news = _News(serial=None, new=new, digested=digested, returned=(), vanished=())
+        _write(connection, stored.project, news, moment)
+    return sha256
+
+
 def _read(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> _Stored | None:
     found = connection.execute(
         "SELECT id, first_seen, highest_serial FROM project WHERE upstream = ? AND name = ?", (upstream, str(project))

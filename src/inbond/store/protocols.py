@@ -138,6 +138,15 @@ class Memory(Protocol):
         """
         ...
 
+    async def remember_digest(
+        self, upstream: str, project: ProjectName, filename: Filename, sha256: str, *, now: datetime
+    ) -> str:
+        """Records the digest of a file whose page gives none, and returns the one that counts: the first recorded.
+
+        On disk before it returns.
+        """
+        ...
+
     async def recall_page(self, upstream: str, project: ProjectName) -> PageMemory | None:
         """What is remembered of the page, or None."""
         ...

@@ -6,7 +6,9 @@ talk to the machine's own services, to a cloud's metadata service or to the netw
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -14,6 +16,12 @@ from typing import Final
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _IPV4_COMPATIBLE: Final = IPv6Network("::/96")  # RFC 4291, 2.5.5.1: deprecated, still routed by some
+
+_HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LOOPBACK_NAMES: Final = frozenset({"localhost", "localhost6", "loopback", "ip6-localhost", "ip6-loopback"})
+# RFC 6762, RFC 8375, and what ICANN keeps for private use (2024).
+_PRIVATE_DOMAINS: Final = (".local", ".localdomain", ".home.arpa", ".internal")
 
 
 class Reach(StrEnum):
@@ -43,6 +51,23 @@ def reach(address: str) -> Reach:
         return own
     inner = (_own_reach(embedded) for embedded in _embedded(parsed))
     return next((found for found in inner if found is not Reach.GLOBAL), own)
+
+
+def reach_of_name(host: str) -> Reach:
+    """What a host's name alone says: an address in it, or a name that means something only in one network.
+
+    A single word is such a name. Any other is `GLOBAL`, wherever it leads. Raises ValueError for what is no name and
+    no address as it should be written: 127.1 and 2130706433 mean another thing to everybody.
+    """
+    name = host.lower().rstrip(".")
+    with suppress(ValueError):
+        return reach(name)
+    *above, last = name.split(".")
+    if not _HOST_NAME.fullmatch(name) or _NUMBER.fullmatch(last):
+        raise ValueError(f"{host!a} is neither a host name nor an address")
+    if name in _LOOPBACK_NAMES or last == "localhost" or name == "localhost.localdomain":
+        return Reach.LOOPBACK
+    return Reach.PRIVATE if not above or name.endswith(_PRIVATE_DOMAINS) else Reach.GLOBAL
 
 
 def _own_reach(address: IPv4Address | IPv6Address) -> Reach:

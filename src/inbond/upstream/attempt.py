@@ -25,7 +25,7 @@ class Attempt:
         self.retry_after: float | None = None
         self.outcome: str | None = None
         self._observer = observer
-        self._upstream = upstream
+        self.upstream = upstream
         self.kind = kind
         self._started = monotonic()
 
@@ -37,7 +37,7 @@ class Attempt:
     ) -> None:
         outcome = outcome_of(error) if error is not None else self.outcome or "ok"
         seconds = monotonic() - self._started
-        self._observer(UpstreamRequest(upstream=self._upstream, kind=self.kind, outcome=outcome, seconds=seconds))
+        self._observer(UpstreamRequest(upstream=self.upstream, kind=self.kind, outcome=outcome, seconds=seconds))
 
 
 def outcome_of(error: BaseException) -> str:

@@ -4,6 +4,8 @@ The check stands where a socket is made for one address, after every resolution 
 mean something else between check and use. Reaches that are not global are allowed only where the upstream's own
 host was first found at such an address: the operator chose that one. What it resolves to later changes nothing
 (DNS rebinding).
+
+Where a proxy resolves names, only they themselves can be judged: see `check_name`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,15 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Final
 
 from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from inbond.upstream.addresses import Reach, reach
+from inbond.model.errors import UpstreamBroken
+from inbond.upstream.addresses import Reach, reach, reach_of_name
+
+REMEDY: Final = "only an upstream whose own host is at such an address may lead to others of the kind"
 
 
 class AddressRefused(OSError):
@@ -35,6 +41,9 @@ class AddressGuard:
         self._allowed: frozenset[Reach] | None = None
         with suppress(ValueError):
             self._allowed = frozenset({reach(self._own_host)})
+        self._said: Reach = Reach.GLOBAL  # by the own host's name
+        with suppress(ValueError):
+            self._said = reach_of_name(self._own_host)
 
     @property
     def knows_own_host(self) -> bool:
@@ -58,6 +67,16 @@ class AddressGuard:
         if found is not Reach.GLOBAL and found not in (self._allowed or ()):
             raise AddressRefused(address, found)
         return socket.socket(family=family, type=kind, proto=protocol)
+
+    def check_name(self, host: str) -> None:
+        """Whether a proxy may be asked for that host, by what its name says. Raises `UpstreamBroken`."""
+        try:
+            found = reach_of_name(host)
+        except ValueError:
+            raise UpstreamBroken("a host is written in a form that is not asked") from None
+        if found is Reach.GLOBAL or found in (self._allowed or ()) or found is self._said:
+            return
+        raise UpstreamBroken(f"{host} is a {found} address; no proxy was asked for it", remedy=REMEDY)
 
 
 class LearningResolver(AbstractResolver):

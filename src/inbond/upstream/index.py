@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from inbond.model.errors import DigestMismatch, UpstreamBroken
+from inbond.model.errors import DigestMismatch, UpstreamBroken, UpstreamRefused
 from inbond.model.events import Observer
 from inbond.model.names import ProjectName
 from inbond.model.page import Claim, File
@@ -36,7 +36,7 @@ from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.locations import page_url, provenance_url, shown
 from inbond.upstream.reading import read_page
 from inbond.upstream.retries import retrying
-from inbond.upstream.settings import UpstreamSettings
+from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.upstream.streams import FileStream, Stream, opened
 from inbond.upstream.transfer import GZIP, IDENTITY, decoded, whole
 
@@ -44,6 +44,7 @@ T = TypeVar("T")
 _OK: Final = 200
 _NOT_MODIFIED: Final = 304
 _NOT_FOUND: Final = 404
+_UNAUTHORIZED: Final = 401
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +152,8 @@ class Upstream:
 
         async def once(attempt: Attempt) -> bytes:
             with attempt:
-                url = f"{file.url.partition('#')[0]}.metadata"
+                path, mark, query = file.url.partition("#")[0].partition("?")
+                url = f"{path}.metadata{mark}{query}"
                 limit = self._limits.metadata_bytes
                 reply = await self._whole(url, media.METADATA, {_OK}, limit=limit, attempt=attempt)
                 _check_digest(reply.body, file)
@@ -168,11 +170,23 @@ class Upstream:
         if file.provenance is Claim.NONE:
             return ProvenanceAbsent(reason="the index says that it knows of none")
         named = file.provenance is not Claim.SILENT
+        if not named and self.settings.integrity is Integrity.NONE:
+            return ProvenanceAbsent(reason="the page claims none, and this index is said to have no Integrity API")
         if not named and not version:
             raise UpstreamBroken(f"{file.filename} names no version, under which its provenance could be asked for")
         beside = provenance_url(self.settings.url, project, version, file.filename)
         url = str(file.provenance) if named else beside
-        return await self._retrying("provenance", lambda attempt: self._provenance(url, attempt, named=named))
+        try:
+            return await self._retrying("provenance", lambda attempt: self._provenance(url, attempt, named=named))
+        except UpstreamRefused as refused:
+            if not named and refused.status != _UNAUTHORIZED:
+                refused.remedy = self._without_api
+            raise
+
+    @property
+    def _without_api(self) -> str:
+        # An index without the Integrity API may answer anything at its address; whether that is so, people must say.
+        return f'wait; if this index has no Integrity API, set upstreams.{self.settings.name}.integrity = "none"'
 
     async def _provenance(self, url: str | URL, attempt: Attempt, *, named: bool) -> ProvenanceFound | ProvenanceAbsent:
         with attempt:
@@ -185,13 +199,14 @@ class Upstream:
                 attempt.outcome = "not-found"
                 return ProvenanceAbsent(reason="the Integrity API knows of none")
             if media.content_type(reply.response) == "text/html":
-                raise UpstreamBroken(f"{subject} came as HTML: a sign-in page on the way?")
+                remedy = None if named else self._without_api
+                raise UpstreamBroken(f"{subject} came as HTML: a sign-in page on the way?", remedy=remedy)
             return ProvenanceFound(body=reply.body)
 
     async def _whole(
         self, url: str | URL, headers: Mapping[str, str], wanted: set[int], *, limit: int, attempt: Attempt
     ) -> _Reply:
-        target, subject = aim(url, attempt, self.settings.name)
+        target, subject = aim(url, attempt, self.settings.name, self.settings.proxies)
         with told(attempt, subject):
             slots = self._provenances if attempt.kind == "provenance" else self._requests
             async with asyncio.timeout_at(attempt.deadline), slots:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import base64
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote
 
 from yarl import URL
 
 from inbond.model.errors import ConfigurationError
+from inbond.upstream.credentials import basic
+from inbond.upstream.proxies import DIRECT, Proxies
+
+
+class Integrity(StrEnum):
+    """Whether an index has the Integrity API beside it (PEP 740), where its pages claim nothing."""
+
+    API = "api"  # asked; only its 404 means that a file has no provenance
+    NONE = "none"  # not asked: what pages do not claim is absent, on the operator's word
+
 
 FRESH_FOR: Final = timedelta(minutes=10)
 MAX_STALE: Final = timedelta(days=7)
@@ -22,15 +34,21 @@ class UpstreamSettings:
 
     `url` is what one gives to pip. User and password in it become `authorization` and are taken out of it, so that
     the URL can be shown; they are sent to this URL's origin (scheme, host and port) and nowhere else.
+
+    `renew` gives a new `authorization`, or None, when the one there is has been answered 401; it may block.
     """
 
     name: str
     url: str  # ends with "/"
     fresh_for: timedelta = FRESH_FOR
     max_stale: timedelta = MAX_STALE
+    integrity: Integrity = Integrity.API
     trust: tuple[str, ...] = ()  # names of the trusted roots that may vouch for its files
     projects: tuple[str, ...] = ()  # names and patterns that belong to this upstream alone
-    authorization: str | None = field(default=None, repr=False)  # an Authorization header's value (RFC 7617)
+    authorization: str | None = field(default=None, repr=False)  # an Authorization header's value
+    renew: Callable[[], str | None] | None = field(default=None, repr=False, compare=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)  # None: the system's trust store
+    proxies: Proxies = DIRECT
 
     def __post_init__(self) -> None:
         try:
@@ -51,6 +69,5 @@ class UpstreamSettings:
 
 
 def _basic(url: URL) -> str:
-    # yarl keeps percent-encoded what the user wrote so; the header carries the characters meant (RFC 7617).
-    pair = f"{unquote(url.raw_user or '')}:{unquote(url.raw_password or '')}"
-    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+    # yarl keeps percent-encoded what the user wrote so; the header carries the characters meant.
+    return basic(unquote(url.raw_user or ""), unquote(url.raw_password or ""))

@@ -65,7 +65,7 @@ async def opened(
     """The answer to a GET, once its first bytes have come; a fault until then is one that may be repeated."""
     async with AsyncExitStack() as stack:
         stack.enter_context(attempt)
-        target, subject = aim(url, attempt, name)
+        target, subject = aim(url, attempt, name, exchange.proxies)
         with told(attempt, subject):
             async with asyncio.timeout_at(attempt.deadline):
                 await stack.enter_async_context(slots)

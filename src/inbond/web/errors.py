@@ -16,6 +16,7 @@ from inbond.model.errors import (
     ForeignHost,
     InbondError,
     NotAcceptable,
+    NotYet,
     OperatorFault,
     Overloaded,
     PolicyFault,
@@ -33,8 +34,11 @@ from inbond.web.verdict_json import judgement_json, why_link
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log: Final = structlog.get_logger("inbond.web")
 
-_READ_ONLY = (
-    "inbond serves an index to read: it takes no uploads. Send distributions to the index itself; "
+_NO_UPLOADS: Final = (
+    "inbond does not take uploads; send distributions to the index behind it, at its own upload address"
+)
+_READ_ONLY: Final = (
+    "inbond serves an index to read, and does not take uploads. Send distributions to the index behind it: "
     "in twine set --repository-url to the upload address of that index."
 )
 
@@ -52,7 +56,7 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
             HTTPStatus.METHOD_NOT_ALLOWED,
             title=f"{request.method} is not possible here",
             detail=_READ_ONLY,
-            reason=f"{request.method} not allowed: inbond takes no uploads",
+            reason=_NO_UPLOADS,
             headers={"Allow": allowed},
         )
     except web.HTTPNotFound:
@@ -118,7 +122,7 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.NOT_FOUND
         case UpstreamFault():
             return HTTPStatus.BAD_GATEWAY
-        case StoreUnavailable() | Overloaded():
+        case StoreUnavailable() | Overloaded() | NotYet():
             return HTTPStatus.SERVICE_UNAVAILABLE
         case OperatorFault():
             return HTTPStatus.INTERNAL_SERVER_ERROR
@@ -134,7 +138,7 @@ def _title(error: InbondError) -> str:
             return "The request cannot be answered"
         case UpstreamFault():
             return "The index behind inbond did not deliver"
-        case OperatorFault() | Overloaded():
+        case OperatorFault() | Overloaded() | NotYet():
             return "inbond cannot serve this now"
         case _:
             return "inbond refused"

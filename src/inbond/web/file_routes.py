@@ -35,7 +35,7 @@ async def package_file(request: web.Request) -> web.StreamResponse:
     path = "packages/" + request.match_info["path"]
     until = asyncio.get_running_loop().time() + ANSWER_SECONDS
     located = await gateway.files.locate(index, path)
-    judgement = await gateway.files.clear(located, until=until)
+    located, judgement = await gateway.files.clear(located, until=until)
     note(request, decision=str(judgement.verdict.decision))
     if judgement.verdict.would is not None:
         note(request, would=str(judgement.verdict.would))

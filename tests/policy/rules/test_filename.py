@@ -36,6 +36,12 @@ def test_a_file_that_lost_its_digest_is_left_to_the_rule_of_digests() -> None:
     assert verdict.deciding.rule == "hashes"
 
 
+def test_a_remembered_digest_is_the_one_that_was_first() -> None:
+    memory = memory_of({WHEEL: OLD}, digests={WHEEL: OTHER})
+
+    assert filename.judge(case_of(file_of(hashes={}, remembered=OTHER), memory=memory)) is None
+
+
 def test_without_memory_there_is_nothing_to_compare() -> None:
     case = case_of()
 

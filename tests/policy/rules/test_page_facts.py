@@ -7,8 +7,8 @@ import pytest
 from inbond.model.page import Status
 from inbond.model.verdict import Decision, Finding, Outcome
 from inbond.policy.rules import hashes, sdists, status, yanked
-from inbond.policy.settings import Presence
-from policy.cases import case_of, file_of, page_of, policy, verdict_on
+from inbond.policy.settings import Hashes, Presence
+from policy.cases import DIGEST, case_of, file_of, page_of, policy, verdict_on
 
 
 def marked(marker: Status | str, reason: str | None = None) -> Finding | None:
@@ -95,8 +95,29 @@ def test_a_file_without_a_usable_sha256_is_denied(digests: dict[str, str]) -> No
     assert found.remedy
 
 
-def test_a_file_with_a_sha256_passes() -> None:
-    assert hashes.judge(case_of()) is None
+def test_a_remembered_digest_does_not_stand_for_one_of_the_page() -> None:
+    found = hashes.judge(case_of(file_of(hashes={}, remembered=DIGEST)))
+
+    assert found is not None
+    assert found.outcome is Outcome.DENY
+
+
+@pytest.mark.parametrize(
+    ("remembered", "said"), [(None, "of the first download will count"), (DIGEST, "remembered here counts")]
+)
+def test_where_no_digest_is_asked_for_its_lack_is_warned_of(remembered: str | None, said: str) -> None:
+    case = case_of(file_of(hashes={"md5": "0" * 32}, remembered=remembered), settings=policy(hashes=Hashes.ALLOW))
+    found = hashes.judge(case)
+
+    assert found is not None
+    assert found.outcome is Outcome.WARN
+    assert said in found.message
+    assert found.remedy
+
+
+@pytest.mark.parametrize("asked", list(Hashes))
+def test_a_file_with_a_sha256_passes(asked: Hashes) -> None:
+    assert hashes.judge(case_of(settings=policy(hashes=asked))) is None
 
 
 @pytest.mark.parametrize("audit", ["hashes", "*"])

@@ -100,7 +100,7 @@ def _unsupported(case: Case, evidence: Unsupported, *, required: bool) -> Findin
 def _unavailable(case: Case, evidence: Unavailable, *, required: bool) -> Finding:
     action = case.project_policy.unavailable
     message = f"provenance unavailable since {stamp(evidence.since)}: {evidence.reason}"
-    remedy = "wait: it is asked for again within 60 s"
+    remedy = evidence.remedy or "wait: it is asked for again within 60 s"
     # What is required is never let through unchecked: that hold is renewed, unless the policy denies outright.
     if required and action.outcome is not Outcome.DENY:
         return hold(name, message, remedy=remedy, until=next_retry(evidence.since, case.now))

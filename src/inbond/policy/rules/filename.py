@@ -27,7 +27,7 @@ def judge(case: Case) -> Finding | None:
     if first is None or first == case.file.hashes.get("sha256"):
         return None
     now = case.file.sha256
-    if now is None:
+    if now is None or now == first:
         return None
     return deny(
         name,

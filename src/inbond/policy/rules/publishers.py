@@ -36,11 +36,11 @@ def judge(case: Case) -> Finding | None:
             if any(pin.matches(identity) for identity in identities for pin in pins):
                 return None
             return deny(name, f"published by {_named(identities)}, which no pin names", remedy=_REMEDY)
-        case Unavailable(since=since):
+        case Unavailable(since=since, remedy=remedy):
             return hold(
                 name,
                 f"publisher unproven: provenance unavailable since {stamp(since)}",
-                remedy="wait: it is asked for again within 60 s",
+                remedy=remedy or "wait: it is asked for again within 60 s",
                 until=next_retry(since, case.now),
             )
         case Absent():

@@ -1,0 +1,164 @@
+"""How each upstream is reached: its credentials, whom its certificates are checked against, and its proxies.
+
+It is read on the values as they add up, so that what is missing is told together with all other problems.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from yarl import URL
+
+from inbond.cli.config_credentials import authorization_from, exposed, parse_source, renewal
+from inbond.cli.config_fields import parse_proxy
+from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
+from inbond.cli.config_problems import Problem, dotted
+from inbond.upstream.proxies import DIRECT, Proxies, Proxy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How one upstream is reached; the fields are those of `UpstreamSettings`."""
+
+    authorization: str | None = field(default=None, repr=False)
+    renew: Callable[[], str | None] | None = field(default=None, repr=False, compare=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
+    proxies: Proxies = DIRECT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The access to each upstream, what is wrong with it, and what an operator should know."""
+
+    accesses: Mapping[str, Access]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+
+def read_networks(values: Mapping[str, Any], layers: Sequence[Layer], environ: Mapping[str, str]) -> Networks:
+    """Reads variables, files and certificate authorities. Whatever the models refuse already is passed over."""
+    accesses: dict[str, Access] = {}
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    for name, table in tables_at(values, "upstreams").items():
+        if isinstance(table, Mapping):
+            reading = _Reading(path=("upstreams", name), table=table, layers=layers, environ=environ)
+            accesses[name] = reading.access()
+            problems += reading.problems
+            warnings += reading.warnings
+    return Networks(accesses=MappingProxyType(accesses), problems=tuple(problems), warnings=tuple(warnings))
+
+
+def trusting(bundle: Path) -> ssl.SSLContext:
+    """What checks certificates against the authorities in a file, and no others. Raises ValueError."""
+    try:
+        context = ssl.create_default_context(cafile=str(bundle))
+    except ssl.SSLError:
+        raise ValueError(f"the file {bundle} holds no certificate in PEM that can be read") from None
+    except OSError as error:
+        raise ValueError(f"the file {bundle} cannot be read: {error.strerror or error}") from None
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """One upstream's table on its way to an `Access`."""
+
+    path: KeyPath
+    table: Mapping[str, Any]
+    layers: Sequence[Layer]
+    environ: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def access(self) -> Access:
+        """What could be read; `problems` says what could not."""
+        authorization, renew = self._credentials()
+        return Access(authorization=authorization, renew=renew, tls=self._tls(), proxies=self._proxies())
+
+    def _credentials(self) -> tuple[str | None, Callable[[], str | None] | None]:
+        text = self._text("credentials")
+        if not text:
+            return None, None
+        try:
+            source = parse_source(text)
+        except ValueError:
+            return None, None
+        if _is_signed(self._text("url") or ""):
+            self._wrong("credentials", "the url holds credentials too: leave one of them out")
+        try:
+            authorization = authorization_from(source, self.environ)
+        except ValueError as error:
+            self._wrong("credentials", str(error))
+            return None, None
+        if warning := exposed(source):
+            self.warnings.append(f"{dotted((*self.path, 'credentials'))}: {warning}")
+        return authorization, renewal(source)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        text = self._text("ca_bundle")
+        if not text:
+            return None
+        try:
+            return trusting(Path(text).expanduser().absolute())
+        except ValueError as error:
+            self._wrong("ca_bundle", str(error))
+            return None
+
+    def _proxies(self) -> Proxies:
+        text = self._text("proxy")
+        if text is None:
+            return DIRECT
+        if not text:
+            return self._surrounding_proxies()
+        try:
+            proxy = parse_proxy(text, source=dotted((*self.path, "proxy")))
+        except ValueError:
+            return DIRECT
+        return Proxies(http=proxy, https=proxy)
+
+    def _surrounding_proxies(self) -> Proxies:
+        # What an https upstream leads to is https too: what HTTP_PROXY says does not matter there.
+        plain = (self._text("url") or "").lower().startswith("http://")
+        return Proxies(
+            http=self._surrounding_proxy("http_proxy") if plain else None,
+            https=self._surrounding_proxy("https_proxy"),
+            exempt=_variable(self.environ, "no_proxy")[1],
+        )
+
+    def _surrounding_proxy(self, variable: str) -> Proxy | None:
+        name, text = _variable(self.environ, variable, "all_proxy")
+        try:
+            return Proxy.parse(text if "://" in text else f"http://{text}", source=name) if text else None
+        except ValueError as error:
+            self.problems.append(Problem(place=name, path=(), message=str(error)))
+            return None
+
+    def _text(self, key: str) -> str | None:
+        """A key's text; "" where it is not written, None where something else is, which the models refuse."""
+        found = self.table.get(key, "")
+        return found if isinstance(found, str) else None
+
+    def _wrong(self, key: str, message: str) -> None:
+        path = (*self.path, key)
+        self.problems.append(Problem(place=place_of(path, self.layers), path=path, message=message))
+
+
+def _variable(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
+    """The first variable that is set, small letters before capitals, and its value; two empty texts for none."""
+    spelled = (spelling for name in names for spelling in (name, name.upper()))
+    return next(((name, text) for name in spelled if (text := environ.get(name, "").strip())), ("", ""))
+
+
+def _is_signed(url: str) -> bool:
+    try:
+        found = URL(url)
+    except ValueError:
+        return False
+    return found.raw_user is not None or found.raw_password is not None
