@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inbond.attest.wire import decode_evidence, encode_evidence
@@ -101,6 +101,7 @@ def test_a_changed_byte_is_either_refused_or_another_message_of_ours(evidence: E
 
 
 @given(junk=st.binary(max_size=200))
+@example(junk=b"\x93\x00\xa5\x00\x00\x00\x00\x80")  # a text that is not UTF-8
 def test_junk_is_a_value_error(junk: bytes) -> None:
     with pytest.raises(ValueError, match="evidence"):
         decode_evidence(junk)

@@ -129,7 +129,7 @@ def run_cell(cell: Cell, ground: Ground) -> Result:
     for place in (project, home / "tmp"):
         place.mkdir(parents=True)
     environ = {**bare(home), **cell.client.environ(ground.index, home)}
-    _target(project, cell.client, environ)
+    _target(cell, project, environ)
     printed = _steps(_commands(cell, ground, project), project, environ)
     if cell.act is Act.LOCK and cell.policy == "allowed" and not printed.code:
         _keep(cell.client, project, ground.locks)
@@ -142,11 +142,12 @@ def run_cell(cell: Cell, ground: Ground) -> Result:
     )
 
 
-def _target(project: Path, client: Client, environ: Mapping[str, str]) -> None:
+def _target(cell: Cell, project: Path, environ: Mapping[str, str]) -> None:
     """The environment to install into; pip and pip-tools need a pip in it, so they get a copy of one."""
+    client = cell.client
     if client.distribution in {"pip", "pip-tools"}:
         shutil.copytree(client.env, project / ".venv", symlinks=True, copy_function=_link)
-    elif client.distribution != "hatch":
+    elif cell.act is Act.SYNC or client.distribution != "hatch":  # hatch makes its own, except when it syncs
         made = run([str(UV), "venv", "--python", interpreter(), str(project / ".venv")], cwd=project, environ=environ)
         assert not made.code, made.text
 

@@ -15,6 +15,7 @@ from clients.shop import POLICIES
 from clients.texts import HEAD, LEGEND, NOTES, PRINTED_NOTES, SET_UP_NOTES, UPLOADS
 from clients.upload import Upload
 
+_SHOWN: Final = 30  # last lines of what was printed, where an outcome is not the expected one
 SHOWN_INDEX: Final = "https://inbond.example/simple/"
 SECTIONS_THAT_COUNT: Final = ("Set-up", "Outcomes", "Uploads")  # what `make clients ARGS=--check` holds to the letter
 
@@ -101,7 +102,7 @@ def problems(results: Iterable[Result], expect: Mapping[tuple[str, str, str], ob
         cell = one.cell
         wanted = expect[cell.client.name, cell.case.name, cell.policy]
         if one.outcome != wanted:
-            printed = "\n".join(f"    {line}" for line in one.lines)
+            printed = "\n".join(f"    {line}" for line in one.lines[-_SHOWN:])
             title = f"{cell.client.label}, {cell.case.name}, {cell.policy}"
             texts.append(f"{title}\n  expected: {wanted}\n  came:     {one.outcome}\n{printed}")
     return texts

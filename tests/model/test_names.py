@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -17,6 +17,7 @@ from inbond.model.names import (
     is_sha256,
     parse_filename,
     project_candidates,
+    stated_version,
     version_of,
 )
 
@@ -180,3 +181,24 @@ def test_a_files_own_project_is_always_among_the_candidates(raw: str, version: s
         filename = f"{written}-{version}{suffix}"
         assert project in project_candidates(filename)
         assert version_of(filename, project) in {Version(version), None}
+
+
+ODD_WHEELS = st.builds(
+    lambda parts: "-".join(parts) + ".whl",
+    st.lists(st.sampled_from(["demo", "De.mo", "de_mo", "2", "1.0", "1.0.0", "1!2", "x", "", "py3", "none", "any"])),
+)
+
+
+@given(filename=ODD_WHEELS | st.sampled_from(["demo-1.0.tar.gz", "demo-1.0.egg", "demo-1.0-py3-none-any.whl"]))
+@example(filename="foo-2-1.0-py3-none-any.whl")
+@example(filename="demo-1.0-py3-none-any.whl")
+def test_a_stated_version_is_never_another_than_the_one_read(filename: str) -> None:
+    for project in map(ProjectName, ("demo", "foo", "foo-2", "de-mo")):
+        stated = stated_version(filename, project)
+        assert stated is None or stated == version_of(filename, project)
+
+
+def test_a_plain_wheel_states_its_version() -> None:
+    assert stated_version("De.mo-1.0-py3-none-any.whl", ProjectName("de-mo")) == Version("1.0")
+    assert stated_version("demo-1.0.tar.gz", ProjectName("demo")) is None
+    assert stated_version("demo-junk-py3-none-any.whl", ProjectName("demo")) is None

@@ -25,7 +25,16 @@ from inbond.model.page import Claim, File, Page, Status
 from inbond.model.publisher import PublisherPattern
 from inbond.model.verdict import Decision, Judgement, Outcome, Verdict
 from inbond.policy.case import Case, PageCase
-from inbond.policy.engine import NEVER_AUDITED, RULE_NAMES, RULES, judge_file, judge_page, next_change
+from inbond.policy.engine import (
+    NEVER_AUDITED,
+    RULE_NAMES,
+    RULES,
+    judge_file,
+    judge_files,
+    judge_page,
+    judged_with_all,
+    next_change,
+)
 from inbond.policy.explain import detail, reason_phrase, yank_reason
 from inbond.policy.settings import Action, Attestations, Hashes, Listed, PolicySettings, Presence, UnknownDate
 from policy.cases import (
@@ -281,6 +290,24 @@ def test_a_file_is_judged_as_on_its_page(world: World, keys: dict[str, Any]) -> 
             now=world.now,
         )
         assert alone == on_page[file.filename]
+
+
+@given(world=worlds(), keys=policies(), data=st.data())
+def test_some_files_are_judged_as_on_their_page(world: World, keys: dict[str, Any], data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(world.page.files), unique_by=lambda file: file.filename))
+    needed = judged_with_all(world.page, chosen)
+    known = {file.filename: world.evidence[file.filename] for file in needed if file.filename in world.evidence}
+    found = judge_files(
+        index="root",
+        page=world.page,
+        files=chosen,
+        memory=world.memory,
+        settings=policy(**keys),
+        evidence=known,
+        now=world.now,
+    )
+    whole = world.verdicts(keys)
+    assert found == {file.filename: whole[file.filename] for file in chosen}
 
 
 @given(worlds(), policies(), st.sampled_from([timedelta(seconds=1), HOUR, DAY, 8 * DAY, 500 * DAY]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,11 @@ WITH_COMMANDS = [path for path in DOCUMENTS if any(block.language == "sh" for bl
 pytestmark = pytest.mark.timeout(300)
 
 
-def lock_project(reader: Reader, *command: str) -> bytes:
-    """A project that needs sampleproject, locked by uv straight from the index, as a user has it before inbond."""
-    project = reader.home / "project"
-    project.mkdir(exist_ok=True)
+def lock_project(reader: Reader, *command: str, needs: str = "sampleproject") -> bytes:
+    """A project locked by uv straight from the index, as a user has it before inbond."""
+    project = Path(tempfile.mkdtemp(dir=reader.home))
     (project / "pyproject.toml").write_text(
-        '[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["sampleproject"]\n'
+        f'[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["{needs}"]\n'
     )
     environment = {**reader.environment, "UV_DEFAULT_INDEX": reader.upstream}
     run_well(["uv", "lock"], cwd=project, env=environment)
@@ -41,6 +41,7 @@ def lock_project(reader: Reader, *command: str) -> bytes:
 
 FILES = {
     "uv.lock": lock_project,
+    "old-uv.lock": lambda reader: lock_project(reader, needs="sampleproject<4"),
     "pylock.toml": lambda reader: lock_project(reader, "--format", "pylock.toml"),
     "requirements.txt": lambda reader: lock_project(reader, "--no-emit-project"),
 }

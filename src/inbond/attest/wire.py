@@ -81,7 +81,7 @@ def decode_evidence(data: bytes) -> Evidence:
         # Whatever a lenient decoder reads over — unknown keys, another spelling of a value — shows here.
         if not _aware(evidence) or encode_evidence(evidence) != data:
             raise ValueError("evidence that was not written by this program")
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not evidence: {error}") from error
     return evidence
 
