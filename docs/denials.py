@@ -9,7 +9,6 @@ case in directories and caches of its own. All traffic stays on this machine.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 import sys
@@ -152,7 +151,6 @@ def clean(place: Path, origin: str) -> dict[str, str]:
     return {
         **terminal.bare(place),
         "COLUMNS": "200",
-        "PIP_CONFIG_FILE": os.devnull,
         "UV_DEFAULT_INDEX": f"{origin}/simple/",
         "UV_CACHE_DIR": str(place / "uv-cache"),
         "UV_PYTHON_DOWNLOADS": "never",

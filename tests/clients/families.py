@@ -36,6 +36,7 @@ class PipThatLocks(Pip):
     __slots__ = ()
     variables: ClassVar[Mapping[str, str]] = {}
     first: ClassVar[Steps] = [["pip", "config", "set", "global.index-url", INDEX]]
+    quiet: ClassVar[Mapping[str, str]] = {**Pip.quiet, "PIP_CONFIG_FILE": "{home}/none"}  # the user's own is read too
     lock_files = ("pylock.toml",)
 
     def lock(self, wish: Wish) -> Steps:

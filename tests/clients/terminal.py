@@ -18,6 +18,7 @@ COLUMNS: Final = 2000  # so that no client breaks the lines that are kept
 _NOWHERE: Final = "http://127.0.0.1:9"  # nothing listens there: a request that goes around inbond fails at once
 _PACKAGES: Final = re.compile(r"/packages/[^\s'\"]+/([^/\s]+)")
 _UNIFORM: Final = (
+    (re.compile(r"\x1b\[[0-9;]*m"), ""),  # some clients colour what no terminal reads
     (re.compile(r"~/tmp/[^\s,)'\"]+"), "~/tmp/…"),
     (re.compile(r"until \d{4}-\d\d-\d\d \d\d:\d\d UTC"), "until 2026-11-21 09:00 UTC"),
     (re.compile(r"since \d{4}-\d\d-\d\d \d\d:\d\d"), "since 2026-11-20 09:00"),
@@ -47,6 +48,7 @@ def bare(home: Path) -> dict[str, str]:
         "HTTP_PROXY": _NOWHERE,
         "HTTPS_PROXY": _NOWHERE,
         "NO_PROXY": "127.0.0.1",
+        "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
 
@@ -64,7 +66,7 @@ def run(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], limit:
 
 
 def tidy(line: str, *, origin: str, places: Mapping[Path, str]) -> str:
-    """A line without what differs from run to run. `places`: directories and how to show them, the longest first."""
+    """A line without what differs from run to run, and without colours. `places`: directories and how to show them, the longest first."""
     line = line.replace(origin, SHOWN_ORIGIN)
     for place, shown in places.items():
         line = line.replace(str(place), shown)

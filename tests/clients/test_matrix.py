@@ -35,6 +35,7 @@ ORIGIN = "http://127.0.0.1:43210"
         ("held until 2031-01-02 03:04 UTC", "held until 2026-11-21 09:00 UTC"),
         ("-r /place/home/tmp/x-1234/reqs.txt (line 1)", "-r ~/tmp/… (line 1)"),
         ("/place/home/app/.venv", "~/app/.venv"),
+        ("\x1b[31mERROR\x1b[0m HTTPError", "ERROR HTTPError"),
     ],
 )
 def test_what_differs_from_run_to_run_is_made_uniform(printed: str, shown: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbond.gateway.paths import published_path, quoted
+from inbond.gateway.paths import _decoded, published_path, quoted
 from inbond.model.names import Filename
 from inbond.model.page import File
 
@@ -40,6 +40,13 @@ def test_no_path_climbs_or_leaves_its_prefix(text: str) -> None:
     assert path.startswith("packages/")
     assert path.rpartition("/")[2] == NAME
     assert not {"..", ".", ""} & set(path.split("/"))
+
+
+@given(st.text("ab.%/?#;\\ é-", max_size=20), st.sampled_from(["", "packages", "packages/", "packages/aa/", "x/"]))
+def test_the_short_way_to_a_path_leads_where_the_long_one_does(text: str, start: str) -> None:
+    for name in ("", NAME):
+        file = File(filename=Filename(NAME), url=f"https://h.example/{start}{text}{name}")
+        assert published_path(file) == _decoded(file)
 
 
 def test_a_quoted_path_is_ascii_and_keeps_its_slashes() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from inbond.cli.options import GivenOptions, config_from_options, config_options
+from inbond.cli.options import TEXT, GivenOptions, config_from_options, config_options
 from inbond.model.errors import InbondError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def check(
     """
     # Reading configuration and talking to an index import much: `--help` does not wait for that.
     from inbond.cli.check_run import Wanted, run  # noqa: PLC0415 (as said above)
-    from inbond.cli.logs import TEXT, set_up_logging  # noqa: PLC0415 (as said above)
+    from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
 
     set_up_logging(TEXT, verbose=False)
     wanted = Wanted(targets=targets, against=against, index=index_name, here=here)

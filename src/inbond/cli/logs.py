@@ -9,10 +9,9 @@ from typing import Final
 import stamina
 import structlog
 
+from inbond.cli.options import JSON
 from inbond.model.events import Alert, Event
 
-TEXT: Final = "text"
-JSON: Final = "json"
 log: Final = structlog.get_logger("inbond")
 
 

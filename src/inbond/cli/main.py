@@ -10,7 +10,7 @@ from inbond import __version__
 from inbond.cli.check_command import check
 from inbond.cli.config_command import config_group
 from inbond.cli.relock import relock
-from inbond.cli.serve import serve
+from inbond.cli.serve_command import serve
 from inbond.model.errors import InbondError
 
 FAILED = 1

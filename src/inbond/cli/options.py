@@ -14,6 +14,10 @@ import click
 if TYPE_CHECKING:
     from inbond.cli.config import Config, Loaded
 
+# How log lines are written.
+TEXT: Final = "text"
+JSON: Final = "json"
+
 _OPTIONS: Final[tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]] = (
     click.option(
         "--config", "config_file", metavar="FILE", type=click.Path(path_type=Path),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from inbond.cli.options import GivenOptions, config_from_options, config_options
+from inbond.cli.options import TEXT, GivenOptions, config_from_options, config_options
 from inbond.model.errors import InbondError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def relock(
     What a lock takes from a URL or repository of its own stays, and is listed.
     """
     # Reading configuration and talking to an index import much: `--help` does not wait for that.
-    from inbond.cli.logs import TEXT, set_up_logging  # noqa: PLC0415 (as said above)
+    from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
     from inbond.cli.relock_run import Wanted, names_files, read, run  # noqa: PLC0415 (as said above)
     from inbond.locks.relock import NotReversible  # noqa: PLC0415 (as said above)
 

@@ -18,8 +18,6 @@ from yarl import URL
 from inbond import __version__
 from inbond.cli.compose import Running, running
 from inbond.cli.config import Config
-from inbond.cli.logs import JSON, TEXT, set_up_logging
-from inbond.cli.options import GivenOptions, config_from_options, config_options
 from inbond.model.errors import OperatorFault
 from inbond.web.app import build_app
 from inbond.web.origin import is_loopback
@@ -34,22 +32,6 @@ KEEPALIVE_SECONDS: Final = 75.0
 UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 THIS_HOST: Final = "THIS-HOST"
 log: Final = structlog.get_logger("inbond")
-
-
-@click.command()
-@config_options
-@click.option(
-    "--log", "log_form", type=click.Choice([TEXT, JSON]), default=TEXT, envvar="INBOND_LOG", show_default=True,
-    help="How log lines are written to standard error. [env: INBOND_LOG]",
-)  # fmt: skip
-@click.option("--verbose", is_flag=True, help="Log probes and metrics requests too.")
-def serve(*, log_form: str, verbose: bool, given: GivenOptions) -> None:
-    """Serve the Simple API in front of the configured indexes.
-
-    Without any configuration: on 127.0.0.1:8642, in front of PyPI, data in the user's cache directory.
-    """
-    set_up_logging(log_form, verbose=verbose)
-    asyncio.run(serve_until_stopped(config_from_options(given)))
 
 
 async def serve_until_stopped(config: Config) -> None:

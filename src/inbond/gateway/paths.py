@@ -23,6 +23,10 @@ def published_path(file: File) -> str:
 
     Queries are dropped (they may hold tokens), dot segments too; the last segment is always the filename.
     """
+    return _plain(file) if _is_plain(file.url) else _decoded(file)
+
+
+def _decoded(file: File) -> str:
     segments = [unquote(part) for part in urlsplit(file.url).path.split("/")]
     segments = [part for part in segments if part not in {"", ".", ".."} and "/" not in part]
     if segments and segments[-1] == file.filename:
@@ -30,6 +34,27 @@ def published_path(file: File) -> str:
     if segments and segments[0] == "packages":
         return "/".join([*segments, file.filename])
     return FOREIGN + "/".join([*segments, file.filename])
+
+
+def _is_plain(url: str) -> bool:
+    """Whether a URL is scheme, host and path, with nothing quoted, empty or climbing in it."""
+    return (
+        url.startswith(("https://", "http://"))
+        and url.count("//") == 1
+        and "/" in url[len("https://") :]
+        and url[-1] != "/"
+        and not ("%" in url or "?" in url or "#" in url or "/." in url)
+        and url.isprintable()
+    )
+
+
+def _plain(file: File) -> str:
+    """The same for a URL with nothing to decode or leave out in its path: nearly all, and pages list thousands."""
+    path = file.url.split("/", 3)[3]
+    directory, _, last = path.rpartition("/")
+    above = directory if last == file.filename else path
+    start = "" if path.partition("/")[0] == "packages" else FOREIGN
+    return f"{start}{above}/{file.filename}" if above else f"{start}{file.filename}"
 
 
 def quoted(path: str) -> str:

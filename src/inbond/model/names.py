@@ -146,9 +146,14 @@ def stated_version(filename: str, project: ProjectName) -> Version | None:
     """
     name, _, rest = filename.partition("-")
     version, dash, _ = rest.partition("-")
-    if not dash or not filename.endswith(".whl") or _SEPARATORS.sub("-", name).lower() != project:
+    if not dash or not filename.endswith(".whl") or _normalised(name) != project:
         return None
     return _version(version)
+
+
+@lru_cache(maxsize=4096)
+def _normalised(name: str) -> str:
+    return _SEPARATORS.sub("-", name).lower()
 
 
 @lru_cache(maxsize=16384)

@@ -12,7 +12,7 @@ import hashlib
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,6 +24,7 @@ from inbond.store.files import exclusively, make_private, set_aside, unavailable
 from inbond.store.hardened import BytesCache, Refused, Tampered, examine
 from inbond.store.protocols import MAX_DOCUMENT_BYTES, MAX_KEY_BYTES
 
+BATCH_KEYS: Final = 250  # asked for in one statement
 WORKERS: Final = 2  # one may wait for a commit while the other reads
 
 _SEAL_BYTES: Final = hashlib.sha256().digest_size
@@ -131,8 +132,29 @@ class DiskDocuments:
         return None
 
     def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        found = ((key, self._get(key)) for key in keys)
-        return {key: value for key, value in found if value is not None}
+        found: dict[str, bytes] = {}
+        for first in range(0, len(keys), BATCH_KEYS):
+            batch = keys[first : first + BATCH_KEYS]
+            for key, value in self._small(batch).items():
+                whole = self._get(key) if value is None else self._unsealed(key, value)
+                if whole is not None:
+                    found[key] = whole
+        return found
+
+    def _small(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
+        """What lies under the keys, still sealed; None where it must be asked for alone."""
+        cache = self._current()
+        try:
+            return cache.get_small(keys)
+        except Exception:  # noqa: BLE001 (one by one, the row that did it is found and refused)
+            return dict.fromkeys(keys)
+
+    def _unsealed(self, key: str, sealed: bytes) -> bytes | None:
+        try:
+            return _unseal(key, sealed)
+        except Refused as refused:
+            self._refuse(refused.reason)
+            return None
 
     def _put(self, key: str, value: bytes) -> None:
         sealed = _seal(key, value) + value

@@ -8,12 +8,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+import msgspec
+
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName, is_sha256
 from inbond.store.migrations import transaction
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+# All of a page's rows as one value: row by row, thousands of them would each hand the interpreter to another thread.
+_FILES: Final = (
+    "SELECT json_group_array(json_array(filename, first_seen, hex(first_sha256), vanished_at))"
+    " FROM file WHERE project = ?"
+)
+_ROWS: Final = msgspec.json.Decoder(list[tuple[str, int, str, int | None]])
 
 Listed = Sequence[tuple[Filename, str | None]]  # each file of a page with its sha256, where it has one
 
@@ -116,11 +125,17 @@ def _read(connection: sqlite3.Connection, upstream: str, project: ProjectName) -
     ).fetchone()
     if found is None:
         return None
-    rows = connection.execute(
-        "SELECT filename, first_seen, first_sha256, vanished_at FROM file WHERE project = ?", (found[0],)
-    )
-    files = {row.filename: row for row in map(_Row._make, rows)}
+    ((text,),) = connection.execute(_FILES, (found[0],))
+    try:
+        rows = _ROWS.decode(text)
+    except msgspec.MsgspecError as error:
+        raise sqlite3.DatabaseError(f"the ledger's files of {project} cannot be read: {error}") from error
+    files = {name: _Row(name, seen, _digest(sha256), gone) for name, seen, sha256, gone in rows}
     return _Stored(project=found[0], first_seen=found[1], highest_serial=found[2], files=files)
+
+
+def _digest(text: str) -> bytes | None:
+    return bytes.fromhex(text) if text else None
 
 
 def _begin(connection: sqlite3.Connection, upstream: str, project: ProjectName, moment: int) -> _Stored:
