@@ -66,7 +66,10 @@ def run(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], limit:
 
 
 def tidy(line: str, *, origin: str, places: Mapping[Path, str]) -> str:
-    """A line without what differs from run to run, and without colours. `places`: directories and how to show them, the longest first."""
+    """A line without colours and without what differs from run to run.
+
+    `places`: directories and how to show them, the longest first.
+    """
     line = line.replace(origin, SHOWN_ORIGIN)
     for place, shown in places.items():
         line = line.replace(str(place), shown)
