@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from inbond.check.files import FileReport, JudgedFile, UnlistedFile
 from inbond.check.report import DependencyReport, LockReport
-from inbond.cli.check_run import Checked, check_locks
+from inbond.cli.check_locks import Checked, check_locks
 from inbond.cli.config import load_config
 from inbond.locks.lock import Dependency, FromIndex, Lock, LockedFile, LockFormat, Place, Source
 from inbond.model.names import Filename, ProjectName

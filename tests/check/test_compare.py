@@ -7,7 +7,7 @@ from pathlib import Path
 
 from check.support import ACME, EVIL, OLD, check, dependency, lock, locked, signed_by, young
 from inbond.check.compare import GRAVE, Change
-from inbond.locks.lock import Lock
+from inbond.locks.lock import FromDirectory, FromIndex, FromUrl, Lock, LockedFile
 from sim.index import SimIndex, Status
 from stack import SetClock
 
@@ -74,7 +74,7 @@ async def test_attestations_lost_partly_lost_and_gained(tmp_path: Path) -> None:
         partly = await changes(tmp_path, index, full, partial)
         lost = await changes(tmp_path, index, full, none)
         gained = await changes(tmp_path, index, none, full)
-    assert partly["demo", Change.PARTLY_LOST] == "all files were verified, now 1 of 2"
+    assert partly["demo", Change.PARTLY_LOST] == "1 of 1 files were verified, now 1 of 2"
     assert "3.0 is not" in lost["demo", Change.LOST]
     assert gained["demo", Change.GAINED] == "signed by github:acme/widgets@release.yml"
 
@@ -110,6 +110,56 @@ async def test_several_entries_of_one_project_count_together(tmp_path: Path) -> 
         both = lock(dependency("demo", "1.0", locked(first)), dependency("demo", "2.0", locked(second)))
         found = await changes(tmp_path, index, lock(dependency("demo", "1.0", locked(first))), both)
     assert found == {("demo", Change.UPGRADED): "1.0 -> 1.0, 2.0"}
+
+
+async def test_a_project_that_comes_from_somewhere_else_is_told(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        old = lock(dependency("demo", "1.0", locked(wheel)))
+        moved = {
+            "a directory": lock(dependency("demo", "1.0", source=FromDirectory("vendor/demo", own=True))),
+            "https://other.example/simple": lock(
+                dependency("demo", "1.0", locked(wheel), source=FromIndex("https://other.example/simple"))
+            ),
+            "a URL at https://evil.example": lock(
+                dependency("demo", "1.0", locked(wheel), source=FromUrl("https://evil.example/demo.whl"))
+            ),
+        }
+        for said, new in moved.items():
+            found = await changes(tmp_path, index, old, new)
+            assert found["demo", Change.SOURCE] == f"came from the index, comes from {said}"
+        same = lock(dependency("demo", "1.0", locked(wheel), source=FromIndex(index.url)))
+        assert await changes(tmp_path, index, old, same) == {}
+    assert Change.SOURCE in GRAVE
+
+
+async def test_the_order_of_entries_changes_nothing(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        files = {version: index.add_wheel("demo", version, upload_time=OLD) for version in ("0.5", "1.0", "2.0", "3.0")}
+
+        def of(*versions: str) -> Lock:
+            return lock(*(dependency("demo", version, locked(files[version])) for version in versions))
+
+        assert await changes(tmp_path, index, of("1.0", "2.0"), of("2.0", "1.0")) == {}
+        down = await changes(tmp_path, index, of("1.0", "3.0"), of("3.0", "0.5"))
+        fewer = await changes(tmp_path, index, of("1.0", "3.0"), of("3.0"))
+    assert down == {("demo", Change.DOWNGRADED): "1.0, 3.0 -> 0.5, 3.0"}
+    assert set(fewer) == {("demo", Change.DOWNGRADED)} or set(fewer) == {("demo", Change.UPGRADED)}
+
+
+async def test_a_smaller_share_of_verified_files_is_a_loss(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+
+        def wheels(version: str, signed: int) -> tuple[LockedFile, ...]:
+            made = []
+            for number, tag in enumerate(("py3-none-any", "py310-none-any", "py311-none-any")):
+                provenance = signed_by() if number < signed else None
+                made.append(index.add_wheel("demo", version, tag=tag, upload_time=OLD, provenance=provenance))
+            return locked(*made)
+
+        old, new = (lock(dependency("demo", v, wheels(v, signed))) for v, signed in (("1.0", 2), ("2.0", 1)))
+        found = await changes(tmp_path, index, old, new)
+    assert found["demo", Change.PARTLY_LOST] == "2 of 3 files were verified, now 1 of 3"
 
 
 async def test_the_gravest_comes_first(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from check.support import ACME, OLD, check, dependency, lock, locked, report, row, rules, signed_by, young
 from inbond.check.files import Result, UnlistedFile
-from inbond.locks.lock import FromPath, FromUrl, FromVcs
+from inbond.locks.lock import FromDirectory, FromFile, FromIndex, FromUrl, FromVcs, LockFormat, NamedIndex, Place
+from inbond.model.names import Filename
 from sim.index import SimIndex, Status
 
 
@@ -183,20 +185,25 @@ async def test_sources_besides_an_index(tmp_path: Path) -> None:
         nowhere = dependency("unknown", "1.0", locked(wheel), source=FromUrl(url))
         bare = dependency("demo", "1.0", source=FromUrl(url))
         vcs = dependency("demo", source=FromVcs("git+https://git.example/demo@abc"))
-        archive = dependency("demo", "1.0", source=FromPath("vendor/demo-1.0-py3-none-any.whl"))
-        found = await report(tmp_path, index, known, foreign, nowhere, bare, vcs, archive)
-    assert [one.result for one in found.rows] == [Result.CLEAR, *[Result.UNTOLD] * 5]
+        archive = dependency("demo", "1.0", source=FromFile("vendor/demo-1.0-py3-none-any.whl"))
+        climbing = dependency("demo", "1.0", source=FromDirectory("../elsewhere"))
+        half = dependency(
+            "demo", "1.0", (*locked(wheel), *locked(wheel, digests={"sha256": "1" * 64})), source=FromUrl(url)
+        )
+        found = await report(tmp_path, index, known, foreign, nowhere, bare, vcs, archive, climbing, half)
+    assert [one.result for one in found.rows] == [Result.CLEAR, *[Result.UNTOLD] * 7]
     assert all(one.untold is not None for one in found.rows[1:])
 
 
 async def test_what_is_the_projects_own_is_counted_and_not_asked_for(tmp_path: Path) -> None:
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
-        own = dependency("shop", "1.0", source=FromPath(".", own=True))
-        beside = dependency("shop-models", source=FromPath("../models"))
+        own = dependency("shop", "1.0", source=FromDirectory(".", own=True))
+        beside = dependency("shop-models", source=FromDirectory("models", own=True))
         found = await report(tmp_path, index, own, beside, dependency("demo", "1.0", locked(wheel)))
         assert index.count("page") == 1
-    assert (found.own, len(found.rows), found.result) == (2, 1, Result.CLEAR)
+    assert ([str(one.project) for one in found.own], len(found.rows)) == (["shop", "shop-models"], 1)
+    assert found.result is Result.CLEAR
 
 
 async def test_a_digest_of_another_kind_is_compared_where_it_can_be(tmp_path: Path) -> None:
@@ -222,6 +229,74 @@ async def test_a_second_check_asks_upstream_for_nothing(tmp_path: Path) -> None:
         again = await check(tmp_path, index, entry)
         assert len(index.requests) == asked
     assert again.reports[0].rows[0].verified == 1
+
+
+async def test_an_entry_with_files_is_never_the_projects_own(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        entry = dependency("demo", "1.0", locked(wheel), source=FromDirectory(".", own=True))
+        found = await report(tmp_path, index, entry)
+    assert found.own == ()
+    assert [one.result for one in found.rows] == [Result.UNTOLD]
+
+
+async def test_a_url_that_the_index_does_not_list_is_denied_beside_whatever_else(tmp_path: Path) -> None:
+    """Installers take the best tag, not the file that is listed."""
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        evil = locked(wheel, filename=Filename("demo-1.0-9-py3-none-any.whl"), digests={"sha256": "1" * 64},
+                      url="https://evil.example/demo-1.0-9-py3-none-any.whl")  # fmt: skip
+        found = await row(tmp_path, index, dependency("demo", "1.0", (*locked(wheel), *evil)))
+    assert found.result is Result.DENIED
+
+
+async def test_an_unlisted_digest_is_denied_where_the_lock_asks_another_index_too(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        files = (*locked(wheel, filename=None), *locked(wheel, filename=None, digests={"sha256": "1" * 64}))
+        extra = NamedIndex(place=Place("requirements.txt", 1), url="https://other.example/simple/", extra=True)
+        entry = dependency("demo", "1.0", files)
+        alone = (await check(tmp_path, index, lock(entry, form=LockFormat.REQUIREMENTS))).reports[0]
+        beside = (await check(tmp_path, index, lock(entry, form=LockFormat.REQUIREMENTS, indexes=(extra,)))).reports[0]
+    assert (alone.rows[0].result, beside.rows[0].result) == (Result.WARNED, Result.DENIED)
+
+
+async def test_nothing_is_told_of_what_another_index_may_answer(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        other = NamedIndex(place=Place("requirements.txt", 1), url="https://other.example/simple/")
+        same = NamedIndex(place=Place("requirements.txt", 1), url=index.url)
+        entries = (dependency("demo", "1.0"), dependency("demo"))
+        asked = (await check(tmp_path, index, lock(*entries, indexes=(other,)))).reports[0]
+        fine = (await check(tmp_path, index, lock(*entries, indexes=(same,)))).reports[0]
+        own = (await check(tmp_path, index, lock(dependency("demo", "1.0", source=FromIndex(other.url))))).reports[0]
+    assert [one.result for one in asked.rows] == [Result.UNTOLD, Result.UNTOLD]
+    assert [one.result for one in fine.rows] == [Result.CLEAR, Result.CLEAR]
+    assert [one.result for one in own.rows] == [Result.UNTOLD]
+
+
+async def test_a_file_without_a_digest_from_somewhere_else_is_denied_and_not_counted(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        bare = locked(wheel, digests={}, url="https://evil.example/demo-1.0-py3-none-any.whl")
+        right = locked(wheel, digests={}, url=f"{index.origin}{wheel.path}")
+        other = locked(wheel, digests={"sha512": "1" * 128}, url="https://evil.example/demo-1.0-py3-none-any.whl")
+        found = await report(
+            tmp_path, index, *(dependency("demo", "1.0", one) for one in (bare, right, other)), more=NO_COOLDOWN
+        )
+    assert [one.result for one in found.rows] == [Result.DENIED, Result.WARNED, Result.DENIED]
+    assert [one.verified for one in found.rows] == [0, 0, 0]
+    assert all(one.publishers == () for one in found.rows)
+
+
+async def test_many_digests_of_one_entry_are_looked_up_and_not_searched_for(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        (known,) = locked(wheel, filename=None)
+        many = [replace(known, digests={"sha256": f"{number:064x}"}) for number in range(20_000)]
+        found = await row(tmp_path, index, dependency("demo", "1.0", [known, *many]))
+        assert found.result is Result.WARNED
+    assert sum(one.result is found.result for one in found.files) == 20_000
 
 
 async def test_totals_and_coverage(tmp_path: Path) -> None:

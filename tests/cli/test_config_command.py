@@ -152,6 +152,14 @@ def test_show_masks_credentials(tmp_path: Path) -> None:
         assert "https://***@pkgs.example/simple/" in result.output
 
 
+def test_show_leaves_an_at_sign_in_a_path_alone(tmp_path: Path) -> None:
+    token = tmp_path / "me@acme"
+    token.write_text("Bearer secret")
+    file = written(tmp_path, f'[upstreams.acme]\nurl = "https://a.example/"\ncredentials = "file:{token}"\n')
+    result = run("show", "--config", file)
+    assert f'credentials = "file:{token}"' in result.output
+
+
 def test_show_answers_programs_in_json(tmp_path: Path) -> None:
     file = written(tmp_path, '[[policies.default.rules]]\nprojects = ["x"]\nyanked = "deny"\n')
     shown = json.loads(run("show", "--config", file, "--format", "json").stdout)

@@ -35,6 +35,8 @@ NO_FORGE = "does not begin with a kind of publisher (github, gitlab, google, cir
 NO_ENTRY = "is not a name with an optional specifier, such as 'left-pad<2'"
 CREDENTIALS = ": is neither 'env:NAME' nor 'file:PATH'; the credentials themselves do not stand here"
 PROXY = "is not the address of a proxy, as in 'http://proxy.acme.example:3128'"
+NO_HOME = "begins with the home directory of a user whom this machine does not know"
+NUL = "holds a NUL character, which no path can hold"
 ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
 
 
@@ -84,7 +86,7 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         (
             "upstreams.pypi",
             'url = "https://u:secret@a.example/?x"',
-            f": 'https://***@a.example/?x' {INDEX_URL}",
+            f": 'https://***@a.example/?***' {INDEX_URL}",
         ),
         (
             "upstreams.pypi",
@@ -96,6 +98,21 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
             'url = "https://u:secret@[a.example/"',
             f": 'https://***@[a.example/' {INDEX_URL}",
         ),
+        (
+            "upstreams.pypi",
+            'url = "https://me:2024/s3cret@a.example/simple/"',
+            f": 'https://***@a.example/simple/' {INDEX_URL}",
+        ),
+        ("upstreams.pypi", 'url = "me:s3cret@a.example/simple/"', f": '***@a.example/simple/' {INDEX_URL}"),
+        ("upstreams.pypi", 'url = "https://a..b/simple/"', f": 'https://a..b/simple/' {INDEX_URL}"),
+        ("storage", 'path = "~nouser/x"', f": '~nouser/x' {NO_HOME}"),
+        ("storage", 'path = "a\\u0000b"', f": 'a\\x00b' {NUL}"),
+        ("trust.public", 'root = "~nouser/x.json"', f": '~nouser/x.json' {NO_HOME}"),
+        ("trust.public", 'root = "a\\u0000b"', f": 'a\\x00b' {NUL}"),
+        ("upstreams.pypi", 'credentials = "file:~nouser/x"', f": '~nouser/x' {NO_HOME}"),
+        ("upstreams.pypi", 'credentials = "file:a\\u0000b"', f": 'a\\x00b' {NUL}"),
+        ("upstreams.pypi", 'ca_bundle = "~nouser/x.pem"', f": '~nouser/x.pem' {NO_HOME}"),
+        ("upstreams.pypi", 'ca_bundle = "a\\u0000b"', f": 'a\\x00b' {NUL}"),
         ("upstreams.pypi", 'integrity = "off"', ": 'off' is none of 'api', 'none'"),
         ("upstreams.pypi", 'fresh_for = "soon"', f": 'soon' {DURATION}"),
         ("upstreams.pypi", 'max_stale = "99999999w"', ": '99999999w' is longer than a hundred years"),
@@ -138,7 +155,7 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         ("upstreams.pypi", 'proxy = "proxy.acme.example:3128"', f": 'proxy.acme.example:3128' {PROXY}"),
         ("upstreams.pypi", 'proxy = "user:s3cret@proxy:3128"', f": '***@proxy:3128' {PROXY}"),
         ("upstreams.pypi", 'proxy = "http://user:s3/cret@proxy:3128"', f": 'http://***@proxy:3128' {PROXY}"),
-        ("upstreams.pypi", 'proxy = "http://user:s3cret@proxy/pac"', f": 'http://***@proxy/pac' {PROXY}"),
+        ("upstreams.pypi", 'proxy = "http://user:s3cret@proxy/pac"', f": 'http://***@proxy' {PROXY}"),
         (
             "upstreams.pypi",
             'proxy = "socks5h://user:s3cret@proxy:1080"',
@@ -309,6 +326,10 @@ def test_an_index_cannot_be_named_like_a_path_of_inbonds_own(tmp_path: Path, wor
         ("INBOND_POLICIES__DEFAULT__DENY", "left-pad>1,<2", f"policies.default.deny[1]: '<2' {NO_ENTRY}"),
         ("INBOND_POLICY", "strickt", "indexes.root.policy: there is no policy 'strickt'; did you mean 'strict'?"),
         ("INBOND_UPSTREAM", "pipy", f"upstreams.pipy.url: 'pipy' {INDEX_URL}"),
+        (
+            "INBOND_UPSTREAM", "https://me:2024/s3cret@a.example/x/?s3cret",
+            f"upstreams.a-example-x.url: 'https://***@a.example/x/?***' {INDEX_URL}",
+        ),
         ("INBOND_UPSTREAM", "https://u:secret@[x/", f"upstreams.upstream.url: 'https://***@[x/' {INDEX_URL}"),
     ],
 )  # fmt: skip

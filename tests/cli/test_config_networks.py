@@ -13,6 +13,7 @@ from yarl import URL
 
 from inbond.cli.config import Config, load_config, preset_path
 from inbond.cli.config_command import config_group
+from inbond.cli.config_presets import resolve_preset, written_predicate_type
 from inbond.model.errors import ConfigurationError
 from inbond.upstream.proxies import Proxy
 from inbond.upstream.settings import UpstreamSettings
@@ -70,6 +71,15 @@ def run(*arguments: str, environ: dict[str, str] | None = None) -> Result:
         (ACME, {"ALL_PROXY": "http://p:1"}, "http://p:1", "ALL_PROXY"),
         (ACME, {"ALL_PROXY": "socks5://p:1", "HTTPS_PROXY": "http://q:2"}, "http://q:2", "HTTPS_PROXY"),
         (ACME, {"HTTPS_PROXY": "", "all_proxy": "http://p:1"}, "http://p:1", "all_proxy"),
+        (ACME, {"https_proxy": "", "HTTPS_PROXY": "http://p:1"}, None, None),
+        (ACME, {"https_proxy": " ", "HTTPS_PROXY": "http://p:1", "ALL_PROXY": "http://q:2"}, "http://q:2", "ALL_PROXY"),
+        (ACME, {"HTTPS_PROXY": "http://p:1", "no_proxy": "", "NO_PROXY": "*"}, "http://p:1", "HTTPS_PROXY"),
+        (
+            ACME,
+            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": f"pkgs.acme.example:{'9' * 5000}"},
+            "http://p:1",
+            "HTTPS_PROXY",
+        ),
         (ACME, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "localhost,.acme.example"}, None, None),
         (ACME, {"HTTPS_PROXY": "http://p:1", "no_proxy": "*"}, None, None),
         (ACME, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "acme.test"}, "http://p:1", "HTTPS_PROXY"),
@@ -106,6 +116,10 @@ def test_the_proxy_is_the_keys_or_the_environments(
         (
             {"https_proxy": "u:s3cret@p:x"},
             "https_proxy: 'http://***@p:x' is not the address of a proxy, as in 'http://proxy.acme.example:3128'",
+        ),
+        (
+            {"HTTPS_PROXY": "http://me:s3c://s3cret@p:1?token=s3cret"},
+            "HTTPS_PROXY: 'http://***@p:1' is not the address of a proxy, as in 'http://proxy.acme.example:3128'",
         ),
     ],
 )
@@ -228,6 +242,16 @@ def test_check_says_how_each_upstream_is_reached_and_what_to_look_after(tmp_path
     assert "s3cret" not in result.output
     found = json.loads(run("check", "--config", str(file), "--format", "json", environ=environ).stdout)
     assert [warning.split(":")[0] for warning in found["warnings"]] == ["upstreams.acme.credentials"]
+
+
+def test_check_names_no_proxy_that_the_preset_is_exempt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    predicate_type = written_predicate_type()
+    assert predicate_type is not None
+    host = URL(resolve_preset("pypi", predicate_type)).host or ""
+    for exempt, lines in ((host, []), ("acme.example", ["upstream    pypi: proxy http://q:2 (HTTPS_PROXY)"])):
+        result = run("check", environ={"HTTPS_PROXY": "http://q:2", "NO_PROXY": exempt})
+        assert result.exit_code == 0
+        assert [line for line in result.stdout.splitlines() if line.startswith("upstream ")] == lines
 
 
 def test_check_fails_for_credentials_that_are_not_there(tmp_path: Path) -> None:

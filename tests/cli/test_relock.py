@@ -131,6 +131,27 @@ def test_what_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     assert [path.name for path in Path().iterdir()] == ["uv.lock"]
 
 
+def test_what_is_no_file_is_neither_read_nor_replaced() -> None:
+    os.mkfifo("uv.lock")  # to open it would wait for a writer
+    Path("below").mkdir()
+    pipe, directory = offline("uv.lock"), offline("below")
+    assert (pipe.exit_code, pipe.stderr) == (2, "inbond: uv.lock: cannot be read: not a regular file\n")
+    assert (directory.exit_code, directory.stderr.splitlines()[0]) == (2, "inbond: below: a directory, not a lock")
+    written(lock(f"{FILES}aa/demo-1.0.tar.gz"), "pylock.lock")
+    Path("loop").symlink_to("loop")
+    result = offline("pylock.lock", "-o", "loop")
+    assert (result.exit_code, result.stderr.startswith("inbond: loop cannot be written: ")) == (2, True)
+    assert offline("pylock.lock", "-o", os.devnull).exit_code == 0
+    assert not Path(os.devnull).is_file()
+
+
+def test_names_give_a_terminal_no_orders() -> None:
+    written(lock("https://else.example/x-1.0.tar.gz"), "x\x1b[31m.lock")
+    result = offline("x\x1b[31m.lock")
+    assert "x\\x1b[31m.lock" in result.stdout
+    assert "\x1b" not in result.output
+
+
 def full(_: int) -> None:
     raise OSError(28, "No space left on device")
 
@@ -203,6 +224,17 @@ def test_what_could_not_be_told(arguments: list[str], message: str) -> None:
     result = relock(*arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith(message)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"], ["--back"]])
+def test_a_url_that_other_readers_take_for_another_host(arguments: list[str]) -> None:
+    file = written(lock(rf"http://evil.example:1\\@{AT.removeprefix('https://')}/packages/demo-1.0.tar.gz"))
+    before = file.read_bytes()
+    result = offline("uv.lock", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "uv.lock:2: package demo 1.0: sdist: 'http://" in result.stderr
+    assert "it holds a backslash" in result.stderr
+    assert file.read_bytes() == before
 
 
 def test_an_address_that_is_none() -> None:

@@ -55,6 +55,7 @@ def unopened(source: str, path: str) -> bytes:
         ("base.in", LockFormat.REQUIREMENTS),
         ("dist/a-1-py3-none-any.whl", LockFormat.DISTRIBUTION),
         ("a-1.tar.gz", LockFormat.DISTRIBUTION),
+        ("a-1.TAR.ZST", LockFormat.DISTRIBUTION),
     ],
 )
 def test_by_name(name: str, found: LockFormat) -> None:

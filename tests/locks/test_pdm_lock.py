@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.markers import Marker
 
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, FromVcs, InvalidLock, LockFormat
+from inbond.locks.lock import Dependency, FromDirectory, FromFile, FromIndex, FromUrl, FromVcs, InvalidLock, LockFormat
 from inbond.locks.pdm_lock import read_pdm_lock
 from locks.toml_locks import FILES, PDM, A
 
@@ -36,9 +36,24 @@ def test_sources() -> None:
         FromIndex(),
         FromVcs("git+ssh://git@forge.example/cloned.git@0123abcd"),
         FromUrl("https://else.example/fetched-3.0.tar.gz"),
-        FromPath(".", own=True),
+        FromDirectory(".", own=True),
     ]
     assert read_pdm_lock("pdm.lock", PDM.encode()).format is LockFormat.PDM
+
+
+@pytest.mark.parametrize(
+    ("path", "files", "source"),
+    [
+        ("./tools/x", "", FromDirectory("./tools/x", own=True)),
+        ("../x", "", FromDirectory("../x")),
+        ("./vendor/x-1.tar.zst", "", FromFile("./vendor/x-1.tar.zst")),
+        ("./vendor/X-1.TAR.GZ", "", FromFile("./vendor/X-1.TAR.GZ")),
+        ("./vendor/blob", '{file = "blob"}', FromFile("./vendor/blob")),
+    ],
+)
+def test_what_is_on_disk(path: str, files: str, source: object) -> None:
+    head = '[metadata]\nlock_version = "4.5"\n[[package]]\nname = "x"\n'
+    assert dependencies(f'{head}path = "{path}"\nfiles = [{files}]\n')[0].source == source
 
 
 def test_the_form_before_4_2_keeps_files_below_metadata() -> None:

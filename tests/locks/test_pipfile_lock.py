@@ -13,7 +13,18 @@ from packaging.version import Version
 
 from inbond.locks import pipfile_lock
 from inbond.locks.json_lines import read_json
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, FromVcs, InvalidLock, Lock, LockFormat, Place
+from inbond.locks.lock import (
+    Dependency,
+    FromDirectory,
+    FromFile,
+    FromIndex,
+    FromUrl,
+    FromVcs,
+    InvalidLock,
+    Lock,
+    LockFormat,
+    Place,
+)
 from inbond.locks.pipfile_lock import read_pipfile_lock
 
 A, B = "a" * 64, "b" * 64
@@ -111,7 +122,7 @@ def test_a_whole_one() -> None:
     assert str(blinker.marker) == 'python_version >= "3.9"'
     assert blinker.source == FromIndex("https://index.example/simple")
     assert (colorama.version, str(colorama.specifier), colorama.hashed, colorama.files) == (None, "", False, ())
-    assert here.source == FromPath("./here", own=True)
+    assert here.source == FromDirectory("./here", own=True)
     assert pytest_.extras == {"x"}
     (index,) = lock.indexes
     assert (index.place, index.url, index.extra) == (Place("d/Pipfile.lock", 9), "https://index.example/simple", False)
@@ -144,9 +155,11 @@ def test_sources_keep_no_credentials() -> None:
         ({"version": "===1.0"}, FromIndex(), "1.0"),
         ({"file": "https://u@h.example/a-1.zip", "hashes": [f"sha256:{A}"]}, FromUrl("https://h.example/a-1.zip"), "1"),
         ({"file": "https://h.example/main", "version": "==2"}, FromUrl("https://h.example/main"), "2"),
-        ({"file": "./d/a-1.0.zip"}, FromPath("./d/a-1.0.zip"), "1.0"),
-        ({"path": "."}, FromPath(".", own=True), None),
-        ({"path": "./a", "editable": True, "hashes": [f"sha256:{A}"]}, FromPath("./a", own=True), None),
+        ({"file": "./d/a-1.0.zip"}, FromFile("./d/a-1.0.zip"), "1.0"),
+        ({"path": "./d/a-1.0.tar.zst"}, FromFile("./d/a-1.0.tar.zst"), None),
+        ({"path": "../a"}, FromDirectory("../a"), None),
+        ({"path": "."}, FromDirectory(".", own=True), None),
+        ({"path": "./a", "editable": True, "hashes": [f"sha256:{A}"]}, FromDirectory("./a", own=True), None),
         ({"git": "https://t@h.example/a.git", "ref": "abc"}, FromVcs("git+https://h.example/a.git@abc"), None),
         ({"hg": "hg+https://h.example/a"}, FromVcs("hg+https://h.example/a"), None),
         ({"git": "ssh://git@h.example/a", "editable": True}, FromVcs("git+ssh://git@h.example/a"), None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.markers import Marker
 
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, FromVcs, InvalidLock, LockFormat
+from inbond.locks.lock import Dependency, FromDirectory, FromFile, FromIndex, FromUrl, FromVcs, InvalidLock, LockFormat
 from inbond.locks.poetry_lock import read_poetry_lock
 from locks.toml_locks import POETRY, A, B
 
@@ -41,11 +41,26 @@ def test_markers_are_given_for_all_or_by_group() -> None:
         ("private", FromIndex("https://index.example/simple")),
         ("cloned", FromVcs("git+https://forge.example/cloned.git@0123abcd")),
         ("fetched", FromUrl("https://else.example/fetched-4.0.tar.gz")),
-        ("beside", FromPath("../beside")),
+        ("beside", FromDirectory("../beside")),
     ],
 )
 def test_sources(project: str, source: object) -> None:
     assert dependencies()[project].source == source
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "files", "source"),
+    [
+        ("directory", "tools/x", "", FromDirectory("tools/x", own=True)),
+        ("directory", "/tmp/x", "", FromDirectory("/tmp/x")),
+        ("directory", "tools/x", '{file = "x-1.tar.gz"}', FromDirectory("tools/x")),
+        ("file", "vendor/x-1.tar.xz", '{file = "x-1.tar.xz"}', FromFile("vendor/x-1.tar.xz")),
+        ("file", "vendor/blob", "", FromFile("vendor/blob")),
+    ],
+)
+def test_what_is_on_disk(kind: str, path: str, files: str, source: object) -> None:
+    text = f'[[package]]\nname = "x"\nfiles = [{files}]\nsource = {{ type = "{kind}", url = "{path}" }}\n[metadata]\n'
+    assert dependencies(text)["x"].source == source
 
 
 def test_a_private_index_is_named_without_its_password() -> None:
@@ -109,6 +124,12 @@ def test_what_is_refused(text: str, message: str, remedy: str) -> None:
         read_poetry_lock("poetry.lock", text.encode())
     assert str(caught.value).startswith(message)
     assert remedy in (caught.value.remedy or "")
+
+
+def test_one_marker_for_all_groups() -> None:
+    markers = "markers = {main = \"os_name == 'nt'\", dev = \"os_name == 'nt'\"}"
+    text = f'[[package]]\nname = "x"\ngroups = ["main", "dev"]\n{markers}\n[metadata]\n'
+    assert dependencies(text)["x"].marker == Marker("os_name == 'nt'")
 
 
 def test_markers_in_the_older_key_and_a_source_without_type() -> None:

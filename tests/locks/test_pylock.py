@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.markers import Marker
 
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, FromVcs, InvalidLock, LockFormat
+from inbond.locks.lock import Dependency, FromDirectory, FromFile, FromIndex, FromUrl, FromVcs, InvalidLock, LockFormat
 from inbond.locks.pylock import read_pylock
 from locks.toml_locks import FILES, INDEX, PYLOCK, A, B
 
@@ -38,9 +38,9 @@ def test_an_entry_without_index_in_the_form_of_tables() -> None:
     ("project", "source", "files"),
     [
         ("fetched", FromUrl("https://else.example/archive/fetched-3.tar.gz"), ["fetched-3.tar.gz"]),
-        ("kept", FromPath("kept/kept-3.tar.gz"), ["kept-3.tar.gz"]),
+        ("kept", FromFile("kept/kept-3.tar.gz"), ["kept-3.tar.gz"]),
         ("cloned", FromVcs("git+https://forge.example/cloned@0123abcd"), []),
-        ("app", FromPath(".", own=True), []),
+        ("app", FromDirectory(".", own=True), []),
     ],
 )
 def test_sources(project: str, source: object, files: list[str]) -> None:
@@ -59,6 +59,18 @@ def test_indexes() -> None:
 
 HEAD = 'lock-version = "1.0"\ncreated-by = "a tool"\n'
 PACKAGE = f'{HEAD}[[packages]]\nname = "x"\n'
+
+
+@pytest.mark.parametrize("path", ["vendor/x-1.tar.zst", "vendor/X-1.TAR.GZ", "vendor/blob"])
+def test_an_archive_on_disk_whatever_its_name(path: str) -> None:
+    found = dependencies(f'{PACKAGE}archive = {{ path = "{path}", hashes = {{ sha256 = "{A}" }} }}')["x"]
+    assert found.source == FromFile(path)
+    assert [(str(file.filename), file.sha256) for file in found.files] == [(path.rpartition("/")[2], A)]
+
+
+@pytest.mark.parametrize(("path", "own"), [("./x", True), ("x", True), ("../x", False), ("/tmp/elsewhere/x", False)])
+def test_a_directory_is_the_projects_own_where_it_is_below_the_lock(path: str, own: bool) -> None:
+    assert dependencies(f'{PACKAGE}directory = {{ path = "{path}" }}')["x"].source == FromDirectory(path, own=own)
 
 
 def test_a_newer_minor_version_is_read() -> None:

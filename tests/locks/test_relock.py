@@ -105,6 +105,16 @@ def test_files_that_cannot_be_swapped_are_left(url: str) -> None:
     assert url.encode() in there.raw
 
 
+@pytest.mark.parametrize(
+    "url",
+    [r"http://evil.example:1\\@127.0.0.1:8642/packages/x-1.zip", "http:evil.example/x-1.zip", "https://[x/x-1.zip"],
+)
+def test_a_url_that_could_lead_to_two_places_is_no_lock(url: str) -> None:
+    for text in (entry(url), entry(f"{FILES}/x-1.tar.gz").replace(INDEX, url)):
+        with pytest.raises(InvalidLock, match=r"^a\.lock:[26]: package x 1: s.* is no URL that can be followed"):
+            swap(read_uv_lock, f"version = 1\n{text}".encode())
+
+
 def test_literal_strings_are_swapped_too() -> None:
     raw = f"version = 1\n{entry(f'{FILES}/x-1.tar.gz', quote=chr(39))}".encode()
     assert f"'{BASE}packages/x-1.tar.gz'".encode() in swap(read_uv_lock, raw).raw

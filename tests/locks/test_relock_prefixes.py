@@ -77,6 +77,8 @@ def test_prefixes_as_given(url: str, inbond: str) -> None:
         ('https://files.example/"/', False),
         ("https://files.example/\\/", False),
         ("https://files.example/?/", False),
+        ("https://[x/", False),
+        ("https:///files.example/", False),
         ("https://files.example/\n/", False),
     ],
 )

@@ -16,7 +16,7 @@ from pip._internal.req.constructors import install_req_from_parsed_requirement
 from pip._internal.req.req_file import parse_requirements
 
 from inbond.locks import narrowing, requirement_lines, requirements
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, FromVcs, InvalidLock, Lock, Place
+from inbond.locks.lock import Dependency, FromDirectory, FromFile, FromIndex, FromUrl, FromVcs, InvalidLock, Lock, Place
 from inbond.locks.requirements import MAX_DEPTH, MAX_INCLUDED_FILES, read_requirements
 from inbond.model.errors import NotFound
 
@@ -130,20 +130,31 @@ class TestAddresses:
             ("a @ ${WHEELS}/a-1.zip", "a", "1", FromUrl("${WHEELS}/a-1.zip")),
             ("ftp://h.example/a-1.zip", "a", "1", FromUrl("ftp://h.example/a-1.zip")),
             ("a @ https://h.example/.zip", "a", None, FromUrl("https://h.example/.zip")),
-            ("./a-1.0-py3-none-any.whl", "a", "1.0", FromPath("./a-1.0-py3-none-any.whl")),
-            ("a-1.0.tar.gz", "a", "1.0", FromPath("a-1.0.tar.gz")),
-            (r".\d\a-1.0.zip", "a", "1.0", FromPath(r".\d\a-1.0.zip")),
-            ("file:///w/a%2B-1.zip#egg=a", "a", None, FromPath("/w/a+-1.zip")),
-            ("file://localhost/w/a-1.zip", "a", "1", FromPath("/w/a-1.zip")),
-            ("file:a-1.zip", "a", "1", FromPath("a-1.zip")),
-            ("./libs/a", "a", None, FromPath("./libs/a")),
-            ("libs/a/", "a", None, FromPath("libs/a/")),
-            ("a@./b", "a", None, FromPath("./b")),
-            (".", "unnamed", None, FromPath(".", own=True)),
-            ("-e .", "unnamed", None, FromPath(".", own=True)),
-            ("-e ./libs/a", "a", None, FromPath("./libs/a", own=True)),
-            ("--editable=file:///w/a", "a", None, FromPath("/w/a", own=True)),
-            ("-e 'a @ ./libs/b'", "a", None, FromPath("./libs/b", own=True)),
+            ("./a-1.0-py3-none-any.whl", "a", "1.0", FromFile("./a-1.0-py3-none-any.whl")),
+            ("a-1.0.tar.gz", "a", "1.0", FromFile("a-1.0.tar.gz")),
+            (r".\d\a-1.0.zip", "a", "1.0", FromFile(r".\d\a-1.0.zip")),
+            ("file:///w/a%2B-1.zip#egg=a", "a", None, FromFile("/w/a+-1.zip")),
+            ("file://localhost/w/a-1.zip", "a", "1", FromFile("/w/a-1.zip")),
+            ("file:a-1.zip", "a", "1", FromFile("a-1.zip")),
+            ("./libs/a", "a", None, FromDirectory("./libs/a", own=True)),
+            ("libs/a/", "a", None, FromDirectory("libs/a/", own=True)),
+            ("a@./b", "a", None, FromDirectory("./b", own=True)),
+            ("a @ file:libs/b?x", "a", None, FromDirectory("libs/b", own=True)),
+            ("a @ file:%2E%2E/b", "a", None, FromDirectory("../b")),
+            ("a @ file://host/b", "a", None, FromDirectory("//host/b")),
+            ("a @ /w/b", "a", None, FromDirectory("/w/b")),
+            ("-e ../libs/a", "a", None, FromDirectory("../libs/a")),
+            ("a @ file:a-1.0.tar.xz", "a", None, FromFile("a-1.0.tar.xz")),
+            ("a @ file:a-1.0.tar.zst", "a", None, FromFile("a-1.0.tar.zst")),
+            ("a @ file:a-1.0.TAR.GZ", "a", None, FromFile("a-1.0.TAR.GZ")),
+            ("a @ file:///w/a-1.0-py3-none-any.whl?x", "a", "1.0", FromFile("/w/a-1.0-py3-none-any.whl")),
+            ("a @ file:a-1.0-py3-none-any.whl/", "a", None, FromFile("a-1.0-py3-none-any.whl/")),
+            ("a @ x+y://h.example/a", "a", None, FromUrl("x+y://h.example/a")),
+            (".", "unnamed", None, FromDirectory(".", own=True)),
+            ("-e .", "unnamed", None, FromDirectory(".", own=True)),
+            ("-e ./libs/a", "a", None, FromDirectory("./libs/a", own=True)),
+            ("--editable=file:///w/a", "a", None, FromDirectory("/w/a")),
+            ("-e 'a @ ./libs/b'", "a", None, FromDirectory("./libs/b", own=True)),
             ("-e git+https://t@h.example/o/a.git@v1#egg=b", "b", None, FromVcs("git+https://h.example/o/a.git@v1")),
             ("git+https://h.example/o/a.git@f/x", "a", None, FromVcs("git+https://h.example/o/a.git@f/x")),
             ("git+ssh://git@h.example/o/a.git", "a", None, FromVcs("git+ssh://git@h.example/o/a.git")),
@@ -183,8 +194,13 @@ class TestAddresses:
             ("https://h.example/main.zip", "does not tell which project"),
             ("https://u:secret@h.example/", "'https://h.example/' does not tell"),
             ("./main.zip", "does not tell which project"),
+            ("./a-1.0.tar.zst", "does not tell which project"),
+            ("a @ \x1fhttp://evil.example/a-1.zip", "holds a character that is not printable"),
+            ("a @ nothing:a-1.zip", "does not begin with SCHEME://"),
+            (f"a @ file:libs/a --hash=sha256:{A}", "no digest can be checked"),
             ("a @ https://h.example/b-1.0-py3-none-any.whl", "is a wheel of b"),
             (f"https://h.example/a-1.zip#sha256={A}a", "is no sha256 digest"),
+            (f"https://h.example/a-1.zip#sha256={A}&SHA256=zz", "'#SHA256=zz' is no sha256 digest"),
             ("https://h.example/a-1.zip#egg=!", "is not a requirement"),
             ("-e https://h.example/a-1.zip", "cannot be installed with --editable"),
             (f"git+https://h.example/o/a --hash=sha256:{A}", "no digest can be checked"),
@@ -208,6 +224,16 @@ class TestAddresses:
     )
     def test_credentials_stay_out_of_messages(self, written: str) -> None:
         assert "secret" not in refused(written)
+
+    def test_an_archive_on_disk_is_a_file_whatever_its_name(self) -> None:
+        for path in ("d/a-1.0.tar.zst", "d/.zip", "d/" + "x" * 300 + ".whl"):
+            entry = only(f"a @ file:{path}")
+            assert entry.source == FromFile(path)
+            assert len(entry.files) == 1
+
+    def test_nothing_is_no_fault(self) -> None:
+        assert read("").dependencies == ()
+        assert read("# nothing yet\n").dependencies == ()
 
 
 class TestOptions:
@@ -422,7 +448,7 @@ class TestBytes:
     @pytest.mark.parametrize("first", ["", "#\n"])
     def test_a_comment_names_the_encoding(self, first: str) -> None:
         raw = f"{first}# -*- coding: latin-1 -*-\n./é/a\n".encode("latin-1")
-        assert only(raw).source == FromPath("./é/a")
+        assert only(raw).source == FromDirectory("./é/a", own=True)
 
     @pytest.mark.parametrize(
         ("raw", "why"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 
 import pytest
@@ -129,3 +130,58 @@ def test_the_scanner_tells_keys_from_values() -> None:
 
 def test_the_scanner_knows_literal_strings() -> None:
     assert [piece.literal for piece in scan("a = 'x'\nb = \"x\"\n") if isinstance(piece, StringValue)] == [True, False]
+
+
+PARTS = toml_text.MAX_KEY_PARTS
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x = 1\n" + "a." * PARTS + "a = 1", 2),
+        ("[" + "a . " * PARTS + "a]", 1),
+        ("[[" + "a.\t" * PARTS + "'b']]", 1),
+        ('"a".' * PARTS + "a = 1", 1),
+        ("x = '''\n'''\ny = {" + "a." * PARTS + "a = 1}", 3),
+        ('x = """\\"""" # "\n' + "a." * PARTS + "a = 1", 2),
+    ],
+)
+def test_keys_of_many_parts_are_refused(text: str, line: int) -> None:
+    with pytest.raises(InvalidLock) as caught:
+        read_toml("a.lock", text.encode())
+    assert str(caught.value) == f"a.lock:{line}: a key of more than {PARTS} parts; no lock has one"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * (PARTS - 1) + "a = 1",
+        'x = "' + "a." * 100 + '"',
+        "x = 1 # " + "a." * 100,
+        'x = """\n' + "a." * 100 + '\n"""',
+        "x = ['''" + "a." * 100 + "''']",
+        '"' + "a." * 100 + '" = 1',
+    ],
+)
+def test_dots_elsewhere_are_not_counted(text: str) -> None:
+    assert read_toml("a.lock", text.encode()).root.values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 10**5 + "a = 1",
+        '"\\' * 10**5,
+        "'''\"" * 10**5,
+        '"a".' * 10**5,
+        "a " * 10**5,
+        '"""\\' * 10**5,
+        "a" * 10**6,
+    ],
+    ids=lambda text: ascii(text[:8]),
+)
+def test_hostile_text_costs_little(text: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(InvalidLock):
+        read_toml("a.lock", text.encode())
+    assert time.process_time() - begun < 5

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from packaging.markers import Marker
 from packaging.version import Version
 
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, FromVcs, InvalidLock, LockFormat
+from inbond.locks.lock import Dependency, FromDirectory, FromFile, FromIndex, FromUrl, FromVcs, InvalidLock, LockFormat
 from inbond.locks.uv_lock import read_uv_lock
 from locks.toml_locks import FILES, INDEX, UV, A, B
 
@@ -42,13 +41,15 @@ def test_places_are_the_lines_of_the_file() -> None:
         assert file.url in lines[file.place.line - 1]
 
 
-def test_a_fork_has_an_entry_for_each_version_with_its_markers() -> None:
+def test_a_fork_has_an_entry_for_each_version() -> None:
     older, newer = dependencies()["numbers"]
-    assert older.marker == Marker("python_full_version < '3.12'")
-    assert newer.marker == Marker(
-        "(python_full_version >= '3.12' and sys_platform == 'linux')"
-        " or (python_full_version >= '3.12' and sys_platform != 'linux')"
-    )
+    assert [str(one.version) for one in (older, newer)] == ["2.4.6", "2.5.5"]
+
+
+def test_what_it_was_resolved_for_is_no_marker() -> None:
+    assert all(one.marker is None for entries in dependencies().values() for one in entries)
+    never = "resolution-markers = [\"sys_platform == 'never'\"]"
+    assert one(f'name = "x"\nsource = {{ registry = "{INDEX}" }}\n{never}').marker is None
 
 
 def test_extras_are_those_that_others_ask_for() -> None:
@@ -66,12 +67,13 @@ def test_without_digests_nothing_is_refused_by_the_installer() -> None:
 @pytest.mark.parametrize(
     ("project", "source"),
     [
-        ("app", FromPath(".", own=True)),
-        ("tools", FromPath("tools", own=True)),
+        ("app", FromDirectory(".", own=True)),
+        ("tools", FromDirectory("tools", own=True)),
+        ("lib", FromDirectory("../lib")),
         ("fetched", FromUrl("https://else.example/fetched-3.tar.gz")),
         ("cloned", FromVcs("git+https://forge.example/cloned@0123abcd")),
-        ("beside", FromPath("wheels/beside-5-py3-none-any.whl")),
-        ("linked", FromPath("links")),
+        ("beside", FromFile("wheels/beside-5-py3-none-any.whl")),
+        ("linked", FromFile("links")),
     ],
 )
 def test_sources(project: str, source: object) -> None:
@@ -99,8 +101,36 @@ def test_indexes_are_named_once_and_masked() -> None:
     assert secret.source == FromIndex("https://index.example/simple")
 
 
-def test_a_directory_that_is_no_member_is_not_the_projects_own() -> None:
-    assert one('name = "x"\nsource = { directory = "../x" }').source == FromPath("../x")
+@pytest.mark.parametrize("kind", ["directory", "editable", "virtual"])
+def test_a_directory_is_the_projects_own_where_it_is_below_the_lock(kind: str) -> None:
+    for path, own in [(".", True), ("x/y", True), ("../x", False), ("/tmp/x", False)]:
+        assert one(f'name = "x"\nsource = {{ {kind} = "{path}" }}').source == FromDirectory(path, own=own)
+    with_files = one(f'name = "x"\nsource = {{ {kind} = "." }}\nwheels = [{{ filename = "x-1-py3-none-any.whl" }}]')
+    assert with_files.source == FromDirectory(".", own=False)
+
+
+@pytest.mark.parametrize("path", ["vendor/x-1.0.tar.xz", "x-1.0.tar.zst", "X-1.0.TAR.GZ", "vendor/blob", ".", "/x"])
+def test_a_path_is_an_archive_by_the_locks_own_word(path: str) -> None:
+    assert one(f'name = "x"\nsource = {{ path = "{path}" }}').source == FromFile(path)
+
+
+@pytest.mark.parametrize("registry", ["vendor", "../v", "/v", "C:/v", "file:///v", "FILE:///v"])
+def test_a_directory_of_archives_keeps_its_files_and_their_urls(registry: str) -> None:
+    url = f"{FILES}/x-1-py3-none-any.whl"
+    source = f'source = {{ registry = "{registry}" }}'
+    found = one(f'name = "x"\n{source}\nwheels = [{{ url = "{url}" }}, {{ path = "x-2-py3-none-any.whl" }}]')
+    assert found.source == FromFile(registry)
+    assert [(file.filename, file.url) for file in found.files] == [
+        ("x-1-py3-none-any.whl", url),
+        ("x-2-py3-none-any.whl", None),
+    ]
+
+
+def test_an_empty_lock_and_one_with_keys_of_later_revisions() -> None:
+    head = 'version = 1\nrevision = 9\nrequires-python = ">=3.11"\nconflicts = []\n'
+    assert read_uv_lock("uv.lock", head.encode()).dependencies == ()
+    later = f'{head}later = 1\n[[package]]\nname = "x"\nsource = {{ virtual = "." }}\n'
+    assert len(read_uv_lock("uv.lock", later.encode()).dependencies) == 1
 
 
 def one(entry: str) -> Dependency:
@@ -145,10 +175,11 @@ def one(entry: str) -> Dependency:
             "",
         ),
         (
-            "version = 1\n[[package]]\nname = 'x'\nsource = { path = 'x' }\nresolution-markers = ['what']",
-            "uv.lock:2: package x: 'what' is not an environment marker",
-            "",
+            "version = 1\n[[packages]]\nname = 'x'",
+            "uv.lock: it holds 'packages' and no [[package]]: this is not a uv.lock",
+            "uv lock",
         ),
+        ("version = 1\n[tool.x]\n[manifest]", "uv.lock: it holds 'tool' and no [[package]]", "uv lock"),
         (
             "version = 1\n[[package]]\nname = 'x'\nsource = { path = 'x' }\nsdist = { size = -1 }",
             "uv.lock:2: package x: sdist: size is not a whole number from 0 on",

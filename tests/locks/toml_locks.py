@@ -19,6 +19,7 @@ resolution-markers = [
 [manifest]
 members = [
     "app",
+    "lib",
     "tools",
 ]
 
@@ -106,6 +107,10 @@ source = {{ registry = "links" }}
 wheels = [
     {{ path = "linked-6-py3-none-any.whl" }},
 ]
+
+[[package]]
+name = "lib"
+source = {{ editable = "../lib" }}
 """
 
 POETRY = f"""\

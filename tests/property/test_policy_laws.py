@@ -237,11 +237,16 @@ def test_a_rule_that_is_only_recorded_stops_as_much_as_one_that_is_not_there(
 
 
 @given(worlds(), policies(audited=False))
-def test_a_policy_that_is_only_tried_stops_nothing_but_files_without_digest(world: World, keys: dict[str, Any]) -> None:
+def test_a_policy_that_is_only_tried_stops_nothing_but_files_without_digest_or_with_another(
+    world: World, keys: dict[str, Any]
+) -> None:
+    known = world.memory.first_digest if world.memory is not None else {}
     for name, verdict in world.verdicts({**keys, "audit": frozenset({"*"})}).items():
         file = world.page.file(name)
         assert file is not None
-        assert verdict.allowed is (file.listed_sha256 is not None or keys["hashes"] is Hashes.ALLOW)
+        told = file.listed_sha256 is not None or keys["hashes"] is Hashes.ALLOW
+        same = file.sha256 is None or known.get(name) in (None, file.sha256)
+        assert verdict.allowed is (told and same)
 
 
 @given(worlds(), policies())

@@ -53,6 +53,20 @@ class Authority:
         context.load_cert_chain(pem)
         return context
 
+    def revocations(self) -> Path:
+        """A list of what the authority revoked, in PEM."""
+        now = datetime.now(UTC)
+        issued = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._name)
+            .last_update(now)
+            .next_update(now + timedelta(days=1))
+            .sign(self._key, SHA256())
+        )
+        pem = self._place / "revoked.pem"
+        pem.write_bytes(issued.public_bytes(Encoding.PEM))
+        return pem
+
     def _begun(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, lasts: timedelta) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (

@@ -84,6 +84,9 @@ def test_the_last_segment_is_decoded_and_free_of_query_and_fragment() -> None:
 
 
 def test_digests_beside_an_address_win_over_those_in_it() -> None:
-    assert fragment_digests("md5=A&sha256=B&foo=C&md5=D&md5") == {"md5": "a", "sha256": "b"}
-    assert with_fragment({"md5": "x"}, "md5=a&sha256=b") == {"md5": "x", "sha256": "b"}
+    md5, sha256 = "A" * 32, "B" * 64
+    found = {"md5": md5.lower(), "sha256": sha256.lower()}
+    assert fragment_digests(f"md5={md5}&SHA256={sha256}&foo=C&md5={'D' * 32}&md5") == found
+    assert fragment_digests(f"md5=none&sha256={sha256}&md5={md5}") == found
+    assert with_fragment({"md5": "x"}, f"md5={md5}&sha256={sha256}") == {**found, "md5": "x"}
     assert with_fragment({"md5": "x"}, "") == {"md5": "x"}

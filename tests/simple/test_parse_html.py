@@ -149,8 +149,9 @@ def test_the_first_base_that_can_be_one_counts() -> None:
         ("#egg=demo", {}),
         ("#sha256", {}),
         ("#sha256=", {}),
-        ("#md5=AB", {"md5": "ab"}),
-        ("#egg=demo&amp;SHA256=Ab&amp;sha256=cd", {"sha256": "ab"}),
+        (f"#md5={'AB' * 16}", {"md5": "ab" * 16}),
+        (f"#egg=demo&amp;SHA256={'Ab' * 32}&amp;sha256={'cd' * 32}", {"sha256": "ab" * 32}),
+        ("#sha256=ab", {}),
     ],
 )
 def test_digests_come_from_the_fragment(fragment: str, hashes: dict[str, str]) -> None:
@@ -177,9 +178,12 @@ def test_yanked_is_read_with_and_without_a_reason(attributes: str, expected: boo
     [
         ("", False),
         ('data-dist-info-metadata="true"', True),
-        ('data-dist-info-metadata="sha256=AB"', {"sha256": "ab"}),
+        (f'data-dist-info-metadata="sha256={"AB" * 32}"', {"sha256": "ab" * 32}),
         ('data-core-metadata="false" data-dist-info-metadata="true"', False),
-        ('data-core-metadata="sha256=aa" data-dist-info-metadata="sha256=bb"', {"sha256": "aa"}),
+        (
+            f'data-core-metadata="sha256={"a" * 64}" data-dist-info-metadata="sha256={"b" * 64}"',
+            {"sha256": "a" * 64},
+        ),
         ('data-core-metadata="nonsense"', False),
     ],
 )

@@ -47,7 +47,7 @@ def test_a_page_as_the_python_package_index_writes_it_is_read_whole() -> None:
             "files": [
                 {
                     **FILE,
-                    "hashes": {"sha256": SHA256.upper(), "md5": "AA"},
+                    "hashes": {"sha256": SHA256.upper(), "md5": "A" * 32},
                     "size": 10,
                     "upload-time": uploaded,
                     "requires-python": ">=3.8",
@@ -70,7 +70,7 @@ def test_a_page_as_the_python_package_index_writes_it_is_read_whole() -> None:
         File(
             filename=found.files[0].filename,
             url=FILE["url"],
-            hashes={"sha256": SHA256, "md5": "aa"},
+            hashes={"sha256": SHA256, "md5": "a" * 32},
             size=10,
             upload_time=datetime(2024, 11, 6, 22, 37, 21, tzinfo=UTC),
             upload_time_text=uploaded,
@@ -187,10 +187,31 @@ def test_addresses_are_resolved_and_lose_their_fragment(url: str, resolved: str)
 
 
 def test_a_digest_in_the_address_completes_those_beside_it_and_replaces_none() -> None:
-    url = f"{FILE['url']}#sha256={'A' * 64}&egg=demo&md5=bb"
-    assert one(url=url).hashes == {"sha256": "a" * 64, "md5": "bb"}
-    assert one(url=url, hashes={"sha256": SHA256}).hashes == {"sha256": SHA256, "md5": "bb"}
-    assert one(url=url, hashes={"sha256": "nonsense"}).sha256 is None
+    md5 = "b" * 32
+    url = f"{FILE['url']}#sha256={'A' * 64}&egg=demo&md5={md5}"
+    assert one(url=url).hashes == {"sha256": "a" * 64, "md5": md5}
+    assert one(url=url, hashes={"sha256": SHA256}).hashes == {"sha256": SHA256, "md5": md5}
+    assert one(url=url, hashes={"SHA256": SHA256}).hashes == {"sha256": SHA256, "md5": md5}
+
+
+@pytest.mark.parametrize(
+    ("hashes", "read"),
+    [
+        ({"MD5": "A" * 32, "SHA3_256": "b" * 64}, {"md5": "a" * 32, "sha3_256": "b" * 64}),
+        ({"sha256": "a" * 64, "SHA256": "b" * 64}, {"sha256": "a" * 64}),
+        ({"sha256": "none", "SHA256": "b" * 64}, {"sha256": "b" * 64}),
+        ({"sha256": ""}, {}),
+        ({"sha256": "none", "md5": "", "sha1": "0" * 39, "sha512": "g" * 128}, {}),
+        ({"md5": "0" * 31 + "\u0660"}, {}),
+        ({"blake2b_256": "0" * 64}, {"blake2b_256": "0" * 64}),
+        ({"Odd-Name": "what IT is"}, {"odd-name": "what it is"}),
+    ],
+)
+def test_digests_are_named_in_any_case_and_only_what_can_be_one_is_kept(
+    hashes: dict[str, str], read: dict[str, str]
+) -> None:
+    assert one(hashes=hashes).hashes == read
+    assert one(**{"core-metadata": hashes}).core_metadata == (read or True)
 
 
 def test_optional_values_of_the_wrong_type_count_as_absent() -> None:
@@ -237,11 +258,15 @@ def test_upload_times_are_in_utc_and_keep_their_writing(text: str, hour: int) ->
         ({}, False),
         ({"core-metadata": True}, True),
         ({"core-metadata": {}}, True),
-        ({"core-metadata": {"sha256": "AB"}}, {"sha256": "ab"}),
-        ({"dist-info-metadata": {"sha256": "ab"}}, {"sha256": "ab"}),
+        ({"core-metadata": {"sha256": "AB" * 32}}, {"sha256": "ab" * 32}),
+        ({"core-metadata": {"sha256": "ab"}}, True),
+        ({"dist-info-metadata": {"sha256": "ab" * 32}}, {"sha256": "ab" * 32}),
         ({"data-dist-info-metadata": True}, True),
         ({"core-metadata": False, "dist-info-metadata": True}, False),
-        ({"core-metadata": {"sha256": "aa"}, "dist-info-metadata": {"sha256": "bb"}}, {"sha256": "aa"}),
+        (
+            {"core-metadata": {"sha256": "a" * 64}, "dist-info-metadata": {"sha256": "b" * 64}},
+            {"sha256": "a" * 64},
+        ),
         ({"core-metadata": 5, "dist-info-metadata": True}, True),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbond.upstream.addresses import Reach, reach
+from inbond.upstream.addresses import Reach, reach, reach_of_name
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,24 @@ def test_every_address_has_a_reach(address: IPv4Address | IPv6Address) -> None:
 def test_a_name_has_none() -> None:
     with pytest.raises(ValueError, match="localhost"):
         reach("localhost")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "8.8.8.8%40169.254.169.254",
+        "8.8.8.8%.internal",
+        "8.8.8.8%2f.internal",
+        "127.0.0.1%2e",
+        "2606:4700::1%25127.0.0.1",
+        "2606:4700::1%2540x",
+        "fe80::1%",
+        "fe80::1%a@b",
+        "fe80::1%a%b",
+        "a%b",
+    ],
+)
+def test_what_stands_behind_a_per_cent_sign_is_a_zone_of_link_local_addresses_only(host: str) -> None:
+    with pytest.raises(ValueError, match="neither a host name nor an address"):
+        reach_of_name(host)
+    assert reach_of_name("fe80::1%25eth0.7") is Reach.LINK_LOCAL

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inbond.model.errors import InbondError, UpstreamBroken, UpstreamRefused
-from inbond.upstream.credentials import authorization_of
+from inbond.upstream.credentials import authorization_of, masked
 from sim.index import Fault, HangUp, Mute, RedirectLoop, RedirectTo, SimIndex, Status, index_fixture
 from upstream.support import DEMO, ONCE, fetched, only_file, read, upstream_at
 
@@ -185,3 +185,21 @@ def test_what_is_neither_is_refused_without_being_shown(text: str, why: str) -> 
     with pytest.raises(ValueError, match=why) as caught:
         authorization_of(text)
     assert "s3" not in "".join(traceback.format_exception(caught.value)).replace("test_credentials", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "host"),
+    [
+        ("https://a.example/simple/", "https://a.example/simple/", "https://a.example"),
+        ("https://me:s3cret@a.example/x/?s3cret#s3cret", "https://***@a.example/x/?***", "https://***@a.example"),
+        ("https://me:2024/s3cret@a.example/x/", "https://***@a.example/x/", "https://***@a.example"),
+        ("http://me:s3c://s3cret@a.example:1", "http://***@a.example:1", "http://***@a.example:1"),
+        ("http://me:s3?c@s3cret@a.example", "http://***@a.example", "http://***@a.example"),
+        ("me@s3cret://s3cret@a.example", "***@a.example", "***@a.example"),
+        ("me:s3cret@a.example/x", "***@a.example/x", "***@a.example"),
+        ("pypi", "pypi", "pypi"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets_however_it_is_written(text: str, url: str, host: str) -> None:
+    assert masked(text) == url
+    assert masked(text, path=False) == host

@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 
 import pytest
+from aiohttp import ThreadedResolver
 
 from inbond.model.errors import UpstreamBroken, UpstreamUnavailable
+from inbond.model.names import ProjectName
 from inbond.upstream.addresses import Reach
-from inbond.upstream.guard import AddressGuard, AddressRefused
+from inbond.upstream.guard import AddressGuard, AddressRefused, LearningResolver
 from sim.index import RedirectTo, SimIndex, Status, index_fixture
 from upstream.support import DEMO, ONCE, QUICK, Heard, Names, fetched, only_file, read, upstream_at
 
@@ -129,6 +131,36 @@ async def test_what_the_own_host_resolves_to_later_opens_nothing() -> None:
     guard.new_socket(tcp("8.8.8.8")).close()
 
 
+async def test_one_public_address_among_the_own_hosts_lets_none_of_the_others_count() -> None:
+    guard = AddressGuard("index.test")
+    guard.learn(["93.184.216.34", "10.0.0.1", "127.0.0.1"])
+    guard.new_socket(tcp("93.184.216.34")).close()
+    for address in ("10.0.0.1", "10.9.9.9", "127.0.0.1"):
+        with pytest.raises(AddressRefused):
+            guard.new_socket(tcp(address))
+
+
+async def test_where_a_proxy_asks_for_the_own_host_only_its_name_counts() -> None:
+    guard = AddressGuard("index.test", asked_directly=False)
+    guard.learn(["127.0.0.1"])
+    with pytest.raises(AddressRefused) as caught:
+        guard.new_socket(tcp("127.0.0.1"))
+    assert "NO_PROXY" in caught.value.remedy
+    inside = AddressGuard("nexus", asked_directly=False)
+    inside.learn(["127.0.0.1"])
+    inside.new_socket(tcp("10.0.0.1")).close()
+    with pytest.raises(AddressRefused):
+        inside.new_socket(tcp("127.0.0.1"))
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8%eth0", "2606:4700::1%1", "ff02::1%eth0", "fec0::1%2"])
+async def test_an_address_with_a_zone_that_none_has_is_not_public(address: str) -> None:
+    guard = AddressGuard("index.test")
+    guard.learn([address])
+    with pytest.raises(AddressRefused):
+        AddressGuard("8.8.8.8").new_socket(tcp(address))
+
+
 async def test_a_private_upstream_reaches_other_private_addresses_and_no_other_kind() -> None:
     guard = AddressGuard("10.0.0.5")
     guard.new_socket(tcp("192.168.7.7")).close()
@@ -155,6 +187,25 @@ async def test_the_guard_stands_before_provenance_and_metadata_too(index: SimInd
             await upstream.provenance(DEMO, "1.0", file)
         with pytest.raises(UpstreamBroken, match="a private address"):
             await upstream.metadata(file)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".example", "a." * 130 + "b", "8.8.8.8%40x", "a!b"])
+async def test_a_host_that_nobody_can_have_is_broken_in_a_page_and_in_a_redirect(index: SimIndex, host: str) -> None:
+    index.add_wheel("demo", "1.0", url=f"http://{host}/demo-1.0-py3-none-any.whl")
+    index.fault(index.page_path("other"), RedirectTo(f"http://{host}/simple/other/"))
+    async with upstream_at(index.url) as upstream:
+        file = await only_file(upstream)
+        with pytest.raises(UpstreamBroken, match="written in a form that is not asked"):
+            await read(upstream, file.url)
+        with pytest.raises(UpstreamBroken, match="written in a form that is not asked"):
+            await upstream.page(ProjectName("other"))
+
+
+async def test_a_name_that_cannot_be_looked_up_does_not_resolve() -> None:
+    resolver = LearningResolver(ThreadedResolver(), AddressGuard("index.test"))
+    with pytest.raises(OSError, match="cannot be looked up"):
+        await resolver.resolve("a..b", 80)
+    await resolver.close()
 
 
 async def test_an_answer_is_no_address_fault(index: SimIndex) -> None:

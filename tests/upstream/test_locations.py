@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,21 @@ def test_a_url_with_characters_that_cannot_go_out_is_quoted() -> None:
 def test_what_is_no_url_is_broken(text: str) -> None:
     with pytest.raises(UpstreamBroken):
         check(parse(text), secure=False)
+
+
+@pytest.mark.parametrize("text", ["https://u:s3cret@h:99999/x", "https://[::1/x?sig=s3cret", "s3cret://\udcff"])
+def test_what_is_no_url_is_not_quoted(text: str) -> None:
+    with pytest.raises(UpstreamBroken, match="no URL") as caught:
+        redirected(URL("https://a.example/x"), text)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", "a" * 64, "8.8.8.8%40127.0.0.1", "a%2eb", "[2606:4700::1%25127.0.0.1]", "a,b"]
+)
+def test_a_host_as_nobody_can_have_it_is_not_asked(host: str) -> None:
+    with pytest.raises(UpstreamBroken, match="a host written in a form that is not asked"):
+        check(parse(f"https://{host}/x"), secure=True)
 
 
 @pytest.mark.parametrize("text", ["ftp://h/x", "file:///etc/passwd", "data:,x", "/x", "javascript:x", "unix:///run/x"])

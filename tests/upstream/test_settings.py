@@ -51,6 +51,11 @@ def test_credentials_survive_a_change_of_another_field() -> None:
         "https://index.example/simple/#secret",
         "https://user:secret@/simple/",
         "https://[::1/simple/",
+        "https://me:2024/secret@index.example/simple/",
+        "https://me:2024/secret@",
+        "https://a..b/simple/",
+        "https://a%40b/simple/",
+        "https://secret\x00.example/simple/",
     ],
 )
 def test_what_is_no_index_url_is_refused_without_showing_it(url: str) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from inbond.cli.config_networks import trusting
 from inbond.model.errors import InbondError, UpstreamBroken, UpstreamTimeout, UpstreamUnavailable
+from inbond.model.names import Filename, ProjectName
+from inbond.model.page import File
+from inbond.upstream.answers import ProjectUnknown, ProvenanceAbsent
+from inbond.upstream.certificates import trusting
 from inbond.upstream.proxies import Proxies, Proxy
 from sim.forward_proxy import ForwardProxy
 from sim.index import RedirectTo, SimIndex, Status, index_fixture
@@ -116,6 +119,10 @@ INSIDE = [
     ("http://intranet/x", "intranet is a private address"),
     ("http://wiki.acme.internal/x", "wiki.acme.internal is a private address"),
     ("http://printer.local./x", "is a private address"),
+    ("http://8.8.8.8%40169.254.169.254/x", "written in a form that is not asked"),
+    ("http://8.8.8.8%.internal/x", "written in a form that is not asked"),
+    ("http://[2606:4700::1%25127.0.0.1]/x", "written in a form that is not asked"),
+    ("http://a..b/x", "written in a form that is not asked"),
     ("http://2130706433/x", "written in a form that is not asked"),
     ("http://0x7f000001/x", "written in a form that is not asked"),
     ("http://127.1/x", "written in a form that is not asked"),
@@ -173,6 +180,25 @@ async def test_an_own_host_that_is_asked_directly_is_still_looked_up(index: SimI
     async with upstream_at(f"http://index.test:{index.port}/simple/", names=names, proxies=proxies) as upstream:
         assert await read(upstream, wheel.url) == wheel.content  # through the proxy: the own host is of the kind
     assert proxy.targets == [f"GET {wheel.url}"]
+
+
+@pytest.mark.parametrize("exempt", ["localhost,127.0.0.1", "files.test"])
+async def test_the_dns_of_an_own_host_that_a_proxy_asks_for_opens_nothing(
+    index: SimIndex, proxy: ForwardProxy, exempt: str
+) -> None:
+    wheel = index.add_wheel("demo", "1.0")
+    names = Names({"index.test": ["127.0.0.1"], "files.test": ["127.0.0.1"]})  # the index's owner says so
+    proxies = via(proxy.signed_url, exempt=exempt)
+    async with upstream_at("http://index.test/simple/", names=names, proxies=proxies) as upstream:
+        for host in ("127.0.0.1", "files.test", "127.0.0.1"):
+            if host == "files.test" and exempt != host:
+                continue
+            with pytest.raises(UpstreamBroken, match="a loopback address") as caught:
+                await read(upstream, f"http://{host}:{index.port}{wheel.path}")
+            assert 'NO_PROXY, or proxy = "none"' in str(caught.value.remedy)
+    assert index.requests == []
+    assert proxy.asked == []
+    assert "index.test" not in names.asked
 
 
 async def test_a_host_that_is_asked_directly_is_guarded_as_ever(index: SimIndex, proxy: ForwardProxy) -> None:
@@ -280,3 +306,93 @@ async def test_a_certificate_that_is_not_trusted_behind_a_proxy(secure: SimIndex
             await upstream.page(DEMO)
     assert caught.value.remedy == "name the file of its certificate authority as ca_bundle in [upstreams.sim]"
     assert secure.requests == []
+
+
+async def test_a_certificate_that_is_not_trusted_behind_a_proxy_that_speaks_tls(
+    secure: SimIndex, tmp_path: Path
+) -> None:
+    other = Authority(tmp_path, "Other root")
+    url = secure.url.replace("://", "://user:s3cret@")
+    heard = Heard()
+    async with ForwardProxy(tls=other.server(), credentials="me:pr0xy") as proxy:
+        settings: dict[str, Any] = {"tls": trusting(other.bundle), "proxies": via(proxy.signed_url)}
+        async with upstream_at(url, heard=heard, **settings) as upstream:
+            with pytest.raises(UpstreamBroken, match=r"the certificate of .* is not to be trusted") as caught:
+                await upstream.page(DEMO)
+    unshown(caught.value)
+    assert caught.value.remedy == "name the file of its certificate authority as ca_bundle in [upstreams.sim]"
+    assert heard.outcomes == ["page broken"]
+
+
+# --- a 404 that a proxy may have made up -----------------------------------------------------------------------------
+
+BARE = File(filename=Filename("demo-1.0.tar.gz"), url="http://index.acme.example/demo-1.0.tar.gz")
+UNKNOWN = ProjectName("unknown")
+PLAIN = "http://index.acme.example/simple/"
+
+
+async def test_a_404_of_the_proxy_itself_is_no_absence() -> None:
+    async with ForwardProxy(answer=404) as proxy:
+        heard = Heard()
+        async with upstream_at(PLAIN, proxies=via(proxy.url), heard=heard) as upstream:
+            for asking in (upstream.page(DEMO), upstream.provenance(DEMO, "1.0", BARE)):
+                with pytest.raises(UpstreamUnavailable, match="404, which may be the proxy's own") as caught:
+                    await asking
+                assert "https" in str(caught.value.remedy)
+        assert heard.outcomes == ["page unavailable", "provenance unavailable"]
+
+
+async def test_a_404_counts_where_the_index_answers_through_the_proxy(index: SimIndex, proxy: ForwardProxy) -> None:
+    proxy.routes["index.acme.example"] = index.port
+    async with upstream_at(PLAIN, proxies=via(proxy.signed_url)) as upstream:
+        assert isinstance(await upstream.page(UNKNOWN), ProjectUnknown)
+        assert isinstance(await upstream.page(UNKNOWN), ProjectUnknown)
+        assert isinstance(await upstream.provenance(DEMO, "1.0", BARE), ProvenanceAbsent)
+    assert index.count("list") == 1
+
+
+async def test_a_page_shows_that_the_index_answers(index: SimIndex, proxy: ForwardProxy) -> None:
+    index.add_wheel("demo", "1.0")
+    proxy.routes["index.acme.example"] = index.port
+    async with upstream_at(PLAIN, proxies=via(proxy.signed_url)) as upstream:
+        await fetched(upstream)
+        assert isinstance(await upstream.provenance(DEMO, "1.0", BARE), ProvenanceAbsent)
+    assert index.count("list") == 0
+
+
+@pytest.mark.parametrize("status", [404, 403, 502])
+async def test_an_index_without_a_list_shows_nothing(index: SimIndex, proxy: ForwardProxy, status: int) -> None:
+    index.fault("/simple/", Status(status))
+    proxy.routes["index.acme.example"] = index.port
+    async with upstream_at(PLAIN, proxies=via(proxy.signed_url)) as upstream:
+        with pytest.raises(UpstreamUnavailable, match="may be the proxy's own"):
+            await upstream.page(UNKNOWN)
+
+
+async def test_a_404_out_of_a_tunnel_or_from_a_host_asked_directly_is_its_own(
+    index: SimIndex, secure: SimIndex, proxy: ForwardProxy, authority: Authority
+) -> None:
+    url = secure.url.replace("://", "://user:s3cret@")
+    tls = trusting(authority.bundle)
+    async with upstream_at(url, tls=tls, proxies=via(proxy.signed_url)) as upstream:
+        assert isinstance(await upstream.page(UNKNOWN), ProjectUnknown)
+    async with upstream_at(index.url, proxies=via(proxy.signed_url, exempt="127.0.0.1")) as upstream:
+        assert isinstance(await upstream.page(UNKNOWN), ProjectUnknown)
+    assert index.count("list") + secure.count("list") == 0
+
+
+# --- a 407 that is nobody's ------------------------------------------------------------------------------------------
+
+
+async def test_a_407_without_a_proxy_that_could_have_answered_it_is_broken(
+    index: SimIndex, secure: SimIndex, proxy: ForwardProxy, authority: Authority
+) -> None:
+    for there in (index, secure):
+        there.fault(there.page_path("demo"), Status(407))
+    async with upstream_at(index.url) as upstream:
+        with pytest.raises(UpstreamBroken, match="answered 407, which answers nothing that was asked"):
+            await upstream.page(DEMO)
+    url, tls = secure.url.replace("://", "://user:s3cret@"), trusting(authority.bundle)
+    async with upstream_at(url, tls=tls, proxies=via(proxy.signed_url)) as upstream:
+        with pytest.raises(UpstreamBroken, match="answered 407, which answers nothing that was asked"):
+            await upstream.page(DEMO)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from inbond.cli.config_networks import trusting
 from inbond.model.errors import UpstreamBroken
+from inbond.upstream.certificates import system_trust, trusting
 from sim.index import SimIndex
 from sim.tls import Authority
 from tools import tool
@@ -119,6 +120,29 @@ async def test_without_a_bundle_the_systems_store_is_used_where_openssl_finds_it
         nothing = tmp_path / "nothing"
         untrusted = await asyncio.to_thread(fetch, index.url, SSL_CERT_FILE=str(nothing), SSL_CERT_DIR=str(nothing))
         assert "is not to be trusted" in untrusted.stderr
+
+
+def test_a_file_of_revocations_alone_is_no_bundle(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with pytest.raises(ValueError, match="holds no certificate in PEM"):
+        trusting(authority.revocations())
+
+
+def test_keys_are_not_logged_whatever_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    for context in (system_trust(), trusting(Authority(tmp_path).bundle)):
+        assert not context.keylog_filename
+        assert context.check_hostname
+        assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_nor_by_a_process_that_trusts_the_system(tmp_path: Path) -> None:
+    authority, keys = Authority(tmp_path), tmp_path / "keys"
+    async with SimIndex(tls=authority.server()) as index:
+        index.add_wheel("demo", "1.0")
+        done = await asyncio.to_thread(fetch, index.url, SSL_CERT_FILE=str(authority.bundle), SSLKEYLOGFILE=str(keys))
+    assert done.stdout == "1\n", done.stderr
+    assert "SECRET" not in (keys.read_text() if keys.exists() else "")
 
 
 @pytest.mark.parametrize(

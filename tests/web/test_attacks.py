@@ -20,7 +20,8 @@ import pytest
 from inbond.attest.verify import ProvenanceVerifier
 from inbond.gateway import judging
 from inbond.policy import engine
-from sim.index import Cut, Mute, SimIndex, Status, TooLong
+from inbond.web import file_routes
+from sim.index import Cut, Mute, SimIndex, Status, TooLong, WrongBytes
 from sim.sigstore import GitHub, Sigstore
 from stack import JSON, Inbond, LocalVerifier, inbond, sigstore
 
@@ -495,3 +496,44 @@ async def test_a_page_that_lies_about_a_size_puts_out_nobody_elses_file(tmp_path
             assert (await proxy.get(liar.path))[0] in (403, 502)
             assert (await proxy.get(wheel.path))[1] == wheel.content
             assert index.count(path=wheel.path) == 1
+
+
+async def test_a_failed_check_is_answered_while_its_provenance_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a denial tells besides is not waited for: the client has waited for the bytes already."""
+    monkeypatch.setattr(file_routes, "ANSWER_SECONDS", 2.0)
+    policy = '[policies.default]\nattestations = "off"\n'
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=JUNK)
+        index.fault(wheel.path, WrongBytes())
+        index.fault("/integrity/*", Mute())
+        async with inbond(tmp_path, index, more=policy) as proxy:
+            began = time.monotonic()
+            status, _, response = await proxy.get(wheel.path)
+            assert (status, "rule digest" in str(response.reason)) == (403, True)
+            assert time.monotonic() - began < 2.0
+            assert index.count("provenance") == 0
+
+
+async def test_wrong_core_metadata_is_told_from_a_wrong_file(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", metadata_hashes={"sha256": "0" * 64})
+        async with inbond(tmp_path, index) as proxy:
+            status, body, _ = await proxy.get(wheel.metadata_path)
+            assert (status, b"rule digest" in body, b"core metadata" in body) == (403, True, True)
+            assert (await proxy.get(wheel.path))[0] == 200
+
+
+async def test_core_metadata_is_kept_for_its_own_project(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", metadata_hashes={})
+        liar = index.add_file(
+            "demo-1.0", wheel.filename, wheel.content, metadata=b"Requires-Dist: evil\n", metadata_hashes={},
+        )  # fmt: skip
+        path = f"/packages/liar/{wheel.filename}"
+        liar = index.change(liar, path=path, url=f"{index.origin}{path}")
+        index.change(wheel)
+        async with inbond(tmp_path, index) as proxy:
+            assert (await proxy.get(f"{path}.metadata"))[:2] == (200, liar.metadata)
+            assert (await proxy.get(wheel.metadata_path))[1] == wheel.metadata

@@ -12,12 +12,16 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from inbond.upstream.limits import Limits
 from inbond.web import file_routes
-from sim.index import Cut, SimFile, SimIndex, Status
+from sim.index import Cut, Gate, SimFile, SimIndex, Status
+from sim.managers import Artifactory, Held
 from sim.sigstore import GitHub
-from stack import Inbond, inbond, sigstore
+from stack import JSON, Inbond, inbond, sigstore
 
+NO_API = 'integrity = "none"\n'
 ALLOW = '[policies.default]\nhashes = "allow"\n'
 LARGE = 12 * 2**20
 # The default policy denies files without a digest; three others do not.
@@ -195,17 +199,19 @@ async def test_a_digest_that_the_page_gave_before_is_not_forgotten_when_it_goes(
             assert (await proxy.get(await proxy.path_of("demo", wheel.filename)))[0] == 403
 
 
-@pytest.mark.parametrize("named", ["md5", "sha1", "sha512", "blake2b_256", "sha256"])
-async def test_the_other_digests_of_the_page_must_fit(named: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("named", "digits"), [("md5", 32), ("sha1", 40), ("sha512", 128), ("blake2b_256", 64)])
+async def test_the_other_digests_of_the_page_must_fit(named: str, digits: int, tmp_path: Path) -> None:
     async with SimIndex() as index:
-        wheel = index.add_wheel("demo", "1.0", hashes={named: "0" * 40, "odd-name": "0"})
+        wheel = index.add_wheel("demo", "1.0", hashes={named: "0" * digits, "odd-name": "0"})
         async with inbond(tmp_path, index, more=ALLOW) as proxy:
             status, body, response = await proxy.get(wheel.path)
             assert (status, "rule digest" in str(response.reason)) == (403, True)
             assert f"have {named}".encode() in body
             assert (await proxy.listed("demo", wheel.filename))["hashes"] == {}
-            right = {"blake2b_256": hashlib.blake2b(wheel.content, digest_size=32).hexdigest(), "sha256": wheel.sha256}
-            digest = right.get(named) or hashlib.new(named, wheel.content).hexdigest()
+            right = (
+                hashlib.blake2b(wheel.content, digest_size=32) if digits == 64 else hashlib.new(named, wheel.content)
+            )
+            digest = right.hexdigest()
             index.change(wheel, hashes={named: digest})
             proxy.clock.advance(timedelta(minutes=11))
             assert (await proxy.get(wheel.path))[:2] == (200, wheel.content)
@@ -347,3 +353,216 @@ async def test_provenance_that_cannot_be_had_holds_as_ever(tmp_path: Path) -> No
             status, body, _ = await proxy.get(wheel.path)
             assert (status, b"held" in body) == (403, True)
             assert index.count("file") == 0
+
+
+# --- what is fixed stays fixed, and is on the page
+
+
+class Waiting(SimIndex):
+    """Answers no page before its gate is opened, once there is one."""
+
+    before_pages: Gate | None = None
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self.before_pages is not None and request.path.startswith("/simple/"):
+            await self.before_pages.passed()
+        return await super()._answer(request)
+
+
+async def fixed_on(proxy: Inbond, wheel: SimFile) -> dict[str, str]:
+    hashes: dict[str, str] = (await proxy.listed("demo", wheel.filename))["hashes"]
+    return hashes
+
+
+@pytest.mark.parametrize("answer", [None, Status(503)], ids=["304", "503"])
+async def test_a_digest_that_is_fixed_while_the_page_is_revalidated_stays_on_it(
+    answer: Status | None, tmp_path: Path
+) -> None:
+    async with Waiting(hashes=False) as index:
+        wheel = index.add_wheel("demo", "1.0")
+        async with inbond(tmp_path, index, more=ALLOW) as proxy:
+            path = await proxy.path_of("demo", wheel.filename)
+            gate = index.before_pages = Gate(0)
+            if answer is not None:
+                index.fault(index.page_path("demo"), answer)
+            proxy.clock.advance(timedelta(seconds=11))
+            revalidated = asyncio.create_task(
+                proxy.get("/simple/demo/", **{"Cache-Control": "max-age=0", "Accept": JSON})
+            )
+            await gate.reached.wait()
+            assert (await proxy.get(path))[0] == 200
+            assert await fixed_on(proxy, wheel) == {"sha256": wheel.sha256}
+            gate.open()
+            assert (await revalidated)[0] == 200
+            assert await fixed_on(proxy, wheel) == {"sha256": wheel.sha256}
+            for _ in range(2):
+                proxy.clock.advance(timedelta(minutes=11))
+                assert await fixed_on(proxy, wheel) == {"sha256": wheel.sha256}
+
+
+@pytest.mark.parametrize("answer", [None, Status(503)], ids=["304", "503"])
+async def test_a_digest_that_another_process_fixed_is_on_the_page_when_it_is_revalidated(
+    answer: Status | None, tmp_path: Path
+) -> None:
+    async with SimIndex(hashes=False) as index:
+        wheel = index.add_wheel("demo", "1.0")
+        async with (
+            inbond(tmp_path, index, more=ALLOW) as one,
+            inbond(tmp_path, index, more=ALLOW) as other,
+        ):
+            assert await fixed_on(other, wheel) == {}
+            assert (await one.get(wheel.path))[0] == 200
+            if answer is not None:
+                index.fault(index.page_path("demo"), answer)
+            other.clock.advance(timedelta(minutes=11))
+            assert await fixed_on(other, wheel) == {"sha256": wheel.sha256}
+
+
+async def test_audit_does_not_let_go_of_the_digest_that_a_first_download_fixed(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", hashes={})
+        async with inbond(tmp_path, index, more=f'{ALLOW}audit = ["*"]\n') as proxy:
+            assert (await proxy.get(wheel.path))[0] == 200
+            evil = index.add_file("demo", wheel.filename, b"evil bytes" * 50)
+            proxy.clock.advance(timedelta(minutes=11))
+            status, body, response = await proxy.get(await proxy.path_of("demo", evil.filename))
+            assert (status, "rule filename" in str(response.reason)) == (403, True)
+            assert b"evil bytes" not in body
+
+
+# --- digests as pages write them
+
+
+@pytest.mark.parametrize("name", ["MD5", "Sha1", "SHA256"])
+async def test_names_of_digests_may_be_in_capitals(name: str, tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", hashes={name: hashlib.new(name.lower(), b"other").hexdigest()})
+        async with inbond(tmp_path, index, more=ALLOW) as proxy:
+            status, body, response = await proxy.get(wheel.path)
+            assert (status, "rule digest" in str(response.reason)) == (403, True)
+            assert f"have {name.lower()}".encode() in body
+
+
+@pytest.mark.parametrize(
+    "hashes", [{"sha256": ""}, {"sha256": "none"}, {"md5": ""}, {"md5": "0" * 31}, {"sha1": "g" * 40}]
+)
+async def test_what_is_no_digest_is_taken_for_none(hashes: dict[str, str], tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", hashes=hashes)
+        async with inbond(tmp_path, index, more=FOUR_POLICIES) as proxy:
+            assert (await proxy.get(wheel.path))[0] == 403
+            assert (await proxy.get(f"/allow{wheel.path}"))[:2] == (200, wheel.content)
+
+
+# --- places
+
+
+class Resigned(Artifactory):
+    """Signs addresses anew at every load of a page, and does not mind old signatures."""
+
+    spoilt = False
+
+    def href(self, held: Held) -> str:
+        return f"{super().href(held)}?sig={self.loads}"
+
+    async def file(self, held: Held, request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=b"other bytes") if self.spoilt else await super().file(held, request)
+
+
+async def reloaded(proxy: Inbond) -> None:
+    proxy.clock.advance(timedelta(seconds=11))
+    assert (await proxy.get("/simple/demo/", **{"Cache-Control": "max-age=0"}))[0] == 200
+
+
+@pytest.mark.parametrize("digest", [None, "sha256"])
+async def test_addresses_that_are_signed_anew_are_one_download(digest: str | None, tmp_path: Path) -> None:
+    async with Resigned(digest=digest) as manager:
+        held = manager.add("demo", "1.0")
+        gate = manager.gate(held)
+        async with inbond(tmp_path, manager, more=f"{NO_API}{ALLOW}") as proxy:
+            path = await proxy.path_of("demo", held.filename)
+            readers = []
+            for number in range(4):
+                await reloaded(proxy)
+                readers.append(asyncio.create_task(proxy.get(path)))
+                if number == 0:
+                    await gate.reached.wait()
+                await asyncio.sleep(0.05)
+            assert len(proxy.up.gateway.downloads) == 1
+            gate.open()
+            assert [(await reader)[:2] for reader in readers] == [(200, held.content)] * 4
+            assert manager.downloads(held) == 1
+
+
+async def test_a_failed_check_is_remembered_whatever_the_address_is_signed_with(tmp_path: Path) -> None:
+    async with Resigned(digest="md5") as manager:
+        held = manager.add("demo", "1.0")
+        async with inbond(tmp_path, manager, more=f"{NO_API}{ALLOW}") as proxy:
+            path = await proxy.path_of("demo", held.filename)
+            manager.spoilt = True
+            for _ in range(2):
+                assert (await proxy.get(path))[0] == 403
+                await reloaded(proxy)
+            assert manager.downloads(held) == 1
+
+
+async def test_files_without_digest_take_a_quarter_of_the_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_routes, "ANSWER_SECONDS", 0.5)
+    async with SimIndex() as index:
+        slow = [index.add_wheel("demo", f"1.{n}", hashes={}) for n in range(3)]
+        gates = [index.gate(wheel.path, after=100) for wheel in slow]
+        quick = index.add_wheel("demo", "2.0")
+        limits = Limits(downloads_at_once=8)
+        async with inbond(tmp_path, index, more=ALLOW, limits=limits) as proxy:
+            answers = [await proxy.get(wheel.path) for wheel in slow]
+            assert [status for status, _, _ in answers] == [503] * 3
+            assert index.count("file") == 2
+            assert b"being fetched whole" in answers[1][1]
+            assert b"has not begun" in answers[2][1]
+            assert b"goes on" not in answers[2][1]
+            assert (await proxy.get(quick.path))[:2] == (200, quick.content)
+            for gate in gates:
+                gate.open()
+            await proxy.up.gateway.downloads.wait()
+            assert [(await proxy.get(wheel.path))[:2] for wheel in slow] == [(200, wheel.content) for wheel in slow]
+            assert index.count("file") == 4
+
+
+async def test_a_download_that_waits_for_a_place_is_not_said_to_be_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_routes, "ANSWER_SECONDS", 0.5)
+    async with SimIndex() as index:
+        first, second = (index.add_wheel("demo", f"{n}.0", size=LARGE) for n in (1, 2))
+        gate = index.gate(first.path, after=2**20)
+        async with inbond(tmp_path, index, limits=Limits(downloads_at_once=1)) as proxy:
+            async with proxy.session.get(proxy.url(first.path)):
+                status, body, response = await proxy.get(second.path)
+                assert (status, b"has not begun" in body, b"goes on" in body) == (503, True, False)
+                assert response.headers["Retry-After"]
+                gate.open()
+            await proxy.up.gateway.downloads.wait()
+            assert (await proxy.get(second.path))[:2] == (200, second.content)
+
+
+async def test_core_metadata_waits_for_the_provenance_of_its_own_file(tmp_path: Path) -> None:
+    """Two names with one address: what is known of the one says nothing of the other."""
+    async with SimIndex(hashes=False) as index:
+        one = index.add_wheel("demo", "1.0", provenance=signed)
+        other = index.add_file(
+            "demo", "demo-2.0-py3-none-any.whl", one.content, version="2.0", url=one.url,
+            metadata=one.metadata, metadata_hashes={}, provenance=b"not json",
+        )  # fmt: skip
+        gate = index.gate(one.path)
+        async with inbond(tmp_path, index, more=FOUR_POLICIES) as proxy:
+            first = asyncio.create_task(proxy.get(f"/signed{one.path}"))
+            await gate.reached.wait()
+            path = await proxy.path_of("demo", other.filename, "/signed")
+            asked = asyncio.create_task(proxy.get(f"{path}.metadata"))
+            await asyncio.wait([asked], timeout=0.3)
+            gate.open()
+            assert (await first)[0] == 200
+            status, body, _ = await asked
+            assert (status, b"Metadata-Version" in body) == (403, False)

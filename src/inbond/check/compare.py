@@ -8,9 +8,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
+from inbond.check.addresses import Addresses
 from inbond.check.report import DependencyReport, LockReport
+from inbond.locks.lock import Dependency
 from inbond.model.names import ProjectName
 from inbond.model.units import about, format_duration
 
@@ -18,6 +20,7 @@ from inbond.model.units import about, format_duration
 class Change(StrEnum):
     """A kind of change, the gravest first."""
 
+    SOURCE = "source-changed"
     PUBLISHER = "publisher-changed"
     LOST = "attestation-lost"
     PARTLY_LOST = "attestation-partly-lost"
@@ -34,7 +37,7 @@ Cooldown = Callable[[ProjectName], timedelta]
 _NONE: Final = Version("0.dev0")
 # What somebody should look at; the others only inform.
 GRAVE: Final = frozenset(
-    {Change.PUBLISHER, Change.LOST, Change.PARTLY_LOST, Change.YOUNG, Change.NEW, Change.DOWNGRADED}
+    {Change.SOURCE, Change.PUBLISHER, Change.LOST, Change.PARTLY_LOST, Change.YOUNG, Change.NEW, Change.DOWNGRADED}
 )
 
 
@@ -50,13 +53,18 @@ class TrustChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Project:
-    """All entries of a project in one lock, together."""
+    """All entries of a project in one lock, together; `own` ones are those that no index is asked about."""
 
     rows: tuple[DependencyReport, ...]
+    own: tuple[Dependency, ...] = ()
+
+    def sources(self, addresses: Addresses) -> frozenset[str]:
+        return frozenset(addresses.said(one.source) for one in (*(row.dependency for row in self.rows), *self.own))
 
     @property
     def versions(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(row.version or "?" for row in self.rows))
+        found = {row.version or "?" for row in self.rows} | {str(one.version or "?") for one in self.own}
+        return tuple(sorted(found, key=lambda version: (_parsed(version), version)))
 
     @property
     def publishers(self) -> frozenset[str]:
@@ -76,11 +84,16 @@ class _Project:
         return all(row.untold is None and not row.unavailable for row in self.rows)
 
 
-def compare(old: LockReport, new: LockReport, *, cooldown: Cooldown) -> tuple[TrustChange, ...]:
+def compare(old: LockReport, new: LockReport, *, addresses: Addresses, cooldown: Cooldown) -> tuple[TrustChange, ...]:
     """Every change, the gravest first. `cooldown`: the age below which a release newly locked is told."""
     before, after = _by_project(old), _by_project(new)
     changes = [
-        change for project, entry in after.items() for change in _of(project, before.get(project), entry, new, cooldown)
+        change
+        for project, entry in after.items()
+        for change in (
+            *_moved(project, before.get(project), entry, addresses),
+            *_of(project, before.get(project), entry, new, cooldown),
+        )
     ]
     changes += [
         TrustChange(project=project, change=Change.REMOVED, message=f"was {_versions(entry)}", row=None)
@@ -93,15 +106,35 @@ def compare(old: LockReport, new: LockReport, *, cooldown: Cooldown) -> tuple[Tr
 
 def _by_project(report: LockReport) -> dict[ProjectName, _Project]:
     rows: dict[ProjectName, list[DependencyReport]] = {}
+    own: dict[ProjectName, list[Dependency]] = {}
     for row in report.rows:
         rows.setdefault(row.dependency.project, []).append(row)
-    return {project: _Project(rows=tuple(found)) for project, found in rows.items()}
+    for one in report.own:
+        own.setdefault(one.project, []).append(one)
+    return {
+        project: _Project(rows=tuple(rows.get(project, ())), own=tuple(own.get(project, ())))
+        for project in {**rows, **own}
+    }
+
+
+def _moved(project: ProjectName, old: _Project | None, new: _Project, addresses: Addresses) -> Iterable[TrustChange]:
+    """That a project comes from somewhere else than before."""
+    if old is None:
+        return
+    before, after = old.sources(addresses), new.sources(addresses)
+    if after - before:
+        message = f"came from {', '.join(sorted(before))}, comes from {', '.join(sorted(after))}"
+        yield TrustChange(project=project, change=Change.SOURCE, message=message, row=_row(new))
+
+
+def _row(project: _Project) -> DependencyReport | None:
+    return project.rows[0] if project.rows else None
 
 
 def _of(
     project: ProjectName, old: _Project | None, new: _Project, report: LockReport, cooldown: Cooldown
 ) -> Iterable[TrustChange]:
-    row = new.rows[0]
+    row = _row(new)
 
     def change(kind: Change, message: str) -> TrustChange:
         return TrustChange(project=project, change=kind, message=message, row=row)
@@ -143,16 +176,23 @@ def _trust(old: _Project, new: _Project) -> Iterable[tuple[Change, str]]:
         if strangers := new.publishers - old.publishers:
             was = ", ".join(sorted(old.publishers))
             yield Change.PUBLISHER, f"was {was}, is now {', '.join(sorted(strangers))}"
-        if old.verified == old.files and new.verified < new.files:
-            yield Change.PARTLY_LOST, f"all files were verified, now {new.verified} of {new.files}"
+        if new.verified * old.files < old.verified * new.files:
+            was = f"{old.verified} of {old.files} files were verified"
+            yield Change.PARTLY_LOST, f"{was}, now {new.verified} of {new.files}"
 
 
 def _direction(old: _Project, new: _Project) -> Change:
-    return Change.DOWNGRADED if _highest(new) < _highest(old) else Change.UPGRADED
+    """Down where what is new is older than what it takes the place of."""
+    came = [_parsed(version) for version in set(new.versions) - set(old.versions)]
+    went = [_parsed(version) for version in set(old.versions) - set(new.versions)] or list(map(_parsed, old.versions))
+    return Change.DOWNGRADED if max(came, default=_NONE) < max(went) else Change.UPGRADED
 
 
-def _highest(project: _Project) -> Version:
-    return max((Version(row.version) for row in project.rows if row.version is not None), default=_NONE)
+def _parsed(version: str) -> Version:
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return _NONE
 
 
 def _youngest(rows: Sequence[DependencyReport], report: LockReport) -> timedelta | None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, assert_never
 
 from packaging.version import Version
 
 from inbond.check import selection
+from inbond.check.addresses import Addresses, where
 from inbond.check.files import JudgedFile, UnlistedFile
 from inbond.check.report import DependencyReport, Untold
 from inbond.check.selection import Selection
 from inbond.gateway.clock import Clock
 from inbond.gateway.indexes import Index, find_page
 from inbond.gateway.judging import Judge
-from inbond.gateway.pages import PageKeeper, PageState
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, FromVcs
+from inbond.gateway.page_state import PageState
+from inbond.gateway.pages import PageKeeper
+from inbond.locks.lock import Dependency, FromDirectory, FromFile, FromIndex, FromUrl, FromVcs
 from inbond.model.errors import UpstreamFault
 from inbond.model.verdict import Finding, Judgement
 from inbond.policy.case import Case, PageCase
@@ -34,13 +36,19 @@ Progress = Callable[[Dependency], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examiner:
-    """Asks one index about the entries of locks. `python`: the Python version that open requirements are chosen for."""
+    """Asks one index about the entries of a lock.
+
+    `python`: the Python version that open requirements are chosen for. `elsewhere`: an index that installers ask
+    besides this one, because the lock says so.
+    """
 
     pages: PageKeeper
     judge: Judge
     index: Index
     clock: Clock
     python: str
+    addresses: Addresses
+    elsewhere: str | None = None
 
     async def examine(self, dependencies: Sequence[Dependency], progress: Progress) -> tuple[DependencyReport, ...]:
         """A report for each entry, in their order; `progress` is told of each that is done."""
@@ -60,25 +68,54 @@ class Examiner:
                 task.cancel()
 
     async def _examined(self, dependency: Dependency) -> DependencyReport:
-        if untold := _elsewhere(dependency):
-            return DependencyReport(dependency=dependency, version=_text(dependency.version), untold=untold)
+        report = DependencyReport(dependency=dependency, version=_text(dependency.version))
+        if untold := self._unanswerable(dependency):
+            return replace(report, untold=untold)
         try:
             state = await find_page(self.pages, self.index, dependency.project)
         except UpstreamFault as error:
-            untold = Untold(reason=error.message, remedy=error.remedy)
-            return DependencyReport(dependency=dependency, version=_text(dependency.version), untold=untold)
-        if not isinstance(dependency.source, FromIndex) and not _on(state, dependency):
-            untold = Untold(reason=f"it comes from {_origin(dependency)}, and the index has no file with its digest")
-            return DependencyReport(dependency=dependency, version=_text(dependency.version), untold=untold)
+            return replace(report, untold=Untold(reason=error.message, remedy=error.remedy))
+        if not isinstance(dependency.source, FromIndex) and not _is_on(state, dependency):
+            reason = f"it comes from {where(dependency)}, and the index has no file with its digest"
+            return replace(report, untold=Untold(reason=reason, remedy="take it from the index"))
         if state is None:
-            missing = selection.unknown_project(dependency, self.index.name)
-            return DependencyReport(dependency=dependency, version=_text(dependency.version), findings=(missing,))
+            return replace(report, findings=(selection.unknown_project(dependency, self.index.name),))
         if dependency.files:
-            return await self._selected(dependency, state, selection.locked_files(state.page, dependency))
+            elsewhere = self._asked_elsewhere(dependency) is not None
+            chosen = selection.locked_files(state.page, dependency, self.addresses, elsewhere=elsewhere)
+            return await self._selected(dependency, state, chosen)
         if dependency.version is not None:
             pinned = selection.pinned_files(state.page, dependency, dependency.version)
             return await self._selected(dependency, state, pinned)
         return await self._open(dependency, state)
+
+    def _asked_elsewhere(self, dependency: Dependency) -> str | None:
+        """Another index that installers may take an entry from."""
+        source = dependency.source
+        if isinstance(source, FromIndex) and not self.addresses.stands_for(source.url):
+            return source.url
+        return self.elsewhere
+
+    def _unanswerable(self, dependency: Dependency) -> Untold | None:
+        """Why what this index says would tell nothing of an entry; None where it tells."""
+        pinned = bool(dependency.files) and all(file.sha256 for file in dependency.files)
+        match dependency.source:
+            case FromIndex():
+                other = self._asked_elsewhere(dependency)
+                if other is None or any(file.digests for file in dependency.files):
+                    return None
+                reason = f"installers may take it from {other}, which was not asked, and no digest says what they get"
+                return Untold(reason=reason, remedy="let the lock name inbond alone, and give digests")
+            case FromUrl() | FromFile() if pinned:
+                return None  # the digests tell whether they are files of the index
+            case FromUrl() | FromFile():
+                reason = f"it comes from {where(dependency)}, without a sha256 of every file"
+                return Untold(reason=reason, remedy="take it from the index, or give the digests")
+            case FromVcs() | FromDirectory():
+                reason = f"it comes from {where(dependency)}: no index vouches for it"
+                return Untold(reason=reason, remedy="take a release of it from the index")
+            case _:
+                assert_never(dependency.source)
 
     async def _selected(
         self, dependency: Dependency, state: PageState, selected: Selection, version: Version | None = None
@@ -108,7 +145,7 @@ class Examiner:
             pinned = selection.pinned_files(state.page, dependency, version)
             report = await self._selected(dependency, state, pinned, version)
             if any(file.judgement.verdict.allowed for file in report.judged):
-                return _with(report, selection.stopped_versions(passed, version))
+                return replace(report, findings=(*report.findings, *selection.stopped_versions(passed, version)))
             first = first or report
             passed += [(version, finding) for finding in [report.deciding] if finding is not None]
         if first is None:
@@ -128,45 +165,10 @@ class Examiner:
         return max((time for time in times if isinstance(time, datetime)), default=None)
 
 
-def _elsewhere(dependency: Dependency) -> Untold | None:
-    """Why no index can be asked about an entry; None where one can."""
-    match dependency.source:
-        case FromIndex():
-            return None
-        case FromUrl(url) | FromPath(url):
-            if any(file.sha256 for file in dependency.files):
-                return None  # the digest tells whether it is a file of the index
-            return Untold(reason=f"it comes from {url}, without a sha256", remedy="take it from the index, or give one")
-        case FromVcs(url):
-            return Untold(reason=f"it comes from {url}: no index vouches for it", remedy="take a release of it")
-        case _:
-            assert_never(dependency.source)
-
-
-def _on(state: PageState | None, dependency: Dependency) -> bool:
-    digests = {file.sha256 for file in dependency.files}
-    return state is not None and any(file.sha256 in digests for file in state.page.files if file.sha256)
-
-
-def _origin(dependency: Dependency) -> str:
-    match dependency.source:
-        case FromUrl(where) | FromPath(where) | FromVcs(where):
-            return where
-        case FromIndex():
-            return "the index"
-        case _:
-            assert_never(dependency.source)
-
-
-def _with(report: DependencyReport, findings: tuple[Finding, ...]) -> DependencyReport:
-    return DependencyReport(
-        dependency=report.dependency,
-        upstream=report.upstream,
-        version=report.version,
-        files=report.files,
-        findings=(*report.findings, *findings),
-        published=report.published,
-    )
+def _is_on(state: PageState | None, dependency: Dependency) -> bool:
+    """Whether every file of an entry is on the page, by its sha256: installers go to the entry's own URL."""
+    listed = {file.sha256 for file in state.page.files} if state is not None else set()
+    return bool(dependency.files) and all(file.sha256 in listed for file in dependency.files)
 
 
 def _common_version(judgements: Sequence[Judgement]) -> str | None:

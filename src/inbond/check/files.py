@@ -51,6 +51,11 @@ class JudgedFile:
         return worst([self._policy_result, *(RESULT_OF[finding.outcome] for finding in self.findings)])
 
     @property
+    def proven(self) -> bool:
+        """Whether installers get the bytes that were judged: nothing is to be said of the lock against the page."""
+        return not self.findings
+
+    @property
     def _policy_result(self) -> Result:
         verdict = self.judgement.verdict
         match verdict.decision:

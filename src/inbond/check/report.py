@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from inbond.check.files import RESULT_OF, FileReport, JudgedFile, Result, findings_behind, is_clear_wheel, worst
 from inbond.locks.lock import Dependency, Lock, Place
@@ -19,9 +20,9 @@ class Untold:
     remedy: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DependencyReport:
-    """An entry of a lock."""
+    """An entry of a lock. Without slots: what is derived is derived once."""
 
     dependency: Dependency
     upstream: str | None = None  # where its page was found
@@ -31,7 +32,7 @@ class DependencyReport:
     published: datetime | None = None  # the latest trusted time of its files; None where the index gives none
     untold: Untold | None = None
 
-    @property
+    @cached_property
     def result(self) -> Result:
         """The worst of its files and findings. Every file counts, because any of them may be installed somewhere.
 
@@ -47,7 +48,7 @@ class DependencyReport:
         stopping = {f.rule for f in file.judgement.verdict.findings if f.outcome >= Outcome.HOLD and not f.audited}
         return stopping == {"sdists"} and any(is_clear_wheel(other) for other in self.files)
 
-    @property
+    @cached_property
     def deciding(self) -> Finding | None:
         """The finding that the result comes from; None where it is clear or could not be told."""
         wanted = self.result
@@ -58,7 +59,7 @@ class DependencyReport:
             found += findings_behind(file, wanted)
         return found[0] if found else None
 
-    @property
+    @cached_property
     def judged(self) -> tuple[JudgedFile, ...]:
         """The files that the index lists."""
         return tuple(file for file in self.files if isinstance(file, JudgedFile))
@@ -70,8 +71,8 @@ class DependencyReport:
 
     @property
     def verified(self) -> int:
-        """How many files have verified attestations."""
-        return sum(isinstance(file.judgement.evidence, Verified) for file in self.judged)
+        """How many files have verified attestations and are those that installers get."""
+        return sum(isinstance(file.judgement.evidence, Verified) for file in self.judged if file.proven)
 
     @property
     def unavailable(self) -> bool:
@@ -84,7 +85,7 @@ class DependencyReport:
         found = {
             str(attestation.identity)
             for file in self.judged
-            if isinstance(file.judgement.evidence, Verified)
+            if file.proven and isinstance(file.judgement.evidence, Verified)
             for attestation in file.judgement.evidence.attestations
             if isinstance(attestation, VerifiedAttestation)
         }
@@ -126,7 +127,7 @@ class LockReport:
     at: datetime
     rows: tuple[DependencyReport, ...]
     findings: tuple[LockFinding, ...] = ()
-    own: int = 0  # entries that are the locked project itself, its workspace, or directories beside it
+    own: tuple[Dependency, ...] = ()  # the locked project itself, its workspace, and directories below the lock
 
     @property
     def result(self) -> Result:

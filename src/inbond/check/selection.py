@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
+from inbond.check.addresses import Addresses, origin
 from inbond.locks.lock import Dependency, LockedFile
 from inbond.model.names import Filename, Kind
 from inbond.model.page import File, Page
@@ -18,6 +19,8 @@ NOT_LISTED: Final = "not-listed"
 DIGEST: Final = "digest"
 OTHER_RELEASE: Final = "other-release"
 NO_SHA256: Final = "no-sha256"
+# Digests under which nobody can pass other bytes off.
+_STRONG: Final = frozenset({"sha256", "sha384", "sha512", "blake2b", "sha3_256", "sha3_384", "sha3_512"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,69 +49,95 @@ class Selection:
     findings: tuple[Finding, ...] = ()
 
 
-def locked_files(page: Page, dependency: Dependency) -> Selection:
-    """The files that an entry names, found on the page by name and digest."""
+def deny(rule: str, message: str, *, remedy: str) -> Finding:
+    """A finding of the lock against the index that stops."""
+    return Finding(rule=rule, outcome=Outcome.DENY, message=message, remedy=remedy)
+
+
+def locked_files(page: Page, dependency: Dependency, addresses: Addresses, *, elsewhere: bool) -> Selection:
+    """The files that an entry names, found on the page by name and digest.
+
+    `elsewhere`: installers may be served by another index than this one, because the lock or the entry says so.
+    """
     names = {file.filename: file for file in page.files}
-    found = [_found(page, names, dependency, locked) for locked in dependency.files]
-    chosen = tuple(one for one in found if isinstance(one, Chosen))
-    missing = [one for one in found if isinstance(one, Unlisted)]
-    return Selection(chosen=chosen, unlisted=tuple(_softened(one) if chosen else one for one in missing))
+    digests = _by_digest(page) if any(locked.filename is None for locked in dependency.files) else {}
+    listed = [_listed(page, names, digests, dependency, locked) for locked in dependency.files]
+    found = [_found(page, dependency, locked, file) for locked, file in zip(dependency.files, listed, strict=True)]
+    chosen = tuple(_proven(one, addresses) for one in found if isinstance(one, Chosen))
+    missing = tuple(one for one in found if isinstance(one, Unlisted))
+    if chosen and not elsewhere:
+        missing = tuple(map(_softened, missing))
+    return Selection(chosen=chosen, unlisted=missing)
 
 
 def _softened(missing: Unlisted) -> Unlisted:
-    # A file that is gone upstream is no reason to stop where the entry's others are there: installers take those.
-    if missing.finding.rule != NOT_LISTED:
+    # What is gone from the index, and is asked of it by name and digest, nobody gets: installers take the others. A
+    # URL of its own is gone to whatever the index says.
+    if missing.finding.rule != NOT_LISTED or missing.locked.url is not None:
         return missing
-    finding = missing.finding
-    return Unlisted(
-        locked=missing.locked,
-        finding=Finding(rule=finding.rule, outcome=Outcome.WARN, message=finding.message, remedy=finding.remedy),
-    )
+    return replace(missing, finding=replace(missing.finding, outcome=Outcome.WARN))
 
 
-def _found(page: Page, names: Mapping[Filename, File], dependency: Dependency, locked: LockedFile) -> Chosen | Unlisted:
-    name = locked.filename
-    file = names.get(name) if name is not None else _of_digest(page, dependency, locked)
+def _by_digest(page: Page) -> Mapping[tuple[str, str], list[File]]:
+    found: dict[tuple[str, str], list[File]] = {}
+    for file in page.files:
+        digests = {**file.hashes, **({"sha256": file.sha256} if file.sha256 else {})}
+        for digest in digests.items():
+            found.setdefault(digest, []).append(file)
+    return found
+
+
+def _listed(
+    page: Page,
+    names: Mapping[Filename, File],
+    digests: Mapping[tuple[str, str], list[File]],
+    dependency: Dependency,
+    locked: LockedFile,
+) -> File | None:
+    """The file of that name; where the lock gives none, the one of that digest, of the locked release before others."""
+    if locked.filename is not None:
+        return names.get(locked.filename)
+    given = {"sha256": locked.sha256} if locked.sha256 is not None else locked.digests
+    same = [file for digest in given.items() for file in digests.get(digest, ())]
+    of_release = [file for file in same if page.version_of(file) == dependency.version]
+    return next(iter([*of_release, *same]), None)
+
+
+def _found(page: Page, dependency: Dependency, locked: LockedFile, file: File | None) -> Chosen | Unlisted:
     if file is None:
         return Unlisted(locked=locked, finding=_not_listed(dependency, locked))
     version = page.version_of(file)
     if dependency.version is not None and version != dependency.version:
         message = f"the lock says {dependency.version}, its file {file.filename} is of {version or 'no version'}"
-        return Unlisted(locked=locked, finding=_deny(OTHER_RELEASE, message, remedy="lock it anew"))
-    if file.sha256 and locked.sha256 and file.sha256 != locked.sha256:
-        message = f"{file.filename}: the lock says sha256 {locked.sha256[:12]}..., the index {file.sha256[:12]}..."
-        remedy = "one of the two was replaced: find out which before anything is installed"
-        return Unlisted(locked=locked, finding=_deny(DIGEST, message, remedy=remedy))
-    return Chosen(file=file, locked=locked, findings=() if locked.sha256 else _weak(file, locked))
+        return Unlisted(locked=locked, finding=deny(OTHER_RELEASE, message, remedy="lock it anew"))
+    for algorithm in sorted(locked.digests.keys() & file.hashes.keys()):
+        ours, theirs = locked.digests[algorithm], file.hashes[algorithm]
+        if ours != theirs:
+            message = f"{file.filename}: the lock says {algorithm} {ours[:12]}..., the index {theirs[:12]}..."
+            remedy = "one of the two was replaced: find out which before anything is installed"
+            return Unlisted(locked=locked, finding=deny(DIGEST, message, remedy=remedy))
+    return Chosen(file=file, locked=locked)
 
 
-def _weak(file: File, locked: LockedFile) -> tuple[Finding, ...]:
-    shared = {name for name in locked.digests if name in file.hashes}
-    differing = sorted(name for name in shared if locked.digests[name] != file.hashes[name])
-    if differing:
-        message = f"{file.filename}: the lock and the index give different {differing[0]} digests"
-        return (_deny(DIGEST, message, remedy="find out which of the two was replaced"),)
-    message = f"the lock gives no sha256 of {file.filename}: it may be installed with other bytes than were checked"
-    return (Finding(rule=NO_SHA256, outcome=Outcome.WARN, message=message, remedy="lock it anew, with hashes"),)
-
-
-def _of_digest(page: Page, dependency: Dependency, locked: LockedFile) -> File | None:
-    """The file of that digest: one of the locked release before any other."""
-    same = [file for file in page.files if _same(file, locked)]
-    of_release = [file for file in same if page.version_of(file) == dependency.version]
-    return next(iter([*of_release, *same]), None)
-
-
-def _same(file: File, locked: LockedFile) -> bool:
-    if locked.sha256 is not None:
-        return file.sha256 == locked.sha256
-    return any(file.hashes.get(name) == digest for name, digest in locked.digests.items())
+def _proven(chosen: Chosen, addresses: Addresses) -> Chosen:
+    """With a finding where nothing says that installers get the bytes that are judged here."""
+    locked, file = chosen.locked, chosen.file
+    if locked is None or _STRONG & locked.digests.keys() & file.hashes.keys():
+        return chosen
+    url = locked.url
+    if url is not None and url != file.url and not addresses.is_ours(url):
+        message = f"the lock takes {file.filename} from {origin(url)}, by no digest that the index knows"
+        finding = deny(NO_SHA256, message, remedy="lock it anew, with hashes, through inbond")
+    else:
+        message = f"the lock gives no sha256 of {file.filename}: other bytes may be installed than were checked"
+        finding = Finding(rule=NO_SHA256, outcome=Outcome.WARN, message=message, remedy="lock it anew, with hashes")
+    return replace(chosen, findings=(finding,))
 
 
 def _not_listed(dependency: Dependency, locked: LockedFile) -> Finding:
     digest = next((f"{name} {digest[:12]}..." for name, digest in locked.digests.items()), "no digest")
     what = str(locked.filename) if locked.filename is not None else f"the file with {digest}"
-    return _deny(
+    return deny(
         NOT_LISTED,
         f"the index does not list {what}",
         remedy=f"it was removed, or {dependency.project} comes from another index: look at its page, and lock it anew",
@@ -127,7 +156,7 @@ def pinned_files(page: Page, dependency: Dependency, version: Version) -> Select
         return Selection(chosen=chosen)
     message = f"the index lists no file of {dependency.project} {version}"
     remedy = "it was removed, or comes from another index: look at the project's page"
-    return Selection(findings=(_deny(NOT_LISTED, message, remedy=remedy),))
+    return Selection(findings=(deny(NOT_LISTED, message, remedy=remedy),))
 
 
 def candidates(page: Page, specifier: SpecifierSet, python: str) -> tuple[Version, ...]:
@@ -156,30 +185,26 @@ def _fits(file: File, python: str) -> bool:
 def no_candidate(dependency: Dependency) -> Finding:
     """That nothing on the page fits."""
     wanted = f"{dependency.project}{dependency.specifier}"
-    return _deny(NOT_LISTED, f"the index lists nothing that fits {wanted}", remedy="ask for other versions")
+    return deny(NOT_LISTED, f"the index lists nothing that fits {wanted}", remedy="ask for other versions")
 
 
 def unknown_project(dependency: Dependency, index: str) -> Finding:
     """That no upstream has the project."""
-    return _deny(
+    return deny(
         NOT_LISTED,
         f"no upstream of index {index} has a project {dependency.project}",
         remedy="check the spelling; if it comes from another index, name that one in [upstreams] and [indexes]",
     )
 
 
-def _deny(rule: str, message: str, *, remedy: str) -> Finding:
-    return Finding(rule=rule, outcome=Outcome.DENY, message=message, remedy=remedy)
-
-
 def stopped_versions(findings: Iterable[tuple[Version, Finding]], taken: Version) -> tuple[Finding, ...]:
     """What to say of versions that an installer passes over to get to the one that it takes."""
     return tuple(
-        Finding(
-            rule=finding.rule,
+        replace(
+            finding,
             outcome=Outcome.WARN,
             message=f"{version} is passed over ({finding.message}); installers take {taken}",
-            remedy=finding.remedy,
+            until=None,
         )
         for version, finding in findings
     )

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from inbond.cli.options import TEXT, GivenOptions, config_from_options, config_options
-from inbond.model.errors import InbondError
+from inbond.cli.telling import UNTOLD, ending, say
+from inbond.model.text import printable
 
 if TYPE_CHECKING:
-    from inbond.cli.check_run import Checked
+    from inbond.cli.check_locks import Checked
 
 CLEAR: Final = 0
 STOPPED: Final = 1
-UNTOLD: Final = 2
 
 _EPILOG: Final = """\b
 Exit codes:
   0  all clear (warnings do not count, unless --strict)
   1  something is denied or held
-  2  could not tell: something could not be read or checked; never a pass
+  2  could not tell: something could not be read or checked; never a pass; also usage errors
+  130  interrupted
 \b
 Examples:
   inbond check uv.lock
@@ -81,27 +82,21 @@ def check(
     judges it under the policy, and shows a line for each dependency. Needs no server; what it finds is kept in the
     cache, so that a second run is quick.
     """
-    # Reading configuration and talking to an index import much: `--help` does not wait for that.
-    from inbond.cli.check_run import Wanted, run  # noqa: PLC0415 (as said above)
-    from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
+    if here and write_pylock is not None:
+        raise click.UsageError("--write-pylock completes a whole lock, and --here leaves out some of it")
+    with ending():
+        # Reading configuration and talking to an index import much: `--help` does not wait for that.
+        from inbond.cli.check_run import Wanted, run  # noqa: PLC0415 (as said above)
+        from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
 
-    set_up_logging(TEXT, verbose=False)
-    wanted = Wanted(targets=targets, against=against, index=index_name, here=here)
-    try:
-        config = config_from_options(given)
-        checked = asyncio.run(run(config, wanted))
+        set_up_logging(TEXT, verbose=False)
+        wanted = Wanted(targets=targets, against=against, index=index_name, here=here)
+        checked = asyncio.run(run(config_from_options(given), wanted))
+        code = exit_code(checked, strict=strict)
         _show(checked, form=form, output=output, quiet=quiet)
         if write_pylock is not None:
-            from inbond.cli.check_pylock import write  # noqa: PLC0415 (as said above)
-
-            click.echo(write(checked, write_pylock), err=True)
-    except InbondError as error:
-        # What could not be read is not known to be bad.
-        click.secho(f"inbond: {error.message}", fg="red", err=True)
-        if error.remedy:
-            click.echo(f"  {error.remedy}", err=True)
-        sys.exit(UNTOLD)
-    sys.exit(exit_code(checked, strict=strict))
+            say(_write_pylock(checked, write_pylock, code), err=True)
+        sys.exit(code)
 
 
 def exit_code(checked: Checked, *, strict: bool) -> int:
@@ -117,14 +112,26 @@ def exit_code(checked: Checked, *, strict: bool) -> int:
     return UNTOLD if Result.UNTOLD in results else CLEAR
 
 
+def _write_pylock(checked: Checked, target: Path, code: int) -> str:
+    from inbond.cli.check_pylock import write  # noqa: PLC0415 (as above)
+
+    if code != CLEAR:
+        return printable(f"inbond: {target} was not written: that takes a check whose exit code is 0")
+    return printable(write(checked, target))
+
+
 def _show(checked: Checked, *, form: str, output: Path | None, quiet: bool) -> None:
     from inbond.cli import check_json, check_sarif, check_table  # noqa: PLC0415 (as above)
+    from inbond.cli.whole_files import write_whole  # noqa: PLC0415 (as above)
 
-    if form == "table":
-        check_table.show(checked, file=output, quiet=quiet)
-        return
-    text = check_json.dumps(checked) if form == "json" else check_sarif.dumps(checked, base=Path.cwd())
+    match form:
+        case "table":
+            text = check_table.dumps(checked, quiet=quiet, to_file=output is not None)
+        case "json":
+            text = f"{check_json.dumps(checked)}\n"
+        case _:
+            text = f"{check_sarif.dumps(checked, base=Path.cwd())}\n"
     if output is None:
-        click.echo(text)
+        say(text, nl=False, color=True)  # the table has them only where they are wanted
     else:
-        output.write_text(text + "\n")
+        write_whole(output, text.encode())

@@ -8,29 +8,29 @@ from typing import Any, Final, assert_never
 from inbond.check.compare import GRAVE, TrustChange
 from inbond.check.files import FileReport, JudgedFile, UnlistedFile
 from inbond.check.report import DependencyReport, LockFinding, LockReport
-from inbond.cli.check_run import Checked
-from inbond.locks.lock import Place
+from inbond.cli.check_locks import Checked
+from inbond.locks.lock import Dependency, Place
 from inbond.web.verdict_json import evidence_json, finding_json, timestamp
 
 VERSION: Final = 1
 
 
 def dumps(checked: Checked) -> str:
-    """The whole outcome, indented."""
-    return json.dumps(document(checked), indent=2, ensure_ascii=False)
+    """The whole outcome, indented; in ASCII, since a lock may hold what a terminal would obey."""
+    return json.dumps(document(checked), indent=2)
 
 
 def document(checked: Checked) -> dict[str, Any]:
     """The whole outcome, ready to encode."""
     return {
         "version": VERSION,
-        "locks": [_lock(report) for report in checked.reports],
+        "locks": [_lock(report, left_out) for report, left_out in zip(checked.reports, checked.left_out, strict=True)],
         "against": checked.against,
         "changes": [_change(change) for change in checked.changes],
     }
 
 
-def _lock(report: LockReport) -> dict[str, Any]:
+def _lock(report: LockReport, left_out: int) -> dict[str, Any]:
     totals = report.totals
     return {
         "source": report.lock.source,
@@ -41,16 +41,23 @@ def _lock(report: LockReport) -> dict[str, Any]:
         "result": str(report.result),
         "totals": {
             "dependencies": totals.dependencies,
-            "own": report.own,
+            "own": len(report.own),
+            "left_out": left_out,
             "results": {str(result): number for result, number in totals.by_result.items()},
             "dependencies_verified": totals.dependencies_verified,
             "files": totals.files,
             "files_attested": totals.files_attested,
             "files_verified": totals.files_verified,
         },
+        "own": [_own(dependency) for dependency in report.own],
         "findings": [_lock_finding(finding) for finding in report.findings],
         "dependencies": [_dependency(row) for row in report.rows],
     }
+
+
+def _own(dependency: Dependency) -> dict[str, Any]:
+    version = str(dependency.version) if dependency.version is not None else None
+    return {"project": str(dependency.project), "version": version, **_place(dependency.place)}
 
 
 def _lock_finding(finding: LockFinding) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +14,8 @@ from inbond import __version__
 from inbond.check.compare import GRAVE, TrustChange
 from inbond.check.files import Result
 from inbond.check.report import DependencyReport, LockReport
-from inbond.cli.check_run import Checked
-from inbond.locks.lock import Place
+from inbond.cli.check_locks import Checked
+from inbond.locks.lock import LockFormat, Place
 from inbond.policy.rule import clean
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -25,14 +26,15 @@ _LEVELS: Final = {Result.WARNED: "warning", Result.HELD: "error", Result.DENIED:
 
 
 def dumps(checked: Checked, *, base: Path) -> str:
-    """The log, indented. Paths below `base` are written relative to it, as code scanning wants them."""
-    return json.dumps(document(checked, base=base), indent=2, ensure_ascii=False)
+    """The log, indented and in ASCII. Paths below `base` are written relative to it, as code scanning wants them."""
+    return json.dumps(document(checked, base=base), indent=2)
 
 
 def document(checked: Checked, *, base: Path) -> dict[str, Any]:
     """The log, ready to encode."""
     results = [result for report in checked.reports for result in _results(report, base)]
-    results += [_changed(change, base) for change in checked.changes if change.change in GRAVE and change.row]
+    typed = {row.dependency.place for report in checked.reports if _is_typed(report) for row in report.rows}
+    results += [_changed(change, typed, base) for change in checked.changes if change.change in GRAVE]
     rules = sorted({result["ruleId"] for result in results})
     return {
         "$schema": SCHEMA,
@@ -53,14 +55,25 @@ def document(checked: Checked, *, base: Path) -> dict[str, Any]:
     }
 
 
+def _is_typed(report: LockReport) -> bool:
+    """Whether it is about requirements on the command line: those stand in no file that could be shown."""
+    return report.lock.format is LockFormat.REQUIREMENT
+
+
 def _results(report: LockReport, base: Path) -> Iterable[dict[str, Any]]:
     for row in report.rows:
         if row.result is not Result.CLEAR:
             rule, text = _told(row)
-            yield _result(rule, _LEVELS[row.result], text, row.dependency.place, base)
+            yield _result(rule, _LEVELS[row.result], text, None if _is_typed(report) else row.dependency.place, base)
     for finding in report.findings:
         text = _sentences(finding.finding.message, finding.finding.remedy)
-        yield _result(finding.finding.rule, _LEVELS.get(finding.result, "note"), text, finding.place, base)
+        yield _result(
+            finding.finding.rule,
+            _LEVELS.get(finding.result, "note"),
+            text,
+            None if _is_typed(report) else finding.place,
+            base,
+        )
 
 
 def _told(row: DependencyReport) -> tuple[str, str]:
@@ -74,33 +87,36 @@ def _told(row: DependencyReport) -> tuple[str, str]:
     return rule, f"{subject} is {row.result}: {_sentences(finding.message, finding.remedy)}"
 
 
-def _changed(change: TrustChange, base: Path) -> dict[str, Any]:
-    place = change.row.dependency.place if change.row is not None else Place("")
+def _changed(change: TrustChange, typed: set[Place], base: Path) -> dict[str, Any]:
+    place = change.row.dependency.place if change.row is not None else None
+    place = None if place in typed else place
     return _result(str(change.change), "warning", f"{change.project}: {_sentences(change.message, None)}", place, base)
 
 
-def _result(rule: str, level: str, text: str, place: Place, base: Path) -> dict[str, Any]:
+def _result(rule: str, level: str, text: str, place: Place | None, base: Path) -> dict[str, Any]:
     text = clean(text, MAX_MESSAGE_CHARS)
-    uri = _uri(place.source, base)
-    location: dict[str, Any] = {"artifactLocation": {"uri": uri}}
-    if place.line:
-        location["region"] = {"startLine": place.line}
+    uri = _uri(place.source, base) if place is not None else ""
     # Without the line: an entry that moves within its lock is the same result.
     print_of = hashlib.sha256(f"{rule}\0{uri}\0{text}".encode()).hexdigest()
     return {
         "ruleId": rule,
         "level": level,
         "message": {"text": text},
-        "locations": [{"physicalLocation": location}],
+        **({"locations": [{"physicalLocation": _location(uri, place.line)}]} if place is not None else {}),
         "partialFingerprints": {"inbond/v1": print_of},
     }
+
+
+def _location(uri: str, line: int) -> dict[str, Any]:
+    region = {"region": {"startLine": line}} if line else {}
+    return {"artifactLocation": {"uri": uri}, **region}
 
 
 def _uri(source: str, base: Path) -> str:
     path = Path(source)
     if path.is_absolute() and path.is_relative_to(base):
         path = path.relative_to(base)
-    return path.absolute().as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.absolute().as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))
 
 
 def _sentences(message: str, remedy: str | None) -> str:

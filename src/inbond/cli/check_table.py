@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import re
 import textwrap
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 
 from inbond.check.compare import GRAVE, TrustChange
 from inbond.check.files import Result
 from inbond.check.report import DependencyReport, LockReport
-from inbond.cli.check_run import Checked
-from inbond.locks.lock import LockFormat
+from inbond.cli.check_locks import Checked
+from inbond.locks.lock import Dependency, LockFormat
+from inbond.model.text import printable
 from inbond.model.units import about
 from inbond.policy.rule import clean
 
@@ -27,6 +28,8 @@ PIPED_WIDTH: Final = 200  # characters
 INDENT: Final = "  "
 MAX_CELL_CHARS: Final = 60
 MAX_MESSAGE_CHARS: Final = 400
+MAX_OWN_NAMES: Final = 5
+_PADDING: Final = re.compile(r"[ \t]+$", re.MULTILINE)  # rich fills lines up to the width
 
 _STYLES: Final = {
     Result.CLEAR: "green",
@@ -44,20 +47,25 @@ _WORDS: Final = {
 }
 
 
-def show(checked: Checked, *, file: Path | None, quiet: bool) -> None:
-    """Prints it, in colour where a person watches; to a file without."""
-    if file is not None:
-        with file.open("w") as out:
-            _show(Console(file=out, width=PIPED_WIDTH, highlight=False), checked, quiet=quiet)
-        return
-    console = Console(highlight=False)
+def dumps(checked: Checked, *, quiet: bool, to_file: bool = False) -> str:
+    """The whole outcome, with a newline at its end; in colour where a person watches standard output."""
+    console = _console(to_file=to_file)
+    with console.capture() as captured:
+        _show(console, checked, quiet=quiet)
+    return _PADDING.sub("", captured.get())
+
+
+def _console(*, to_file: bool) -> Console:
+    if to_file:
+        return Console(file=io.StringIO(), width=PIPED_WIDTH, highlight=False, emoji=False, color_system=None)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in console._environ:  # noqa: SLF001 (rich gives no other way)
-        console = Console(highlight=False, width=PIPED_WIDTH)
-    _show(console, checked, quiet=quiet)
+        return Console(highlight=False, emoji=False, width=PIPED_WIDTH)
+    return console
 
 
 def _show(console: Console, checked: Checked, *, quiet: bool) -> None:
-    for number, report in enumerate(checked.reports):
+    for number, (report, left_out) in enumerate(zip(checked.reports, checked.left_out, strict=True)):
         if number:
             console.print()
         rows = [row for row in report.rows if not quiet or row.result is not Result.CLEAR]
@@ -65,7 +73,7 @@ def _show(console: Console, checked: Checked, *, quiet: bool) -> None:
             console.print(_table(rows, report.at, wide=console.width >= WIDE))
         _print_stories(console, report)
         _print_findings(console, report)
-        _print_totals(console, report)
+        _print_totals(console, report, left_out)
     if checked.against is not None:
         _print_changes(console, checked)
 
@@ -98,6 +106,10 @@ def _cell(text: str) -> str:
     return escape(clean(text, MAX_CELL_CHARS))
 
 
+def _path(text: str) -> str:
+    return escape(printable(text))
+
+
 def _verified(row: DependencyReport) -> str:
     if not row.files:
         return "-"
@@ -121,7 +133,7 @@ def _print_stories(console: Console, report: LockReport) -> None:
         subject = f"{row.dependency.project} {row.version or ''}".strip()
         place = "" if report.lock.format is LockFormat.REQUIREMENT else f" ({row.dependency.place})"
         console.print()
-        console.print(f"[{_STYLES[result]}]{_cell(subject)}{escape(place)}: {_WORDS[result]}[/]", soft_wrap=True)
+        console.print(f"[{_STYLES[result]}]{_cell(subject)}{_path(place)}: {_WORDS[result]}[/]", soft_wrap=True)
         for line in _story(row):
             _print_indented(console, line)
 
@@ -158,30 +170,42 @@ def _print_findings(console: Console, report: LockReport) -> None:
     for one in report.findings:
         finding = one.finding
         console.print()
-        console.print(f"[{_STYLES[one.result]}]{escape(str(one.place))}: {finding.rule}[/]", soft_wrap=True)
+        console.print(f"[{_STYLES[one.result]}]{_path(str(one.place))}: {finding.rule}[/]", soft_wrap=True)
         _print_indented(console, clean(finding.message, MAX_MESSAGE_CHARS))
         if finding.remedy:
             _print_indented(console, f"What to do: {clean(finding.remedy, MAX_MESSAGE_CHARS)}")
 
 
-def _print_totals(console: Console, report: LockReport) -> None:
+def _print_totals(console: Console, report: LockReport, left_out: int) -> None:
     totals = report.totals
     parts = ", ".join(
         f"[{_STYLES[result]}]{totals.by_result[result]} {_WORDS[result]}[/]"
         for result in (Result.CLEAR, Result.WARNED, Result.HELD, Result.DENIED, Result.UNTOLD)
         if totals.by_result[result]
     )
-    own = f" ({report.own} of its own, not from an index)" if report.own else ""
     console.print()
     console.print(
-        f"[bold]{escape(report.lock.source)}[/]: {_count(totals.dependencies, 'dependency')}"
-        f" with {_count(totals.files, 'file')}{own}: {parts or 'nothing to check'}"
+        f"[bold]{_path(report.lock.source)}[/]: {_count(totals.dependencies, 'dependency')}"
+        f" with {_count(totals.files, 'file')}{_own(report.own)}: {parts or 'nothing to check'}",
+        soft_wrap=True,
     )
+    if left_out:
+        console.print(f"left out by --here: {_count(left_out, 'dependency')} for other machines")
     console.print(
         f"attested and verified: {totals.dependencies_verified} of {_count(totals.dependencies, 'dependency')},"
         f" {totals.files_verified:,} of {_count(totals.files, 'file')}{_share(totals.files_verified, totals.files)}"
     )
     console.print(f"[dim]index {report.index}, policy {report.policy}, {report.at:%Y-%m-%d %H:%M} UTC[/]")
+
+
+def _own(entries: tuple[Dependency, ...]) -> str:
+    """They are not asked for: somebody should see that they are indeed the project's own."""
+    if not entries:
+        return ""
+    names = [printable(str(entry.project)) for entry in entries[:MAX_OWN_NAMES]]
+    more = len(entries) - len(names)
+    listed = ", ".join(names) + (f" and {more:,} more" if more else "")
+    return f" ({len(entries):,} of its own, not from an index: {escape(listed)})"
 
 
 def _share(part: int, whole: int) -> str:
@@ -190,7 +214,7 @@ def _share(part: int, whole: int) -> str:
 
 def _print_changes(console: Console, checked: Checked) -> None:
     console.print()
-    console.print(f"[bold]since {escape(checked.against or '')}[/]")
+    console.print(f"[bold]since {_path(checked.against or '')}[/]")
     if not checked.changes:
         console.print("  the same projects, versions and publishers")
         return
@@ -200,8 +224,8 @@ def _print_changes(console: Console, checked: Checked) -> None:
     table.add_column(overflow="fold")
     for change in checked.changes:
         style = "bold yellow" if change.change in GRAVE else "dim"
-        table.add_row(f"[{style}]{change.change}[/]", _cell(str(change.project)), _message(change))
-    console.print(Padding(table, (0, 0, 0, 2)))
+        table.add_row(f"{INDENT}[{style}]{change.change}[/]", _cell(str(change.project)), _message(change))
+    console.print(table)
 
 
 def _message(change: TrustChange) -> str:

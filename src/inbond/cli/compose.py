@@ -80,7 +80,7 @@ async def assembled(
         limit = config.storage.limit() - base.documents_limit
         blobs = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit))
         metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
-        downloads = closing(Downloads(upstreams, blobs, clock, observer))
+        downloads = closing(Downloads(upstreams, blobs, clock, observer, at_once=limits.downloads_at_once))
         why = WhyBook(documents)
         judge = Judge(evidence, downloads, why, clock, observer)
         page_service = closing(

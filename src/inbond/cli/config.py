@@ -20,6 +20,7 @@ from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import DEFAULT, KeyPath, Layer, merged, place_of
 from inbond.cli.config_model import BUILT_IN, StorageTable, UpstreamTable, Written
 from inbond.cli.config_networks import Access, read_networks
+from inbond.cli.config_paths import parse_path
 from inbond.cli.config_policy import policy_digest, policy_settings
 from inbond.cli.config_presets import preset_path, resolve_preset
 from inbond.cli.config_problems import missing_in, problems_in, refuse
@@ -154,7 +155,7 @@ def settings_of(loaded: Loaded) -> Config:
             trusted_proxies=tuple(map(parse_network, server.trusted_proxies)),
         ),
         storage=_storage(written.storage),
-        trusted_root=None if root == BUNDLED else _path(root),
+        trusted_root=None if root == BUNDLED else parse_path(root),
         policies=MappingProxyType({name: policy_settings(name, table) for name, table in written.policies.items()}),
         indexes=tuple(
             IndexSettings(name=name, policy=table.policy, upstreams=table.upstreams)
@@ -167,7 +168,7 @@ def settings_of(loaded: Loaded) -> Config:
 
 
 def _storage(table: StorageTable) -> StorageSettings:
-    both = _path(table.path) if table.path else None
+    both = parse_path(table.path) if table.path else None
     return StorageSettings(
         cache_dir=both / "cache" if both else user_cache_path(APPLICATION),
         ledger_dir=both / "ledger" if both else user_data_path(APPLICATION),
@@ -189,7 +190,3 @@ def _upstream(name: str, table: UpstreamTable, access: Access, publish_predicate
         tls=access.tls,
         proxies=access.proxies,
     )
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser().absolute()

@@ -99,13 +99,13 @@ def _indexes(config: Config) -> list[str]:
 
 def _networks(config: Config) -> list[str]:
     """The upstreams that are not reached as by default, each with how."""
-    from inbond.cli.config_fields import PYPI  # noqa: PLC0415 (as above)
+    from inbond.cli.config_presets import written_index_url  # noqa: PLC0415 (as above)
 
     lines = []
     for name, table in config.upstream_tables.items():
         proxies = config.accesses[name].proxies
-        # Where the preset is, is known when inbond serves.
-        proxy = proxies.for_url(URL(table.url)) if table.url != PYPI else proxies.https
+        url = written_index_url(table.url)
+        proxy = proxies.https if url is None else proxies.for_url(URL(url))
         ways = [
             f"proxy {proxy.url} ({proxy.source})" if proxy else "",
             f"certificates by {table.ca_bundle}" if table.ca_bundle else "",

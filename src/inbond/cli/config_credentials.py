@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from inbond.cli.config_layers import PREFIX
+from inbond.cli.config_paths import parse_path
 from inbond.upstream.credentials import authorization_of
 
 MAX_SECRET_BYTES: Final = 64 * 1024
@@ -42,7 +43,7 @@ def parse_source(text: str) -> FromVariable | FromFile:
             raise ValueError(f"variables that begin with {PREFIX} are keys of this configuration: choose another name")
         return FromVariable(rest)
     if kind == "file" and rest:
-        return FromFile(Path(rest).expanduser().absolute())
+        return FromFile(parse_path(rest))
     raise ValueError("is neither 'env:NAME' nor 'file:PATH'; the credentials themselves do not stand here")
 
 

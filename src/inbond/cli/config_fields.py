@@ -11,11 +11,11 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator
 
 from inbond.cli.config_credentials import parse_source
+from inbond.cli.config_paths import parse_path
 from inbond.model.errors import ConfigurationError
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration, parse_size
@@ -32,6 +32,7 @@ from inbond.policy.settings import (
     ProjectPattern,
     UnknownDate,
 )
+from inbond.upstream.credentials import masked
 from inbond.upstream.proxies import Proxy
 from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.web.settings import RESERVED_WORDS, ListenAddress, parse_host, parse_network, parse_public_url
@@ -39,7 +40,6 @@ from inbond.web.settings import RESERVED_WORDS, ListenAddress, parse_host, parse
 PYPI: Final = "pypi"  # the preset's name as an upstream's url
 BUNDLED: Final = "bundled"  # the trusted root that sigstore ships
 PUBLIC: Final = "public"  # the one trust scope so far
-MASKED: Final = "***"
 NO_PROXY: Final = "none"  # as an upstream's proxy
 _NAME: Final = re.compile(r"[a-z0-9-]+")
 
@@ -100,17 +100,6 @@ def listed(words: Iterable[str]) -> str:
     return ", ".join(repr(str(word)) for word in words)
 
 
-def mask_url(url: str) -> str:
-    """The URL without the credentials that it carries."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 (a slash in a password makes its beginning look like a port, which raises only here)
-    except ValueError:
-        return re.sub(r"(?<=://).*@", f"{MASKED}@", url)
-    _, at, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{MASKED}@{host}")) if at else url
-
-
 def parse_name(text: str) -> str:
     """The name of a policy, an upstream or an index. Raises ValueError."""
     if not _NAME.fullmatch(text):
@@ -132,7 +121,7 @@ def _parse_index_url(text: str) -> None:
         UpstreamSettings(name=PYPI, url=text)
     except ConfigurationError:
         raise ValueError(
-            f"{mask_url(text)!r} is neither the preset 'pypi' nor an index URL such as 'https://acme.example/simple/'"
+            f"{masked(text)!r} is neither the preset 'pypi' nor an index URL such as 'https://acme.example/simple/'"
         ) from None
 
 
@@ -154,6 +143,7 @@ def parse_root(text: str) -> str:
         raise ValueError(f'"auto" is not available yet; accepts only "{BUNDLED}" or the path of a trusted_root.json')
     if not text:
         raise ValueError(f'is empty; accepts only "{BUNDLED}" or the path of a trusted_root.json')
+    parse_path(text)
     return text
 
 
@@ -224,3 +214,4 @@ ActionText = Annotated[str, reads(Action.parse)]
 ContinuityText = Annotated[str, only("off")]
 Credentials = Annotated[str, reads_or_empty(parse_source)]
 ProxyText = Annotated[str, reads_or_empty(parse_proxy)]
+PathText = Annotated[str, reads_or_empty(parse_path)]

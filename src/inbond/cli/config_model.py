@@ -33,7 +33,7 @@ class ServerTable(Table):
 class StorageTable(Table):
     """`[storage]`: where things are kept, and how much of them."""
 
-    path: str = ""
+    path: fields.PathText = ""
     max_size: fields.Size = "20GiB"
 
 
@@ -47,7 +47,7 @@ class UpstreamTable(Table):
     trust: fields.Scopes = (PUBLIC,)
     projects: tuple[fields.Pattern, ...] = ()
     credentials: fields.Credentials = ""
-    ca_bundle: str = ""
+    ca_bundle: fields.PathText = ""
     proxy: fields.ProxyText = Field(default="", repr=False)  # may carry a password
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +16,10 @@ from yarl import URL
 from inbond.cli.config_credentials import authorization_from, exposed, parse_source, renewal
 from inbond.cli.config_fields import parse_proxy
 from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
+from inbond.cli.config_paths import parse_path
 from inbond.cli.config_problems import Problem, dotted
+from inbond.upstream.certificates import trusting
+from inbond.upstream.credentials import authorization_in
 from inbond.upstream.proxies import DIRECT, Proxies, Proxy
 
 
@@ -52,18 +54,6 @@ def read_networks(values: Mapping[str, Any], layers: Sequence[Layer], environ: M
             problems += reading.problems
             warnings += reading.warnings
     return Networks(accesses=MappingProxyType(accesses), problems=tuple(problems), warnings=tuple(warnings))
-
-
-def trusting(bundle: Path) -> ssl.SSLContext:
-    """What checks certificates against the authorities in a file, and no others. Raises ValueError."""
-    try:
-        context = ssl.create_default_context(cafile=str(bundle))
-    except ssl.SSLError:
-        raise ValueError(f"the file {bundle} holds no certificate in PEM that can be read") from None
-    except OSError as error:
-        raise ValueError(f"the file {bundle} cannot be read: {error.strerror or error}") from None
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,7 +96,11 @@ class _Reading:
         if not text:
             return None
         try:
-            return trusting(Path(text).expanduser().absolute())
+            path = parse_path(text)
+        except ValueError:
+            return None
+        try:
+            return trusting(path)
         except ValueError as error:
             self._wrong("ca_bundle", str(error))
             return None
@@ -151,14 +145,16 @@ class _Reading:
 
 
 def _variable(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
-    """The first variable that is set, small letters before capitals, and its value; two empty texts for none."""
-    spelled = (spelling for name in names for spelling in (name, name.upper()))
+    """The first variable that says something, and its value; two empty texts for none.
+
+    One in small letters hides that in capitals, also where it is empty: so does Python's library, and pip with it.
+    """
+    spelled = (name if name in environ else name.upper() for name in names)
     return next(((name, text) for name in spelled if (text := environ.get(name, "").strip())), ("", ""))
 
 
 def _is_signed(url: str) -> bool:
     try:
-        found = URL(url)
+        return authorization_in(URL(url)) is not None
     except ValueError:
         return False
-    return found.raw_user is not None or found.raw_password is not None

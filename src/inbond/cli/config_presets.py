@@ -47,6 +47,14 @@ def written_predicate_type() -> str | None:
     return None
 
 
+def written_index_url(url: str) -> str | None:
+    """As `resolve_preset`, by what `written_predicate_type` finds; None where it finds nothing of use."""
+    try:
+        return resolve_preset(url, (written_predicate_type() or "") if url == PYPI else "")
+    except ConfigurationError:
+        return None
+
+
 def resolve_preset(url: str, publish_predicate_type: str) -> str:
     """The index URL that an upstream's `url` stands for; anything but the preset `pypi` stands for itself.
 

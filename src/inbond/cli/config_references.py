@@ -7,11 +7,11 @@ with all others. Whatever the models refuse already (another type, no name) is p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeGuard
 
 from inbond.cli.config_fields import BUNDLED, PUBLIC, did_you_mean, parse_name, parse_root
 from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
+from inbond.cli.config_paths import parse_path
 from inbond.cli.config_presets import PRESET_POLICIES
 from inbond.cli.config_problems import Problem
 
@@ -29,7 +29,7 @@ def _loose_ends(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             yield from _upstreams(values, name, index.get("upstreams"))
     public = tables_at(values, "trust").get(PUBLIC)
     root = public.get("root") if isinstance(public, Mapping) else None
-    if _reads(root, parse_root) and root != BUNDLED and not Path(root).expanduser().is_file():
+    if _reads(root, parse_root) and root != BUNDLED and not parse_path(root).is_file():
         yield ("trust", PUBLIC, "root"), f"there is no file {root!r}"
 
 

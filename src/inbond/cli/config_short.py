@@ -14,6 +14,7 @@ from inbond.cli.config_layers import KeyPath, Layer, assigned, merged, tables_at
 from inbond.cli.config_presets import PRESET_POLICIES, preset_path
 from inbond.cli.config_problems import Problem
 from inbond.policy.settings import EVERY_RULE
+from inbond.upstream.credentials import masked
 
 FLAGS: Final = "flags"
 ROOT: Final = "root"
@@ -72,10 +73,10 @@ def _assignments(
 def name_for(url: str) -> str:
     """An upstream's name for a URL that has none, made of its host and path: another URL is another upstream."""
     try:
-        parts = urlsplit(url)
+        urlsplit(url)
     except ValueError:
         return "upstream"  # the URL itself is refused where it is read
-    where = f"{parts.netloc.rpartition('@')[2]}{parts.path}".lower()
+    where = masked(url).split("://", 1)[-1].lower()  # a name is shown everywhere
     return re.sub(r"[^a-z0-9]+", "-", where).strip("-") or "upstream"
 
 

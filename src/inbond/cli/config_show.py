@@ -9,12 +9,13 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from inbond.cli.config import Loaded
-from inbond.cli.config_fields import mask_url
 from inbond.cli.config_layers import KeyPath
 from inbond.cli.config_model import Table
 from inbond.cli.config_problems import dotted
+from inbond.upstream.credentials import masked
 
 _COMMENT_COLUMN: Final = 40
+_SIGNED: Final = frozenset({"url", "proxy"})  # keys whose values may carry a password
 
 
 def as_toml(loaded: Loaded) -> str:
@@ -36,7 +37,7 @@ def as_json(loaded: Loaded) -> dict[str, Any]:
         for part in path:
             below = below.setdefault(str(part), {})
         for key, value in table.model_dump(mode="json", exclude_none=True).items():
-            below[key] = _masked(path, value)
+            below[key] = _masked((*path, key), value)
             sources[dotted((*path, key))] = loaded.source((*path, key))
     return {"values": values, "sources": sources}
 
@@ -53,12 +54,12 @@ def _tables(loaded: Loaded) -> Iterator[tuple[KeyPath, Table]]:
 def _keys(loaded: Loaded, path: KeyPath, table: BaseModel) -> Iterator[str]:
     for key, value in table:
         if value is not None and key != "rules":
-            text = f"{key} = {literal(_masked(path, value))}"
+            text = f"{key} = {literal(_masked((*path, key), value))}"
             yield f"{text.ljust(_COMMENT_COLUMN - 1)} # {loaded.source((*path, key))}"
 
 
 def _masked(path: KeyPath, value: Any) -> Any:
-    return mask_url(value) if path[0] == "upstreams" and isinstance(value, str) else value
+    return masked(value) if path[0] == "upstreams" and path[-1] in _SIGNED else value
 
 
 def literal(value: Any) -> str:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from inbond.cli.options import TEXT, GivenOptions, config_from_options, config_options
+from inbond.cli.telling import UNTOLD, ending, say
 from inbond.model.errors import InbondError
+from inbond.model.text import printable
 
 if TYPE_CHECKING:
     from inbond.cli.relock_run import Done, Wanted
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 DONE: Final = 0
 NOT_DONE: Final = 1
-UNTOLD: Final = 2
 STDOUT: Final = "-"
 MAX_SHOWN: Final = 20  # URLs that were left, each on a line
 
@@ -27,7 +28,8 @@ Exit codes:
   0  done, also where there was nothing to do
   1  it cannot be done so that the way back is exact, or upstream has none of the files;
      with --check: something of an index does not point there yet
-  2  could not tell: the lock cannot be read, or upstream did not answer
+  2  could not tell: the lock cannot be read, or upstream did not answer; also usage errors
+  130  interrupted
 \b
 Examples:
   inbond relock uv.lock
@@ -81,36 +83,39 @@ def relock(
     Which beginning on upstream belongs to inbond is learned from a page of each host: a server need not be running.
     What a lock takes from a URL or repository of its own stays, and is listed.
     """
-    # Reading configuration and talking to an index import much: `--help` does not wait for that.
-    from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
-    from inbond.cli.relock_run import Wanted, names_files, read, run  # noqa: PLC0415 (as said above)
-    from inbond.locks.relock import NotReversible  # noqa: PLC0415 (as said above)
+    wanted_at = _address(at)
+    with ending(_code_of):
+        # Reading configuration and talking to an index import much: `--help` does not wait for that.
+        from inbond.cli.check_targets import read_lock_file  # noqa: PLC0415 (as said above)
+        from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
+        from inbond.cli.relock_run import Wanted, names_files, run  # noqa: PLC0415 (as said above)
 
-    set_up_logging(TEXT, verbose=False)
-    wanted = Wanted(back=back, index=index_name, at=_address(at), files_at=files_at, simple_at=simple_at)
-    try:
-        lock, raw = read(lockfile)
+        set_up_logging(TEXT, verbose=False)
+        wanted = Wanted(back=back, index=index_name, at=wanted_at, files_at=files_at, simple_at=simple_at)
+        lock, raw = read_lock_file(lockfile)
         if not names_files(lock.format):
             told = f"{lockfile}: nothing to do: a lock of {lock.format} names no file URLs, the index decides"
-            click.echo(told, err=output == STDOUT)
+            say(printable(told), err=output == STDOUT)
             sys.exit(DONE)
         done = asyncio.run(run(config_from_options(given), lock, raw, wanted))
         if not only_check:
             _write(lockfile, output, raw, done.result.raw)
-    except InbondError as error:
-        click.secho(f"inbond: {error.message}", fg="red", err=True)
-        if error.remedy:
-            click.echo(f"  {error.remedy}", err=True)
-        sys.exit(NOT_DONE if isinstance(error, NotReversible) else UNTOLD)
-    click.echo("\n".join(_told(lock, done, wanted, only_check=only_check)), err=output == STDOUT)
-    sys.exit(_exit_code(lock, done, only_check=only_check))
+        lines = _told(lock, done, wanted, only_check=only_check)
+        say("\n".join(map(printable, lines)), err=output == STDOUT)
+        sys.exit(_exit_code(lock, done, only_check=only_check))
+
+
+def _code_of(error: InbondError) -> int:
+    from inbond.locks.relock import NotReversible  # noqa: PLC0415 (as above)
+
+    return NOT_DONE if isinstance(error, NotReversible) else UNTOLD
 
 
 def _write(lockfile: Path, output: str | None, before: bytes, after: bytes) -> None:
-    from inbond.cli.relock_run import write_whole  # noqa: PLC0415 (as above)
+    from inbond.cli.whole_files import write_whole  # noqa: PLC0415 (as above)
 
     if output == STDOUT:
-        click.echo(after, nl=False)
+        say(after, nl=False)
     elif output is not None:
         write_whole(Path(output), after)
     elif after != before:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from inbond.cli.config import Config
@@ -17,16 +13,15 @@ from inbond.gateway.indexes import ROOT, Index, find_page
 from inbond.gateway.on_demand import VerifierOnDemand
 from inbond.gateway.paths import published_path
 from inbond.gateway.verifier import bundled_root_path
-from inbond.locks.detect import read_lock
-from inbond.locks.lock import InvalidLock, Lock, Place
+from inbond.locks.lock import Lock
 from inbond.locks.relock import LeftUrl, Relocked, index_files, names_files, relocked
 from inbond.locks.relock_prefixes import Prefixes, prefixes_at, prefixes_of, swapped_file
-from inbond.model.errors import ConfigurationError, OperatorFault
+from inbond.model.errors import ConfigurationError
 from inbond.model.names import ProjectName
 from inbond.simple.addresses import last_segment
 from inbond.upstream.settings import UpstreamSettings
 
-__all__ = ["Done", "Wanted", "base_url", "names_files", "read", "run", "write_whole"]
+__all__ = ["Done", "Wanted", "base_url", "names_files", "run"]
 
 # Of one host, so many projects' pages are asked for before its files are left as they are.
 MAX_ASKED_PER_HOST: Final = 3
@@ -156,45 +151,3 @@ class _Learner:
         if isinstance(pair, Prefixes) and not self._fits(file.url, [pair]):
             return f"upstream has {name} at {pair.upstream}"
         return pair
-
-
-def read(path: Path) -> tuple[Lock, bytes]:
-    """A lock and its bytes. Raises `InvalidLock`, also where they cannot be read."""
-    try:
-        raw = path.read_bytes()
-        return read_lock(str(path), raw, open_beside=_open_beside), raw
-    except OSError as error:
-        raise InvalidLock(Place(str(path)), f"cannot be read: {error.strerror or error}") from error
-
-
-def _open_beside(including: str, path: str) -> bytes:
-    return (Path(including).parent / path).read_bytes()
-
-
-def write_whole(path: Path, raw: bytes) -> None:
-    """Replaces a file's content at once or not at all; its mode stays. Raises `OperatorFault`."""
-    target = path.resolve()  # a link stays one
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(handle)
-            os.chmod(temporary, _mode_of(target))  # noqa: PTH101 (a name, not a Path)
-            os.replace(temporary, target)  # noqa: PTH105 (as above)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108 (as above)
-            raise
-    except OSError as error:
-        raise OperatorFault(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _mode_of(target: Path) -> int:
-    try:
-        return target.stat().st_mode & 0o7777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

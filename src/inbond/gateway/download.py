@@ -1,14 +1,15 @@
 """One transfer from upstream, read by any number of clients while it grows.
 
 Invariant (promise P1): until length and digest have passed, `visible` stays at least `HELD_TAIL` bytes behind what
-has arrived, so that no client can complete a file that is not the one its page names.
+has arrived, so that no client can complete another file than the one under the digest that its page gives or that is
+remembered. Where there is no digest nothing is visible until this very transfer has fixed one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -61,8 +62,14 @@ class Download:
         self.total: int | None = file.size  # bytes, once known
         self.path: Path | None = None  # where the growing file is, once it is
         self.outcome: Complete | Failed | None = None
+        self.queued = False  # waiting for one of the places that its kind of download may take
         self._flushed = 0
         self._changed = asyncio.Event()
+
+    @property
+    def begun(self) -> bool:
+        """Whether upstream has begun to send."""
+        return self.path is not None
 
     @property
     def arrived(self) -> int:
@@ -105,10 +112,13 @@ class Download:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def run(self, upstream: Upstream, blobs: Blobs) -> None:
-        """Fetches, checks and stores the file. Never raises for what `outcome` can tell."""
+    async def run(self, upstream: Upstream, blobs: Blobs, place: AbstractAsyncContextManager[None]) -> None:
+        """Fetches, checks and stores the file in its `place`. Never raises for what `outcome` can tell."""
+        self.queued = True
         try:
-            blob = await self._transfer(upstream, blobs)
+            async with place:
+                self.queued = False
+                blob = await self._transfer(upstream, blobs)
         except InbondError as error:
             self.outcome = Failed(error)
         except BaseException:

@@ -4,39 +4,58 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.digests import NamedDigests, check_stored
 from inbond.gateway.download import Complete, Download, Failed, Fix, Renew
-from inbond.gateway.lru import Lru
-from inbond.gateway.pages import PageState
+from inbond.gateway.lru import Lru, LruSet
+from inbond.gateway.page_state import PageState
 from inbond.model.errors import DigestMismatch
 from inbond.model.events import Alert, CacheLookup, DownloadChanged, Observer
 from inbond.model.page import File
 from inbond.store.protocols import Blob, Blobs
 from inbond.upstream.index import Upstream
+from inbond.upstream.limits import DOWNLOADS_AT_ONCE
 
 # Installers ask six to eight times for a file whose bytes do not match; upstream is asked once in this time.
 REMEMBER_MISMATCH: Final = timedelta(seconds=30)
 MAX_MISMATCHES: Final = 1_000
 MAX_PROVEN: Final = 10_000  # finished downloads whose own validators are still honoured
+# One in so many of an upstream's download places is for files without digest. Nothing says how long these are, and
+# each is fetched whole before anybody gets a byte: they must not take all places from the others.
+UNDIGESTED_SHARE: Final = 4
 
-_Key = tuple[str, str, str]  # upstream, URL, sha256 or "" where none is known
+# Upstream, project, filename, and sha256 or "" where none is known: what a file is, whatever its address. Some indexes
+# sign addresses anew for every load of a page.
+_Key = tuple[str, str, str, str]
 
 
 class Downloads:
     """Finds a file's bytes in the store, joins the download under way, or starts one."""
 
-    def __init__(self, upstreams: Mapping[str, Upstream], blobs: Blobs, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        blobs: Blobs,
+        clock: Clock,
+        observer: Observer,
+        *,
+        at_once: int = DOWNLOADS_AT_ONCE,
+    ) -> None:
+        """`at_once`: how many downloads each upstream has places for."""
         self._upstreams = upstreams
         self._blobs = blobs
         self._clock = clock
         self._observer = observer
         self._running: dict[_Key, tuple[Download, asyncio.Task[None]]] = {}
         self._mismatches: Lru[_Key, tuple[datetime, DigestMismatch]] = Lru(MAX_MISMATCHES)
-        self._checked: Lru[tuple[str, ...], str] = Lru(MAX_PROVEN)  # stored files and what their pages named
+        self._at_once = at_once
+        share = max(1, at_once // UNDIGESTED_SHARE)
+        self._undigested = {name: asyncio.Semaphore(share) for name in upstreams}
+        self._checked: LruSet[tuple[str, ...]] = LruSet(MAX_PROVEN)  # stored files and what their pages named
         self._proven: Lru[str, str] = Lru(MAX_PROVEN)  # a download's own validator -> the digest it turned out to have
 
     async def stored(self, file: File, sha256: str) -> Blob | None:
@@ -60,19 +79,19 @@ class Downloads:
         if not NamedDigests(file):
             return
         key = _named(file, blob)
-        if self._checked.get(key) is None:
+        if key not in self._checked:
             await asyncio.to_thread(check_stored, file, blob.path)
-            self._checked.put(key, blob.sha256)
+            self._checked.add(key)
 
     def join(self, state: PageState, file: File, *, fix: Fix | None = None, renew: Renew | None = None) -> Download:
         """The download of that file under way, or a new one. Raises `DigestMismatch` while one is remembered.
 
         `fix` is needed for a file without a digest: it has the one that the bytes turn out to have count.
         """
-        mismatch = self.mismatch(state.upstream, file)
+        mismatch = self.mismatch(state, file)
         if mismatch is not None:
             raise mismatch
-        key = (state.upstream, file.url, file.sha256 or "")
+        key = _key(state, file)
         running = self._running.get(key)
         if running is not None:
             return running[0]
@@ -84,13 +103,14 @@ class Downloads:
     async def _run(self, key: _Key, download: Download) -> None:
         self._observer(DownloadChanged(change=1))
         try:
-            await download.run(self._upstreams[key[0]], self._blobs)
+            await download.run(self._upstreams[key[0]], self._blobs, self._place(key))
         finally:
             self._observer(DownloadChanged(change=-1))
             self._running.pop(key, None)
             match download.outcome:
                 case Complete(blob):
-                    self._checked.put(_named(download.file, blob), blob.sha256)
+                    if NamedDigests(download.file):
+                        self._checked.add(_named(download.file, blob))
                     self._proven.put(download.etag, blob.sha256)
                 case Failed(DigestMismatch() as error):
                     # without the traceback, which would keep the page and all that was under way in memory
@@ -98,13 +118,24 @@ class Downloads:
                 case _:
                     pass
 
+    def _place(self, key: _Key) -> AbstractAsyncContextManager[None]:
+        upstream, _, _, sha256 = key
+        return nullcontext() if sha256 else self._undigested[upstream]
+
+    def waits_for_place(self, upstream: str, download: Download) -> bool:
+        """Whether a download of that upstream has not begun because others take all places that it could have."""
+        if download.begun:
+            return False
+        begun = sum(one.begun for key, (one, _) in self._running.items() if key[0] == upstream)
+        return download.queued or begun >= self._at_once
+
     def proves(self, etag: str, sha256: str) -> bool:
         """Whether what was sent under this validator has turned out to be that content."""
         return self._proven.get(etag) == sha256
 
-    def mismatch(self, upstream: str, file: File) -> DigestMismatch | None:
+    def mismatch(self, state: PageState, file: File) -> DigestMismatch | None:
         """The failed check that is still remembered for a file, if there is one."""
-        remembered = self._mismatches.get((upstream, file.url, file.sha256 or ""))
+        remembered = self._mismatches.get(_key(state, file))
         if remembered is not None and self._clock() - remembered[0] < REMEMBER_MISMATCH:
             return remembered[1]
         return None
@@ -123,6 +154,10 @@ class Downloads:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _key(state: PageState, file: File) -> _Key:
+    return state.upstream, state.page.name, file.filename, file.sha256 or ""
 
 
 def _named(file: File, blob: Blob) -> tuple[str, ...]:

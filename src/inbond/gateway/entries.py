@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from inbond.gateway.indexes import Index
 from inbond.gateway.judging import Judged
-from inbond.gateway.pages import PageState
+from inbond.gateway.page_state import PageState
 from inbond.gateway.paths import published_path, quoted
 from inbond.gateway.why import DIGITS, Subject, WhyBook
 from inbond.model.evidence import Absent, Pending, Unavailable

@@ -12,10 +12,11 @@ from inbond.gateway.downloads import Downloads
 from inbond.gateway.indexes import Index, find_page, require_page
 from inbond.gateway.judging import Judge
 from inbond.gateway.metadata import MetadataKeeper
-from inbond.gateway.pages import PageKeeper, PageState
-from inbond.gateway.paths import METADATA_SUFFIX, published_path
+from inbond.gateway.page_state import PageState
+from inbond.gateway.pages import PageKeeper
+from inbond.gateway.paths import METADATA_SUFFIX
 from inbond.gateway.provenance import EvidenceKeeper
-from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound, NotYet
+from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound, NotYet, Overloaded
 from inbond.model.evidence import Pending
 from inbond.model.names import Filename, ProjectName, project_candidates
 from inbond.model.page import File
@@ -110,6 +111,8 @@ class FileService:
             located = await self._first_had(located, until=until)
             until = max(until, asyncio.get_running_loop().time() + LEFT_TO_JUDGE)
             judgement = await self._judge.file(located.index, located.state, located.file, until=until)
+            if judgement.verdict.allowed and _is_unsettled(located, judgement):
+                raise NotYet(f"{located.file.filename} is not checked yet", remedy="try again in a few seconds")
         self._judge.tell(judgement)
         if not judgement.verdict.allowed:
             raise Denied(judgement)
@@ -130,32 +133,22 @@ class FileService:
                 state,
                 file,
                 fix=lambda sha256: self._pages.fix_digest(state, file, sha256),
-                renew=lambda: self._other_url(located),
+                renew=lambda: self._pages.other_url(state, file),
             )
             outcome = await download.ended(until)
             if isinstance(outcome, Failed):
                 raise outcome.error
         except DigestMismatch as error:
-            raise await self.mismatched(located, error) from error
+            raise await self.mismatched(located, error, until=until) from error
         if outcome is None:
-            raise NotYet(
-                f"{file.filename} is being fetched whole: its index gives no sha256",
-                remedy="try again in a few seconds: the download goes on",
-            )
+            self.check_place(located, download)
+            raise _not_whole(download)
 
-    async def _other_url(self, located: Located) -> str | None:
-        """Where the page says that a file is, asked anew; None where it says the same, or means another file."""
-        state = await self._pages.current(located.state.upstream, located.state.page.name, revalidate=True)
-        path = published_path(located.file)
-        file = state.paths.get(path) if state is not None else None
-        if file is None or file.sha256 != located.file.sha256 or file.url == located.file.url:
-            return None
-        return file.url
-
-    async def content(self, located: Located) -> Blob | Download:
+    async def content(self, located: Located, *, until: float) -> Blob | Download:
         """The bytes of a file that was cleared: whole from the store, or growing from upstream.
 
-        Raises `Denied` while a failed digest check is remembered.
+        `until`: by when the answer is wanted, on the event loop's clock. Raises `Denied` while a failed digest check
+        is remembered.
         """
         sha256 = located.file.sha256
         if sha256 is None:
@@ -166,27 +159,37 @@ class FileService:
                 with suppress(FileNotFoundError):
                     await self._downloads.check(located.file, blob)
                     return blob
-            return self._downloads.join(located.state, located.file, renew=lambda: self._other_url(located))
+            return self._downloads.join(
+                located.state, located.file, renew=lambda: self._pages.other_url(located.state, located.file)
+            )
         except DigestMismatch as error:
-            raise await self.mismatched(located, error) from error
+            raise await self.mismatched(located, error, until=until) from error
+
+    def check_place(self, located: Located, download: Download) -> None:
+        """Raises `Overloaded` where a download that was waited for has not begun because others take its place."""
+        if self._downloads.waits_for_place(located.state.upstream, download):
+            raise Overloaded(
+                f"the download of {located.file.filename} has not begun: others take all places",
+                remedy="try again in a few seconds",
+            )
 
     def holds(self, located: Located, etag: str) -> bool:
         """Whether a validator, with its quotes, can only stand for this file's own bytes."""
         sha256 = located.file.sha256
         return sha256 is not None and (etag == f'"{sha256}"' or self._downloads.proves(etag, sha256))
 
-    async def mismatched(self, located: Located, error: DigestMismatch) -> Denied:
+    async def mismatched(self, located: Located, error: DigestMismatch, *, until: float) -> Denied:
         """What a failed digest check means to the client."""
-        denied = await self._judge.mismatch(located.index, located.state, located.file, error)
+        denied = await self._judge.mismatch(located.index, located.state, located.file, error, until=until)
         self._judge.tell(denied.judgement)
         return denied
 
-    async def core_metadata(self, located: Located) -> bytes:
-        """The file's core metadata. Raises `Denied`, `NotFound`, `UpstreamFault`."""
+    async def core_metadata(self, located: Located, *, until: float) -> bytes:
+        """The file's core metadata. `until` as in `content`. Raises `Denied`, `NotFound`, `UpstreamFault`."""
         try:
             return await self._metadata.read(located.state, located.file)
         except DigestMismatch as error:
-            raise await self.mismatched(located, error) from error
+            raise await self.mismatched(located, error, until=until) from error
 
     async def provenance(self, located: Located) -> bytes:
         """Upstream's provenance object, unchanged. Raises `NotFound` where there is none, `UpstreamFault`."""
@@ -196,9 +199,31 @@ class FileService:
         return body
 
 
+def _not_whole(download: Download) -> NotYet:
+    name = download.file.filename
+    if download.begun:
+        return NotYet(
+            f"{name} is being fetched whole: its index gives no sha256",
+            remedy="try again in a few seconds: the download goes on",
+        )
+    return NotYet(
+        f"{name} must be fetched whole, its index gives no sha256, and upstream has not begun to send it",
+        remedy="try again in a few seconds",
+    )
+
+
 def _hangs_on_bytes(located: Located, judgement: Judgement) -> bool:
     """Whether only the bytes can tell more: the file itself, or what stands under the verdict on its provenance."""
     if located.file.sha256 is not None or not located.metadata:
         return located.file.sha256 is None
+    return _waits_for_evidence(located, judgement)
+
+
+def _is_unsettled(located: Located, judgement: Judgement) -> bool:
+    """Whether after the first download something is still missing by which the file could be told from others."""
+    return located.file.sha256 is None or _waits_for_evidence(located, judgement)
+
+
+def _waits_for_evidence(located: Located, judgement: Judgement) -> bool:
     asks = located.index.policy.for_project(located.state.page.name).asks_for_evidence
     return asks and isinstance(judgement.evidence, Pending)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inbond.gateway.pages import PageKeeper, PageState
+from inbond.gateway.page_state import PageState
+from inbond.gateway.pages import PageKeeper
 from inbond.model.errors import NotFound
 from inbond.model.names import ProjectName
 from inbond.policy.settings import PolicySettings, ProjectPattern

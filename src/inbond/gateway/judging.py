@@ -12,7 +12,7 @@ from inbond.gateway.clock import Clock
 from inbond.gateway.indexes import Index
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
-from inbond.gateway.pages import PageState
+from inbond.gateway.page_state import PageState
 from inbond.gateway.provenance import ANSWER_WITHIN, EvidenceKeeper
 from inbond.gateway.why import Subject, WhyBook
 from inbond.model.errors import Denied, DigestMismatch
@@ -63,7 +63,7 @@ class Judged:
 class Mismatches(Protocol):
     """What is known of bytes that did not match their digest: `inbond.gateway.downloads.Downloads`."""
 
-    def mismatch(self, upstream: str, file: File) -> DigestMismatch | None:
+    def mismatch(self, state: PageState, file: File) -> DigestMismatch | None:
         """The failed check that is still remembered for a file, if there is one."""
         ...
 
@@ -71,7 +71,7 @@ class Mismatches(Protocol):
 class NothingDownloaded:
     """`Mismatches` where no bytes are fetched."""
 
-    def mismatch(self, upstream: str, file: File) -> DigestMismatch | None:  # noqa: ARG002 (the protocol's)
+    def mismatch(self, state: PageState, file: File) -> DigestMismatch | None:  # noqa: ARG002 (the protocol's)
         """None: nothing was fetched that could be wrong."""
         return None
 
@@ -162,9 +162,9 @@ class Judge:
         )
         if thorough:
             verdict = self._without_bytes(index, state, file, evidence[file.filename], verdict)
-        mismatch = self._mismatches.mismatch(state.upstream, file)
+        mismatch = self._mismatches.mismatch(state, file)
         if mismatch is not None:
-            verdict = Verdict.of([*verdict.findings, _digest_finding(mismatch)])
+            verdict = Verdict.of([*verdict.findings, _digest_finding(file, mismatch)])
         return await self._judgement(index, state, file, evidence[file.filename], verdict, until=until)
 
     async def files(
@@ -259,11 +259,15 @@ class Judge:
         )
         self._observer(event)
 
-    async def mismatch(self, index: Index, state: PageState, file: File, error: DigestMismatch) -> Denied:
-        """The denial that a failed digest check becomes."""
-        evidence = await self._evidence.of(state, file)
-        verdict = Verdict.of([_digest_finding(error)])
-        until = asyncio.get_running_loop().time() + RECOMMEND_WITHIN
+    async def mismatch(
+        self, index: Index, state: PageState, file: File, error: DigestMismatch, *, until: float
+    ) -> Denied:
+        """The denial that a failed digest check becomes. Nothing is asked for besides: bytes were waited for already.
+
+        `until`: event loop time by which the answer is wanted.
+        """
+        evidence = self._evidence.known_of(state, file)
+        verdict = Verdict.of([_digest_finding(file, error)])
         return Denied(await self._judgement(index, state, file, evidence, verdict, until=until))
 
 
@@ -275,8 +279,10 @@ def _pending_of(state: PageState, judged: Judged, version: str) -> list[File]:
     ]
 
 
-def _digest_finding(error: DigestMismatch) -> Finding:
+def _digest_finding(file: File, error: DigestMismatch) -> Finding:
+    what = "bytes" if error.filename == file.filename else "core metadata (.metadata)"
+    sent = "have" if what == "bytes" else "has"
     message = (
-        f"the bytes upstream sent have {error.algorithm} {error.actual[:12]}..., {error.by} {error.expected[:12]}..."
+        f"the {what} upstream sent {sent} {error.algorithm} {error.actual[:12]}..., {error.by} {error.expected[:12]}..."
     )
     return Finding(rule=DIGEST_RULE, outcome=Outcome.DENY, message=message, remedy=error.remedy)

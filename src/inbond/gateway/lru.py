@@ -55,3 +55,17 @@ class Lru(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+class LruSet(Generic[K]):
+    """Keeps at most `limit` members."""
+
+    def __init__(self, limit: int) -> None:
+        self._members: Lru[K, bool] = Lru(limit)
+
+    def add(self, member: K) -> None:
+        """Keeps a member, which counts as used now."""
+        self._members.put(member, True)  # noqa: FBT003 (the map's value, of no meaning)
+
+    def __contains__(self, member: K) -> bool:
+        return self._members.get(member) is not None

@@ -9,7 +9,8 @@ from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
-from inbond.gateway.pages import PageState
+from inbond.gateway.page_state import PageState
+from inbond.gateway.paths import published_path
 from inbond.gateway.single_flight import SingleFlight
 from inbond.model.errors import DigestMismatch, NotFound, UpstreamRefused
 from inbond.model.events import CacheLookup, Observer
@@ -48,12 +49,7 @@ class MetadataKeeper:
         """The metadata file's bytes."""
         if file.core_metadata is False:
             raise NotFound(f"{file.filename} has no core metadata file on its index")
-        key = (
-            "metadata/"
-            + hashlib.sha256(
-                "\0".join((state.upstream, file.filename, file.sha256 or file.url, file.metadata_sha256 or "")).encode()
-            ).hexdigest()
-        )
+        key = _document_key(state, file)
         return await self._flights.do(key, lambda: self._read(key, state, file))
 
     async def _read(self, key: str, state: PageState, file: File) -> bytes:
@@ -83,3 +79,10 @@ class MetadataKeeper:
     async def aclose(self) -> None:
         """Ends what is under way."""
         await self._flights.aclose()
+
+
+def _document_key(state: PageState, file: File) -> str:
+    """By what the file is; where its page gives no digest by where it is, without what signs that address."""
+    what = file.sha256 or published_path(file)
+    parts = (state.upstream, state.page.name, file.filename, what, file.metadata_sha256 or "")
+    return "metadata/" + hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -34,6 +34,11 @@ class VerifierOnDemand:
         """The digest of the trusted root it verifies against."""
         return self._sha256
 
+    @property
+    def started(self) -> bool:
+        """Whether anything had to be verified yet."""
+        return self._starting is not None
+
     async def hello(self) -> Hello:
         """What the process says when it starts; starts it. Raises `OperatorFault`."""
         if self._starting is None:

@@ -15,7 +15,8 @@ from inbond.gateway.judging import Judged
 from inbond.gateway.lru import Lru
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.off_loop import off_loop
-from inbond.gateway.pages import PageKeeper, PageState
+from inbond.gateway.page_state import PageState
+from inbond.gateway.pages import PageKeeper
 from inbond.gateway.provenance import EvidenceKeeper
 from inbond.gateway.settling import Settler
 from inbond.gateway.single_flight import SingleFlight

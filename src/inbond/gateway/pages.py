@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,6 +13,7 @@ import msgspec
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
+from inbond.gateway.page_state import PageState, page_state, with_memory
 from inbond.gateway.paths import published_path
 from inbond.gateway.single_flight import SingleFlight
 from inbond.model.errors import FIRST_HAD, DigestMismatch, UpstreamBroken, UpstreamFault
@@ -38,22 +38,6 @@ MAX_UNKNOWN: Final = 10_000
 MAX_BYTES_IN_MEMORY: Final = 64 * 2**20
 # A stored page above this is decoded in a thread.
 LARGE_PAGE_BYTES: Final = 32_768
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageState:
-    """A page as it is known now, with what memory says of it."""
-
-    upstream: str
-    page: Page  # with the digests that memory holds where upstream's page gives none
-    stored_id: str  # sha256 of the stored document, which is upstream's page as it is
-    document_id: str  # changes exactly when `page` does
-    validators: Validators
-    validated_at: datetime
-    memory: PageMemory
-    paths: Mapping[str, File]
-    weight: int  # bytes of the stored form
-    stale: bool = False
 
 
 class _Stored(msgspec.Struct, array_like=True, frozen=True):
@@ -116,9 +100,7 @@ class PageKeeper:
         known = self._states.get(key) or await self._load(upstream, project)
         if known is not None and self._fresh(known, revalidate=revalidate):
             self._observer(CacheLookup(kind="page", hit=True))
-            known = replace(known, stale=self._clock() - known.validated_at >= self._fresh_for(known))
-            self._states.put(key, known)
-            return known
+            return await self._kept(self._as_old_as(known))
         self._observer(CacheLookup(kind="page", hit=False))
         try:
             state = await self._ask(upstream, project, known)
@@ -126,7 +108,7 @@ class PageKeeper:
             self._failed.put(key, self._clock())
             if known is None or not self._servable(known):
                 raise
-            state = replace(known, stale=self._clock() - known.validated_at >= self._fresh_for(known))
+            state = self._as_old_as(self._states.get(key) or known)
         else:
             self._failed.pop(key)
         if state is None:
@@ -135,8 +117,20 @@ class PageKeeper:
             if known is not None:
                 await self._documents.delete(_document_key(upstream, project))
             return None
-        self._states.put(key, state)
-        return state
+        return await self._kept(state)
+
+    def _as_old_as(self, state: PageState) -> PageState:
+        """The state, called stale where it is."""
+        return replace(state, stale=self._clock() - state.validated_at >= self._fresh_for(state))
+
+    async def _kept(self, state: PageState) -> PageState:
+        """Keeps a page, and only then asks what memory says by now.
+
+        In this order a digest that is fixed meanwhile is missed by nobody: either it is in memory when that is asked,
+        or the page is here for `fix_digest` to find.
+        """
+        self._states.put((state.upstream, state.page.name), state)
+        return await self._recalled(state)
 
     async def _ask(self, upstream: str, project: ProjectName, known: PageState | None) -> PageState | None:
         source = self._upstreams[upstream]
@@ -153,6 +147,8 @@ class PageKeeper:
             case NotModified():
                 if known is None:
                     raise UpstreamBroken(f"{upstream} says that {project} has not changed, but was not asked that")
+                # what was known may have been given digests while upstream was asked
+                known = self._states.get((upstream, project)) or known
                 state = replace(known, validated_at=self._clock(), stale=False)
                 await self._save(state, await _encoded(state.page))
                 return state
@@ -206,7 +202,7 @@ class PageKeeper:
         for filename in memory.vanished:
             message = f"{upstream}: {filename} of {page.name} is no longer offered"
             self._observer(Alert(name="file-vanished", message=message))
-        state = await self._state(upstream, page, body, memory, answer.validators, validated_at=self._clock())
+        state = await page_state(upstream, page, body, memory, answer.validators, validated_at=self._clock())
         await self._save(state, body)
         return state
 
@@ -229,43 +225,33 @@ class PageKeeper:
         return state, state.page.file(file.filename) or file
 
     async def _recalled(self, state: PageState) -> PageState:
-        memory = await self._ledger.recall_page(state.upstream, state.page.name)
-        if memory is None or memory.first_digest == state.memory.first_digest:
-            return state
-        page = await off_loop(len(state.page.files), _with_memory, state.page, memory)
-        told = replace(
-            state,
-            page=page,
-            document_id=_document_id(state.stored_id, page),
-            memory=memory,
-            paths=await off_loop(len(page.files), _paths, page),
-        )
+        """The state with the digests that are remembered by now; kept, where it is the one that is kept."""
         key = (state.upstream, state.page.name)
-        if self._states.get(key) is state:
-            self._states.put(key, told)
-        return told
+        while state.lacks_digests:
+            memory = await self._ledger.recall_page(*key)
+            if memory is None or memory.first_digest == state.memory.first_digest:
+                return state
+            told = await with_memory(state, memory)
+            kept = self._states.get(key)
+            if kept is None or kept.stored_id != state.stored_id:
+                return told
+            if kept is state:
+                self._states.put(key, told)
+                return told
+            state = kept  # somebody else was quicker, and may have known less
+        return state
+
+    async def other_url(self, state: PageState, file: File) -> str | None:
+        """Where the page says that a file is, asked anew; None where it says the same, or means another file."""
+        renewed = await self.current(state.upstream, state.page.name, revalidate=True)
+        found = renewed.paths.get(published_path(file)) if renewed is not None else None
+        if found is None or found.sha256 != file.sha256 or found.url == file.url:
+            return None
+        return found.url
 
     async def _remember(self, upstream: str, page: Page) -> PageMemory:
         files = [(file.filename, file.listed_sha256) for file in page.files]
         return await self._ledger.remember_page(upstream, page.name, serial=page.serial, files=files, now=self._clock())
-
-    @staticmethod
-    async def _state(
-        upstream: str, page: Page, body: bytes, memory: PageMemory, validators: Validators, *, validated_at: datetime
-    ) -> PageState:
-        page = await off_loop(len(page.files), _with_memory, page, memory)
-        stored_id = hashlib.sha256(body).hexdigest()
-        return PageState(
-            upstream=upstream,
-            page=page,
-            stored_id=stored_id,
-            document_id=_document_id(stored_id, page),
-            validators=validators,
-            validated_at=validated_at,
-            memory=memory,
-            paths=await off_loop(len(page.files), _paths, page),
-            weight=len(body) + 1024,
-        )
 
     async def _load(self, upstream: str, project: ProjectName) -> PageState | None:
         """The stored page; None where there is none, or one older than the ledger has seen (promise P3)."""
@@ -285,7 +271,7 @@ class PageKeeper:
             self._observer(Alert(name="cached-page-went-back", message=message))
             return None
         validators = Validators(etag=stored.etag, last_modified=stored.last_modified)
-        return await self._state(upstream, page, stored.page, memory, validators, validated_at=stored.validated_at)
+        return await page_state(upstream, page, stored.page, memory, validators, validated_at=stored.validated_at)
 
     async def _save(self, state: PageState, body: bytes) -> None:
         stored = _Stored(state.validated_at, state.validators.etag, state.validators.last_modified, body)
@@ -302,29 +288,6 @@ def _document_key(upstream: str, project: ProjectName) -> str:
 
 async def _encoded(page: Page) -> bytes:
     return await off_loop(len(page.files), encode_page, page)
-
-
-def _with_memory(page: Page, memory: PageMemory) -> Page:
-    """The page with the digests under which its files were first had, where it gives none."""
-    known = memory.first_digest
-    missing = {file.filename for file in page.files if file.listed_sha256 is None and file.filename in known}
-    if not missing:
-        return page
-    files = tuple(
-        replace(file, remembered=known[file.filename]) if file.filename in missing else file for file in page.files
-    )
-    return replace(page, files=files)
-
-
-def _document_id(stored_id: str, page: Page) -> str:
-    remembered = [f"{file.filename} {file.remembered}" for file in page.files if file.remembered is not None]
-    if not remembered:
-        return stored_id
-    return hashlib.sha256("\n".join([stored_id, *remembered]).encode()).hexdigest()
-
-
-def _paths(page: Page) -> dict[str, File]:
-    return {published_path(file): file for file in page.files}
 
 
 async def _decoded(body: bytes) -> Page:

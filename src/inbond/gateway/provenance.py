@@ -20,7 +20,7 @@ from inbond.gateway.clock import Clock
 from inbond.gateway.generations import Generations
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
-from inbond.gateway.pages import PageState
+from inbond.gateway.page_state import PageState
 from inbond.gateway.single_flight import SingleFlight
 from inbond.gateway.verifier import VerifierFailed, VerifierTimeout
 from inbond.model.errors import InbondError, UpstreamFault, UpstreamTooLarge

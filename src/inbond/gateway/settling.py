@@ -14,7 +14,7 @@ from typing import Final
 from inbond.gateway.indexes import Index
 from inbond.gateway.judging import Judge, Judged
 from inbond.gateway.off_loop import off_loop
-from inbond.gateway.pages import PageState
+from inbond.gateway.page_state import PageState
 from inbond.gateway.provenance import EvidenceKeeper
 from inbond.model.evidence import Pending
 from inbond.model.page import File

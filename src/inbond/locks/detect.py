@@ -10,6 +10,7 @@ from typing import Final
 from inbond.locks.arguments import read_distribution
 from inbond.locks.credentials import masked
 from inbond.locks.lock import InvalidLock, Lock, LockFormat, Place
+from inbond.locks.paths import ARCHIVES
 from inbond.locks.pdm_lock import read_pdm_lock
 from inbond.locks.pipfile_lock import read_pipfile_lock
 from inbond.locks.poetry_lock import read_poetry_lock
@@ -27,7 +28,6 @@ _NAMES: Final[Mapping[str, LockFormat]] = {
 # PEP 751, "File Name": no dot in the middle part.
 _NAMED_PYLOCK: Final = re.compile(r"pylock\.[^.]+\.toml")
 _REQUIREMENTS: Final = (".txt", ".in")
-_DISTRIBUTIONS: Final = (".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz", ".tar", ".egg")
 
 # What declares dependencies and does not lock them -> how to lock.
 _PIP: Final = "`pip freeze > requirements.txt` in the environment"
@@ -90,7 +90,7 @@ def _by_name(base: str) -> LockFormat | None:
         return LockFormat.PYLOCK
     if base.endswith(_REQUIREMENTS):
         return LockFormat.REQUIREMENTS
-    return LockFormat.DISTRIBUTION if base.endswith(_DISTRIBUTIONS) else None
+    return LockFormat.DISTRIBUTION if base.endswith(ARCHIVES) else None
 
 
 def read_lock(source: str, raw: bytes, *, open_beside: Callable[[str, str], bytes]) -> Lock:

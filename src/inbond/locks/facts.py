@@ -10,9 +10,10 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from inbond.locks.credentials import masked, shown, without_credentials
+from inbond.locks.credentials import shown, without_credentials
 from inbond.locks.lock import FromIndex, FromVcs, LockedFile, NamedIndex
 from inbond.locks.tables import Table
+from inbond.locks.urls import bare_url, masked_url
 from inbond.model.errors import InvalidFilename, InvalidName
 from inbond.model.names import Filename, ProjectName
 from inbond.simple.addresses import last_segment
@@ -110,9 +111,14 @@ def vcs(kind: str, url: str, revision: str | None) -> FromVcs:
     return FromVcs(whole if revision is None else f"{whole}@{revision}")
 
 
-def from_index(url: str | None) -> FromIndex:
-    """An index as the source, without credentials."""
-    return FromIndex(None if url is None else without_credentials(url))
+def url_of(table: Table, url: str) -> str:
+    """A URL that stands in the table, without credentials. Raises `InvalidLock`."""
+    return bare_url(table.at(url).place, url, table.what)
+
+
+def from_index(table: Table, url: str | None) -> FromIndex:
+    """An index as the source, without credentials. Raises `InvalidLock`."""
+    return FromIndex(None if url is None else url_of(table, url))
 
 
 class Indexes:
@@ -122,9 +128,10 @@ class Indexes:
         self._found: dict[str, NamedIndex] = {}
 
     def add(self, table: Table, url: str) -> None:
-        """Remembers an index."""
-        shown_url = masked(url)
-        self._found.setdefault(shown_url, NamedIndex(place=table.at(url).place, url=shown_url))
+        """Remembers an index. Raises `InvalidLock`."""
+        place = table.at(url).place
+        shown_url = masked_url(place, url, table.what)
+        self._found.setdefault(shown_url, NamedIndex(place=place, url=shown_url))
 
     def all(self) -> tuple[NamedIndex, ...]:
         """Them all, in the lock's order."""

@@ -16,6 +16,7 @@ from packaging.version import Version
 
 from inbond.model.errors import ClientFault
 from inbond.model.names import Filename, ProjectName
+from inbond.model.text import printable
 
 
 class LockFormat(StrEnum):
@@ -33,22 +34,26 @@ class LockFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A line of a file: `uv.lock:12`. `line` counts from 1; 0 stands for the file as a whole."""
+    """A line of a file: `uv.lock:12`. `line` counts from 1; 0 stands for the file as a whole.
+
+    As a text it is printable, whatever the file is called.
+    """
 
     source: str
     line: int = 0
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}" if self.line else self.source
+        source = printable(self.source)
+        return f"{source}:{self.line}" if self.line else source
 
 
 class InvalidLock(ClientFault):
-    """A lock file or requirement that cannot be read; the message begins with file and line."""
+    """A lock file or requirement that cannot be read; the message begins with file and line, and is printable."""
 
     def __init__(self, place: Place, problem: str, *, remedy: str | None = None) -> None:
-        super().__init__(f"{place}: {problem}", remedy=remedy)
         self.place = place
-        self.problem = problem
+        self.problem = printable(problem)
+        super().__init__(f"{place}: {self.problem}", remedy=None if remedy is None else printable(remedy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +98,25 @@ class FromVcs:
 
 
 @dataclass(frozen=True, slots=True)
-class FromPath:
-    """From a file or directory beside the lock. `own`: the locked project itself or a member of its workspace."""
+class FromFile:
+    """From an archive on disk, or from a directory of archives; the lock's own word for it decides, not the name."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromDirectory:
+    """From a directory of sources.
+
+    `own`: the locked project itself, a member of its workspace, or a directory below the lock's: what is reviewed
+    together with the lock. An absolute path, or one that climbs, is not.
+    """
 
     path: str
     own: bool = False
 
 
-Source = FromIndex | FromUrl | FromVcs | FromPath
+Source = FromIndex | FromUrl | FromVcs | FromFile | FromDirectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from inbond.locks.credentials import without_credentials
 from inbond.locks.facts import (
     digest_in,
     exactly,
@@ -14,17 +13,18 @@ from inbond.locks.facts import (
     hashed,
     marker_of,
     project_of,
+    url_of,
     vcs,
     version_of,
 )
 from inbond.locks.format_version import check_format_version
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, Lock, LockedFile, LockFormat, Source
+from inbond.locks.lock import Dependency, FromFile, FromIndex, FromUrl, Lock, LockedFile, LockFormat, Source
+from inbond.locks.paths import directory, is_archive
 from inbond.locks.tables import Table
 from inbond.locks.toml_text import read_toml
 
 MAJORS: Final = frozenset({4})
 _VCS: Final = ("git", "hg", "svn", "bzr")
-_OWN: Final = frozenset({".", "./"})
 
 
 def read_pdm_lock(source: str, raw: bytes) -> Lock:
@@ -52,7 +52,7 @@ def _dependency(package: Table, older: Mapping[str, tuple[LockedFile, ...]]) -> 
         project=project,
         version=version,
         specifier=exactly(version),
-        source=_source(package),
+        source=_source(package, files),
         files=files,
         hashed=hashed(files),
         extras=frozenset(package.texts("extras")),
@@ -60,14 +60,14 @@ def _dependency(package: Table, older: Mapping[str, tuple[LockedFile, ...]]) -> 
     )
 
 
-def _source(package: Table) -> Source:
+def _source(package: Table, files: tuple[LockedFile, ...]) -> Source:
     for kind in _VCS:
         if (repository := package.maybe_text(kind)) is not None:
             return vcs(kind, repository, package.maybe_text("revision") or package.maybe_text("ref"))
     if (url := package.maybe_text("url")) is not None:
-        return FromUrl(without_credentials(url))
+        return FromUrl(url_of(package, url))
     if (path := package.maybe_text("path")) is not None:
-        return FromPath(path, own=path in _OWN)
+        return FromFile(path) if files or is_archive(path) else directory(path)
     return FromIndex()
 
 
@@ -80,7 +80,7 @@ def _file(table: Table) -> LockedFile:
         place=table.at(url or name or "").place,
         filename=filename,
         digests=digest_in(table, table.maybe_text("hash")),
-        url=None if url is None else without_credentials(url),
+        url=None if url is None else url_of(table, url),
     )
 
 

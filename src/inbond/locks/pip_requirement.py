@@ -16,10 +16,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from inbond.locks.credentials import masked, shown, without_credentials
+from inbond.locks.credentials import masked, shown
 from inbond.locks.digests import digest, is_strong
 from inbond.locks.facts import exactly, vcs
-from inbond.locks.lock import Dependency, FromPath, FromUrl, FromVcs, InvalidLock, LockedFile, Place
+from inbond.locks.lock import Dependency, FromDirectory, FromFile, FromUrl, FromVcs, InvalidLock, LockedFile, Place
+from inbond.locks.paths import ARCHIVES, directory, is_archive
+from inbond.locks.urls import bare_url, is_url
 from inbond.model.errors import InvalidFilename, InvalidName
 from inbond.model.names import Filename, Kind, ProjectName, parse_filename
 from inbond.simple.addresses import fragment_digests, last_segment
@@ -36,11 +38,8 @@ _FILE_URL: Final = re.compile(r"\Afile:(?://(?:localhost)?(?=/))?", re.IGNORECAS
 _VCS: Final = frozenset({"git", "hg", "svn", "bzr"})
 _SHELLS: Final = frozenset({"ssh", "sftp"})
 _OTHER_SCHEMES: Final = _SHELLS | {"http", "https", "ftp", "file"}
-_ARCHIVES: Final = (
-    ".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma",
-)  # fmt: skip
 _CONDITION: Final = re.compile(r"[<>=!~]=|[<>]")
-_Direct: TypeAlias = FromUrl | FromVcs | FromPath
+_Direct: TypeAlias = FromUrl | FromVcs | FromFile | FromDirectory
 _REMEDY: Final = "write NAME, NAME==VERSION or NAME @ URL (PEP 508)"
 
 
@@ -50,7 +49,7 @@ def read_requirement(place: Place, text: str, digests: Sequence[tuple[str, str]]
     if _is_url(plain):
         return direct(place, plain, marker=marker, digests=digests)
     path, extras = _extras_apart(place, plain)
-    if path.lower().endswith(_ARCHIVES) and (_is_path(plain.partition("@")[0]) or "@" not in plain):
+    if path.lower().endswith(ARCHIVES) and (_is_path(plain.partition("@")[0]) or "@" not in plain):
         return direct(place, path, marker=marker, digests=digests, extras=extras)
     try:
         return from_pep508(place, Requirement(plain), marker=marker, digests=digests)
@@ -169,11 +168,11 @@ def direct(
     Raises `InvalidLock`.
     """
     bare, _, fragment = address.partition("#")
-    source = _source(bare, editable=editable)
+    source = _source(place, bare, editable=editable)
     if editable and isinstance(source, FromUrl):
         problem = f"{shown(address)} cannot be installed with --editable"
         raise InvalidLock(place, problem, remedy="it takes a directory, or an address such as git+https://…#egg=NAME")
-    filename = None if editable or isinstance(source, FromVcs) else _filename(_FILE_URL.sub("", bare))
+    filename = _filename(bare) if isinstance(source, FromFile | FromUrl) else None
     eggs = _egg(place, fragment)
     name = name or eggs[0] or _guessed_name(place, source, filename)
     files = tuple(_files(place, source, filename, fragment, digests))
@@ -191,23 +190,28 @@ def direct(
     )
 
 
-def _source(address: str, *, editable: bool) -> _Direct:
+def _source(place: Place, address: str, *, editable: bool) -> _Direct:
+    if not address.isprintable():
+        # Installers pass over some of these before a URL, which then looked like a path here.
+        raise InvalidLock(place, f"{shown(address)} holds a character that is not printable", remedy="write it as %XX")
     scheme = _SCHEME.match(address)
     kind = scheme[1].lower() if scheme and _is_url(address) else ""
     if scheme and kind in _VCS | _SHELLS:
         whole = vcs(scheme[1], address, None)
         return whole if scheme[2] else FromVcs(whole.url.removeprefix(f"{scheme[1]}+"))
     if kind == "file":
-        return FromPath(unquote(_FILE_URL.sub("", address)), own=editable)
-    if kind or address.startswith("${"):
-        return FromUrl(without_credentials(address))
-    return FromPath(address, own=editable or not address.strip("./\\"))
+        path = unquote(_FILE_URL.sub("", address).partition("?")[0])
+    elif kind or address.startswith("${") or is_url(address):
+        return FromUrl(bare_url(place, address))
+    else:
+        path = address
+    return FromFile(path) if is_archive(address) and not editable else directory(path)
 
 
 def _filename(address: str) -> Filename | None:
-    end = last_segment(address.replace("\\", "/"))
+    end = last_segment(_FILE_URL.sub("", address).replace("\\", "/"))
     try:
-        return Filename(end) if end.lower().endswith(_ARCHIVES) else None
+        return Filename(end) if is_archive(end) else None
     except InvalidFilename:
         return None
 
@@ -232,9 +236,9 @@ def _guessed_name(place: Place, source: _Direct, filename: Filename | None) -> P
         # …/project.git@commit
         path = source.url.rpartition("://")[2].partition("/")[2].partition("@")[0]
         return _last_name(path, ".git") or UNNAMED
-    if isinstance(source, FromPath) and filename is None:
+    if isinstance(source, FromDirectory):
         return _last_name(source.path) or UNNAMED
-    address = source.path if isinstance(source, FromPath) else source.url
+    address = source.path if isinstance(source, FromFile) else source.url
     raise InvalidLock(place, f"{shown(address)} does not tell which project it is", remedy="write NAME @ URL (PEP 508)")
 
 
@@ -266,15 +270,15 @@ def _files(
     url = source.url if isinstance(source, FromUrl) else None
     given: list[Mapping[str, str]] = [dict([pair]) for pair in digests]
     in_fragment = fragment_digests(fragment)
-    if (given or in_fragment) and (isinstance(source, FromVcs) or (filename is None and isinstance(source, FromPath))):
+    if (given or in_fragment) and isinstance(source, FromVcs | FromDirectory):
         remedy = "take the digest out, or require an archive or a version from the index"
         raise InvalidLock(place, "no digest can be checked for version control or a directory", remedy=remedy)
-    for name, value in in_fragment.items():
-        if is_strong(name):
-            digest(place, f"{name}:{value}", label=shown(f"#{name}={value}"))
+    for name, _, value in (part.partition("=") for part in fragment.split("&")):
+        if value and is_strong(name.lower()):
+            digest(place, f"{name.lower()}:{value}", label=shown(f"#{name}={value}"))
     if in_fragment:
         given.append(in_fragment)
-    if not given and (url or filename):
+    if not given and isinstance(source, FromUrl | FromFile):
         given.append({})
     for each in given:
         yield LockedFile(place=place, filename=filename, digests=each, url=url)

@@ -19,6 +19,7 @@ from inbond.locks.json_lines import JsonText, read_json
 from inbond.locks.lock import Dependency, FromIndex, InvalidLock, Lock, LockedFile, LockFormat, NamedIndex, Place
 from inbond.locks.pip_requirement import direct, pin
 from inbond.locks.tables import Table
+from inbond.locks.urls import masked_url
 from inbond.model.errors import InvalidName
 from inbond.model.names import ProjectName
 
@@ -67,7 +68,7 @@ def _indexes(text: JsonText) -> Mapping[str, NamedIndex]:
     for number, source in enumerate(sources):
         place = text.place(_META, "sources", number)
         table = Table(place=place, what=f"source {number + 1}", values=source.values)
-        url = masked(table.text("url"))
+        url = masked_url(place, table.text("url"), table.what)
         found[table.maybe_text("name") or str(number)] = NamedIndex(place=place, url=url, extra=number > 0)
     return found
 
@@ -161,7 +162,7 @@ def _source(entry: _Entry, indexes: Mapping[str, NamedIndex]) -> FromIndex:
         return FromIndex()
     if name not in indexes:
         raise entry.fault(f"its index {shown(name)} is not among the sources")
-    return from_index(indexes[name].url)
+    return from_index(entry.table, indexes[name].url)
 
 
 def _specifier(entry: _Entry) -> SpecifierSet:

@@ -7,7 +7,6 @@ from typing import Final
 
 from packaging.markers import Marker
 
-from inbond.locks.credentials import without_credentials
 from inbond.locks.facts import (
     Indexes,
     any_of,
@@ -18,11 +17,13 @@ from inbond.locks.facts import (
     hashed,
     marker_of,
     project_of,
+    url_of,
     vcs,
     version_of,
 )
 from inbond.locks.format_version import check_format_version
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, Lock, LockedFile, LockFormat, Source
+from inbond.locks.lock import Dependency, FromFile, FromIndex, FromUrl, Lock, LockedFile, LockFormat, Source
+from inbond.locks.paths import directory, settled
 from inbond.locks.tables import Table
 from inbond.locks.toml_text import read_toml
 
@@ -57,7 +58,7 @@ def _dependency(package: Table, older: Mapping[str, tuple[LockedFile, ...]], ind
         project=project,
         version=version,
         specifier=exactly(version),
-        source=_source(package, indexes),
+        source=settled(_source(package, indexes), files),
         files=files,
         hashed=hashed(files),
         marker=_marker(package),
@@ -72,11 +73,13 @@ def _source(package: Table, indexes: Indexes) -> Source:
     match table.maybe_text("type"):
         case None | "legacy" | "pypi":
             indexes.add(table, url)
-            return from_index(url)
+            return from_index(table, url)
         case "url":
-            return FromUrl(without_credentials(url))
-        case "file" | "directory":
-            return FromPath(url)
+            return FromUrl(url_of(table, url))
+        case "file":
+            return FromFile(url)
+        case "directory":
+            return directory(url)
         case "git" | "hg" | "svn" as kind:
             return vcs(kind, url, table.maybe_text("resolved_reference") or table.maybe_text("reference"))
         case other:

@@ -15,7 +15,7 @@ from packaging.pylock import (
     PylockValidationError,
 )
 
-from inbond.locks.credentials import shown, without_credentials
+from inbond.locks.credentials import shown
 from inbond.locks.facts import (
     Indexes,
     digest_in,
@@ -26,16 +26,17 @@ from inbond.locks.facts import (
     from_index,
     hashed,
     project_of,
+    url_of,
     vcs,
 )
 from inbond.locks.format_version import check_format_version
-from inbond.locks.lock import Dependency, FromPath, FromUrl, InvalidLock, Lock, LockedFile, LockFormat, Source
+from inbond.locks.lock import Dependency, FromFile, FromUrl, InvalidLock, Lock, LockedFile, LockFormat, Source
+from inbond.locks.paths import directory, settled
 from inbond.locks.tables import Table
 from inbond.locks.toml_text import TomlText, read_toml
 from inbond.model.names import Filename
 
 MAJORS: Final = frozenset({1})
-_OWN: Final = frozenset({".", "./"})
 _ENTRY: Final = re.compile(r"packages\[(\d+)\]\.?")
 
 
@@ -80,7 +81,7 @@ def _dependency(package: Package, table: Table, indexes: Indexes) -> Dependency:
         project=project_of(table),
         version=package.version,
         specifier=exactly(package.version),
-        source=_source(package, table, indexes),
+        source=settled(_source(package, table, indexes), files),
         files=files,
         hashed=hashed(files),
         marker=package.marker,
@@ -91,13 +92,13 @@ def _source(package: Package, table: Table, indexes: Indexes) -> Source:
     if package.vcs is not None:
         return _vcs(package.vcs)
     if package.directory is not None:
-        return FromPath(package.directory.path, own=package.directory.path in _OWN)
+        return directory(package.directory.path)
     if package.archive is not None:
         url, path = package.archive.url, package.archive.path
-        return FromUrl(without_credentials(url)) if url else FromPath(path or "")
+        return FromUrl(url_of(table, url)) if url else FromFile(path or "")
     if package.index is not None:
         indexes.add(table, package.index)
-    return from_index(package.index)
+    return from_index(table, package.index)
 
 
 def _vcs(found: PackageVcs) -> Source:
@@ -129,6 +130,6 @@ def _file(found: PackageArchive | PackageSdist | PackageWheel, table: Table, fil
         place=table.at(found.url or filename or "").place,
         filename=filename,
         digests=digests,
-        url=without_credentials(found.url) if found.url else None,
+        url=url_of(table, found.url) if found.url else None,
         size=found.size,
     )

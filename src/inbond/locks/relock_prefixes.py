@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from inbond.locks.urls import url_problem
+
 # What inbond publishes stands below one of these (docs/design.md, "What it speaks"); the longer one is tried first.
 _HEADS: Final = ("packages/-/", "packages/")
 _PREFIX: Final = re.compile(r"https?://[A-Za-z0-9._~:/%@!$&()*+,;=\[\]-]+", re.ASCII)
@@ -29,7 +31,7 @@ class Prefixes:
 
     def __post_init__(self) -> None:
         for prefix in (self.upstream, self.inbond):
-            if not _PREFIX.fullmatch(prefix) or prefix.endswith("/") is self.index:
+            if not _PREFIX.fullmatch(prefix) or url_problem(prefix) or prefix.endswith("/") is self.index:
                 raise ValueError(f"{prefix!r} is not an address whose prefix can be swapped")
 
     def turned(self) -> Prefixes:

@@ -20,6 +20,7 @@ from inbond.locks.narrowing import MAX_DEPENDENCIES, narrowed
 from inbond.locks.pip_requirement import UNNAMED, read_editable, read_requirement
 from inbond.locks.requirement_lines import decode, statements
 from inbond.locks.requirement_options import Statement, read_statement
+from inbond.locks.urls import masked_location
 from inbond.model.errors import InbondError
 
 # The path of the including file, and the included one as it is written there -> its bytes.
@@ -140,7 +141,9 @@ class _Reader:
         self.no_index = self.no_index or bool(statement.values("no-index"))
         for name, value in ((option.name, option.value) for option in statement.options):
             if name in {"index-url", "extra-index-url", "find-links"}:
-                index = NamedIndex(place=statement.place, url=masked(value), extra=name != "index-url")
+                index = NamedIndex(
+                    place=statement.place, url=masked_location(statement.place, value), extra=name != "index-url"
+                )
                 self.indexes.append((name, index))
 
     def _add(self, entry: Dependency, *, constraint: bool) -> None:

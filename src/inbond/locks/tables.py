@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from inbond.locks.lock import InvalidLock, Place
+from inbond.model.text import printable
 
 T = TypeVar("T")
 MAX_MESSAGE_CHARS: Final = 300
@@ -83,4 +84,4 @@ class Table:
 def one_line(message: str) -> str:
     """A message that repeats what somebody else wrote: printable, on one line, and not long."""
     cut = message if len(message) <= MAX_MESSAGE_CHARS else message[: MAX_MESSAGE_CHARS - 1] + "…"
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in cut)
+    return printable(cut)

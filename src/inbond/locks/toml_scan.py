@@ -1,6 +1,7 @@
 """Where the headers and strings of a TOML text stand: tomllib gives values, but no lines.
 
-The text must be valid TOML (tomllib has read it): what is scanned here is only told apart, not checked.
+The text must be valid TOML (tomllib has read it): what is scanned here is only told apart, not checked. `longer_key`
+alone takes any text.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final, NamedTuple
 
 _BASIC: Final = r'"(?:[^"\\\n]++|\\.)*+"'
 _LITERAL: Final = r"'[^'\n]*+'"
-_PART: Final = rf"(?:[A-Za-z0-9_-]+|{_BASIC}|{_LITERAL})"
+_PART: Final = rf"(?:[A-Za-z0-9_-]++|{_BASIC}|{_LITERAL})"
 _BLANK: Final = r"[ \t]*+"
 # Multi-line strings end with three to five quotes: up to two of them belong to the text (TOML 1.0, "String").
 _TOKEN: Final = re.compile(
@@ -27,6 +28,16 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_DOTTED: Final = re.compile(
+    rf"""
+    \"\"\"(?:[^"\\]++|\\.|"{{1,2}}(?!"))*+"{{3,5}} | '''(?:[^']++|'{{1,2}}(?!'))*+'{{3,5}}
+    | \#[^\n]*+
+    | (?P<key>{_PART}(?:{_BLANK}\.{_BLANK}{_PART})*+)
+    | (?P<open>["'])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_KEY_PART: Final = re.compile(_PART)
 _HEADER: Final = re.compile(rf"\[(\[)?{_BLANK}({_PART}(?:{_BLANK}\.{_BLANK}{_PART})*){_BLANK}\]")
 _KEY_FOLLOWS: Final = re.compile(rf"{_BLANK}[=.]")
 _BLANKS: Final = re.compile(_BLANK)
@@ -48,6 +59,20 @@ class StringValue(NamedTuple):
     line: int
     key: str | None
     literal: bool  # in single quotes: a backslash is a backslash
+
+
+def longer_key(text: str, parts: int) -> int | None:
+    """The line of the first key of more than so many parts; None where there is none. For texts before tomllib's look.
+
+    A quote that nothing closes ends the look: tomllib comes no further either.
+    """
+    for token in _DOTTED.finditer(text):
+        if token["open"]:
+            return None
+        key = token["key"] or ""
+        if key.count(".") >= parts and sum(1 for _ in _KEY_PART.finditer(key)) > parts:
+            return text.count("\n", 0, token.start()) + 1
+    return None
 
 
 def scan(text: str) -> Iterator[Header | StringValue]:

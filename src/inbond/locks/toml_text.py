@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from inbond.locks.lock import InvalidLock, Place
 from inbond.locks.tables import Table, one_line
-from inbond.locks.toml_scan import Header, scan
+from inbond.locks.toml_scan import Header, longer_key, scan
 
 MAX_LOCK_BYTES: Final = 50 * 2**20
 MAX_ENTRIES: Final = 100_000
+# Parts of one key, `a.b.c`; locks have four. What tomllib needs for one grows with their square.
+MAX_KEY_PARTS: Final = 32
 _AT: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 _CONFLICT: Final = re.compile(r"^(?:<{7}|>{7})(?:[ \r]|$)", re.MULTILINE)
 _ENDS: Final = " (at end of document)"
@@ -69,6 +71,8 @@ class TomlText:
 def read_toml(source: str, raw: bytes) -> TomlText:
     """Reads a lock in TOML. Raises `InvalidLock` for what is none, with the line at fault."""
     text = decoded(source, raw).removeprefix(_BOM)
+    if (line := longer_key(text, MAX_KEY_PARTS)) is not None:
+        raise InvalidLock(Place(source, line), f"a key of more than {MAX_KEY_PARTS} parts; no lock has one")
     try:
         values = tomllib.loads(text)
     except RecursionError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
-from inbond.locks.credentials import without_credentials
+from inbond.locks.credentials import shown
 from inbond.locks.facts import (
     Indexes,
-    any_of,
     digest_in,
     exactly,
     filename_in_path,
@@ -16,15 +16,27 @@ from inbond.locks.facts import (
     from_index,
     hashed,
     project_of,
+    url_of,
     vcs,
     version_of,
 )
-from inbond.locks.lock import Dependency, FromIndex, FromPath, FromUrl, Lock, LockedFile, LockFormat, Source
+from inbond.locks.lock import Dependency, FromFile, FromIndex, FromUrl, Lock, LockedFile, LockFormat, Source
+from inbond.locks.paths import directory, settled
 from inbond.locks.tables import Table
 from inbond.locks.toml_text import read_toml
+from inbond.locks.urls import is_url
 from inbond.model.names import Filename, ProjectName
 
 VERSION: Final = 1
+# At the top of a lock. Later revisions add to them; a lock with entries is read whatever else it holds.
+_KEYS: Final = frozenset(
+    {
+        "version", "revision", "requires-python", "resolution-markers", "supported-markers", "required-markers",
+        "conflicts", "options", "manifest", "package",
+    }
+)  # fmt: skip
+_ANEW: Final = "make it anew with: uv lock"
+_FILE_URL: Final = re.compile(r"file:", re.IGNORECASE)
 _REQUESTS: Final = ("dependencies",)
 _GROUPED_REQUESTS: Final = ("optional-dependencies", "dev-dependencies")
 _PATH_KINDS: Final = ("path", "directory", "editable", "virtual")
@@ -34,36 +46,38 @@ _Extras = dict[tuple[ProjectName, str | None], set[str]]
 def read_uv_lock(source: str, raw: bytes) -> Lock:
     """Reads a uv.lock. Raises `InvalidLock`.
 
-    `extras` are those that other entries ask for; the project itself and members of its workspace are
-    `FromPath(own=True)`.
+    `extras` are those that other entries ask for. No entry has a marker: whether uv installs one is said by the markers
+    of those that ask for it, and `resolution-markers` only tell for which forks it was resolved.
     """
     text = read_toml(source, raw)
-    _check_version(text.root)
-    manifest = text.root.table("manifest")
-    members = frozenset(manifest.texts("members")) if manifest is not None else frozenset[str]()
+    _check_kind(text.root)
     packages = text.entries("package", "package")
     extras = _requested_extras(packages)
     indexes = Indexes()
     return Lock(
         source=source,
         format=LockFormat.UV,
-        dependencies=tuple(_dependency(package, members, extras, indexes) for package in packages),
+        dependencies=tuple(_dependency(package, extras, indexes) for package in packages),
         indexes=indexes.all(),
     )
 
 
-def _check_version(root: Table) -> None:
+def _check_kind(root: Table) -> None:
     version = root.maybe_number("version")
     if version is None:
-        raise root.fault("version is missing: this is not a uv.lock", remedy="make it anew with: uv lock")
+        raise root.fault("version is missing: this is not a uv.lock", remedy=_ANEW)
     if version != VERSION:
         newer = "made by a newer uv than this inbond knows; update inbond" if version > VERSION else "make it anew"
         raise root.fault(f"version {version} of uv.lock is not supported, only {VERSION}", remedy=newer)
+    foreign = sorted(set(root.values) - _KEYS)
+    if foreign and "package" not in root.values:
+        problem = f"it holds {shown(foreign[0])} and no [[package]]: this is not a uv.lock"
+        raise root.fault(problem, remedy=_ANEW)
 
 
-def _dependency(package: Table, members: frozenset[str], extras: _Extras, indexes: Indexes) -> Dependency:
+def _dependency(package: Table, extras: _Extras, indexes: Indexes) -> Dependency:
     project, version = project_of(package), version_of(package)
-    source = _source(package, members, indexes)
+    source = _source(package, indexes)
     files = _files(package, source)
     named = package.maybe_text("version")
     return Dependency(
@@ -71,31 +85,30 @@ def _dependency(package: Table, members: frozenset[str], extras: _Extras, indexe
         project=project,
         version=version,
         specifier=exactly(version),
-        source=source,
+        source=settled(source, files),
         files=files,
         hashed=hashed(files),
         extras=frozenset(extras.get((project, None), set()) | extras.get((project, named), set())),
-        marker=any_of(package, package.texts("resolution-markers")),
     )
 
 
-def _source(package: Table, members: frozenset[str], indexes: Indexes) -> Source:
+def _source(package: Table, indexes: Indexes) -> Source:
     table = package.table("source")
     if table is None:
         raise package.fault("source is missing")
     if (registry := table.maybe_text("registry")) is not None:
-        if "://" not in registry:
-            return FromPath(registry)  # a directory of files (`--find-links`)
+        if not is_url(registry) or _FILE_URL.match(registry):
+            return FromFile(registry)  # a directory of archives (`--find-links`)
         indexes.add(package, registry)
-        return from_index(registry)
+        return from_index(table, registry)
     if (url := table.maybe_text("url")) is not None:
-        return FromUrl(without_credentials(url))
+        return FromUrl(url_of(table, url))
     if (git := table.maybe_text("git")) is not None:
         address, _, commit = git.partition("#")  # URL?rev=…#commit
         return vcs("git", address.partition("?")[0], commit or None)
     for kind in _PATH_KINDS:
         if (path := table.maybe_text(kind)) is not None:
-            return FromPath(path, own=kind != "path" and (path == "." or package.text("name") in members))
+            return FromFile(path) if kind == "path" else directory(path)
     raise table.fault(f"none of registry, url, git, {', '.join(_PATH_KINDS)}", remedy="update inbond, or lock again")
 
 
@@ -114,7 +127,7 @@ def _file(table: Table, source: Source) -> LockedFile:
         place=table.at(url or name or "").place,
         filename=name,
         digests=digest_in(table, table.maybe_text("hash")),
-        url=without_credentials(url) if url is not None and "://" in url else None,
+        url=None if url is None else url_of(table, url),
         size=table.maybe_number("size"),
     )
 
@@ -128,7 +141,7 @@ def _filename(table: Table, url: str | None, source: Source) -> Filename | None:
     match source:
         case FromUrl(url=whole):
             return filename_in_url(table, whole)
-        case FromPath(path=whole):
+        case FromFile(path=whole):
             return filename_in_path(table, whole)
         case _:
             return None

@@ -39,7 +39,8 @@ RULES: Final[tuple[Rule, ...]] = (
     allow, attestations, cooldown, deny, filename, hashes, publishers, sdists, status, yanked,
 )  # fmt: skip
 RULE_NAMES: Final = frozenset({*(rule.name for rule in RULES), release.name})
-NEVER_AUDITED: Final = frozenset({hashes.name})  # "audit never relaxes length or digest"
+# "`audit` never relaxes length or digest" (docs/design.md): what a filename first stood for is its digest.
+NEVER_AUDITED: Final = frozenset({filename.name, hashes.name})
 
 _ABSENT: Final = Absent()
 _PENDING: Final = Pending()

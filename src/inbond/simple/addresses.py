@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
+from inbond.simple.digests import DIGITS, usable_digests
+
 # Nearly all addresses are plain: absolute, or below a directory that is found once. They skip the general way, which
 # costs ten times as much.
 _PLAIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?/[A-Za-z0-9._~/%+@=&!,;:()$*-]*")
@@ -19,13 +21,6 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9%:/?#\[\]@!$&'()*+,;=._~-]")
 # WHATWG URL: blanks and control characters around an address, and tabs and line ends within, do not count.
 _AROUND: Final = "".join(map(chr, range(0x21)))
 _WITHIN: Final = re.compile(r"[\t\n\r]")
-# The hash functions that PEP 503 lets a fragment name: those hashlib guarantees. `egg`, `subdirectory` are none.
-_HASHES: Final = frozenset(
-    {
-        "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s",
-        "sha3_224", "sha3_256", "sha3_384", "sha3_512",
-    }
-)  # fmt: skip
 
 
 def resolve(base: str, reference: str) -> tuple[str, str] | None:
@@ -75,13 +70,11 @@ def last_segment(url: str) -> str:
 
 def fragment_digests(fragment: str) -> dict[str, str]:
     """The digests in a URL's fragment, `sha256=…` (PEP 503): name to lower-case hex, the first of each name."""
-    found: dict[str, str] = {}
-    for part in fragment.split("&") if fragment else ():
-        name, equals, value = part.partition("=")
-        name = name.lower()
-        if equals and value and name in _HASHES:
-            found.setdefault(name, value.lower())
-    return found
+    if not fragment:
+        return {}
+    parts = (part.partition("=") for part in fragment.split("&"))
+    # `egg`, `subdirectory` and whatever else may stand there name no digest
+    return usable_digests((name, value) for name, _, value in parts if name.lower() in DIGITS)
 
 
 def with_fragment(found: Mapping[str, str], fragment: str) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from inbond.model.errors import InvalidFilename, InvalidName, UpstreamBroken
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File, Page, Status
 from inbond.simple.addresses import resolve, with_fragment
+from inbond.simple.digests import usable_digests
 from inbond.simple.fields import api_version, check_file_count, is_count, keepable, status, upload_time
 
 META_KEYS: Final = frozenset({"api-version", "_last-serial", "tracks", "project-status", "project-status-reason"})
@@ -147,7 +148,7 @@ def _time(value: object) -> tuple[datetime | None, str | None]:
 def _digests(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
-    return {name: digest.lower() for name, digest in value.items() if isinstance(digest, str)}
+    return usable_digests((name, digest) for name, digest in value.items() if isinstance(digest, str))
 
 
 def _yanked(value: object) -> bool | str:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Final
+
+from inbond.upstream.hosts import address_of, is_host, plain
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _IPV4_COMPATIBLE: Final = IPv6Network("::/96")  # RFC 4291, 2.5.5.1: deprecated, still routed by some
 
-_HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "localhost6", "loopback", "ip6-localhost", "ip6-loopback"})
 # RFC 6762, RFC 8375, and what ICANN keeps for private use (2024).
@@ -34,11 +34,34 @@ class Reach(StrEnum):
 
 
 def reach(address: str) -> Reach:
-    """The reach of an IP address as sockets write it (an IPv6 zone is ignored). Raises ValueError for anything else.
+    """The reach of an IP address as sockets write it. Raises ValueError for anything else.
 
     An IPv4 address inside an IPv6 one decides where it is not global: traffic ends there.
     """
-    parsed = ip_address(address.partition("%")[0])
+    parsed = address_of(address)
+    if parsed is None:
+        raise ValueError(f"{address!a} is no IP address")
+    return _reach_of(parsed)
+
+
+def reach_of_name(host: str) -> Reach:
+    """What a host's name alone says: an address in it, or a name that means something only in one network.
+
+    A single word is such a name. Any other is `GLOBAL`, wherever it leads. Raises ValueError for what is no name and
+    no address as it should be written: 127.1 and 2130706433 mean another thing to everybody.
+    """
+    name = plain(host)
+    if (address := address_of(name)) is not None:
+        return _reach_of(address)
+    *above, last = name.split(".")
+    if not is_host(name) or _NUMBER.fullmatch(last):
+        raise ValueError(f"{host!a} is neither a host name nor an address")
+    if name in _LOOPBACK_NAMES or last == "localhost" or name == "localhost.localdomain":
+        return Reach.LOOPBACK
+    return Reach.PRIVATE if not above or name.endswith(_PRIVATE_DOMAINS) else Reach.GLOBAL
+
+
+def _reach_of(parsed: IPv4Address | IPv6Address) -> Reach:
     if isinstance(parsed, IPv4Address):
         return _own_reach(parsed)
     if parsed.ipv4_mapped is not None:
@@ -51,23 +74,6 @@ def reach(address: str) -> Reach:
         return own
     inner = (_own_reach(embedded) for embedded in _embedded(parsed))
     return next((found for found in inner if found is not Reach.GLOBAL), own)
-
-
-def reach_of_name(host: str) -> Reach:
-    """What a host's name alone says: an address in it, or a name that means something only in one network.
-
-    A single word is such a name. Any other is `GLOBAL`, wherever it leads. Raises ValueError for what is no name and
-    no address as it should be written: 127.1 and 2130706433 mean another thing to everybody.
-    """
-    name = host.lower().rstrip(".")
-    with suppress(ValueError):
-        return reach(name)
-    *above, last = name.split(".")
-    if not _HOST_NAME.fullmatch(name) or _NUMBER.fullmatch(last):
-        raise ValueError(f"{host!a} is neither a host name nor an address")
-    if name in _LOOPBACK_NAMES or last == "localhost" or name == "localhost.localdomain":
-        return Reach.LOOPBACK
-    return Reach.PRIVATE if not above or name.endswith(_PRIVATE_DOMAINS) else Reach.GLOBAL
 
 
 def _own_reach(address: IPv4Address | IPv6Address) -> Reach:

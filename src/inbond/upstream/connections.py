@@ -13,6 +13,7 @@ from typing import TypeVar
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from inbond.upstream.certificates import system_trust
 from inbond.upstream.guard import AddressGuard, LearningResolver
 from inbond.upstream.limits import Limits
 
@@ -34,7 +35,7 @@ class Connections:
         self._guard = guard
         self._limits = limits
         self._user_agent = user_agent
-        self._tls: ssl.SSLContext | bool = True if tls is None else tls
+        self._tls = tls
         self._new_resolver = new_resolver
         self._resolvers: list[AbstractResolver] = []
         self._direct: tuple[aiohttp.ClientSession, LearningResolver] | None = None
@@ -50,7 +51,7 @@ class Connections:
         """For requests that go through a proxy; each must name one."""
         if self._to_proxies is None:
             resolver = self._kept(self._new_resolver())
-            connector = aiohttp.TCPConnector(resolver=resolver, ssl=self._tls, limit=0)
+            connector = aiohttp.TCPConnector(resolver=resolver, ssl=self._tls or system_trust(), limit=0)
             self._to_proxies = self._session(connector)
         return self._to_proxies
 
@@ -73,7 +74,10 @@ class Connections:
         if self._direct is None:
             resolver = self._kept(LearningResolver(self._new_resolver(), self._guard))
             connector = aiohttp.TCPConnector(
-                resolver=resolver, socket_factory=self._guard.new_socket, ssl=self._tls, limit=0
+                resolver=resolver,
+                socket_factory=self._guard.new_socket,
+                ssl=self._tls or system_trust(),
+                limit=0,
             )
             self._direct = self._session(connector), resolver
         return self._direct

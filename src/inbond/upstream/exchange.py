@@ -39,7 +39,8 @@ class Exchange:
         self._authorization = settings.authorization
         self._renew = settings.renew
         self._limits = limits
-        self._guard = AddressGuard(self._index.raw_host or "")
+        direct = self.proxies.for_url(self._index) is None
+        self._guard = AddressGuard(self._index.raw_host or "", asked_directly=direct)
         self._connections = Connections(
             self._guard, limits, user_agent=user_agent, tls=settings.tls, new_resolver=new_resolver
         )
@@ -92,7 +93,7 @@ class Exchange:
         host = url.raw_host or ""
         if self._guard.is_own_host(host):
             return
-        if not self._guard.knows_own_host and (direct or self.proxies.for_url(self._index) is None):
+        if not self._guard.knows_own_host:
             # Whether other hosts may be at non-global addresses depends on where the own host is.
             with suppress(OSError):
                 await self._connections.look_up(self._index.raw_host or "", self._index.port or 0)

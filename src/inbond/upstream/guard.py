@@ -2,10 +2,11 @@
 
 The check stands where a socket is made for one address, after every resolution and redirect, so that no name can
 mean something else between check and use. Reaches that are not global are allowed only where the upstream's own
-host was first found at such an address: the operator chose that one. What it resolves to later changes nothing
-(DNS rebinding).
+host was first found at such addresses and at no other: the operator chose that one. What it resolves to later changes
+nothing (DNS rebinding).
 
-Where a proxy resolves names, only they themselves can be judged: see `check_name`.
+Where a proxy resolves names, only they themselves can be judged: see `check_name`. Where a proxy asks for the own host,
+its name alone counts, never what the name resolves to here: the operator did not point at that place.
 """
 
 from __future__ import annotations
@@ -20,30 +21,39 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from inbond.model.errors import UpstreamBroken
 from inbond.upstream.addresses import Reach, reach, reach_of_name
+from inbond.upstream.hosts import address_of, plain
 
-REMEDY: Final = "only an upstream whose own host is at such an address may lead to others of the kind"
+_REMEDY: Final = "only an upstream whose own host is at such an address may lead to others of the kind"
+_BEHIND_A_PROXY: Final = (
+    f"{_REMEDY}; this one is asked through a proxy, and only its name is known here: if it is inside, have it asked"
+    ' directly (NO_PROXY, or proxy = "none" in its table)'
+)
 
 
 class AddressRefused(OSError):
     """No connection to this address. An OSError, so that another address of the same host is still tried."""
 
-    def __init__(self, address: str, found: Reach) -> None:
+    def __init__(self, address: str, found: Reach, *, remedy: str) -> None:
         super().__init__(None, f"{address} is a {found} address")
         self.address = address
         self.reach = found
+        self.remedy = remedy
 
 
 class AddressGuard:
-    """Knows what the upstream's own host resolved to, and makes the sockets."""
+    """Knows what the upstream's own host resolved to, and makes the sockets.
 
-    def __init__(self, own_host: str) -> None:
-        self._own_host = _plain(own_host)
-        self._allowed: frozenset[Reach] | None = None
-        with suppress(ValueError):
-            self._allowed = frozenset({reach(self._own_host)})
+    `asked_directly`: whether the own host is, and not through a proxy.
+    """
+
+    def __init__(self, own_host: str, *, asked_directly: bool = True) -> None:
+        self._own_host = plain(own_host)
         self._said: Reach = Reach.GLOBAL  # by the own host's name
         with suppress(ValueError):
             self._said = reach_of_name(self._own_host)
+        settled = not asked_directly or address_of(self._own_host) is not None
+        self._allowed = frozenset({self._said}) if settled else None
+        self._remedy = _REMEDY if asked_directly else _BEHIND_A_PROXY
 
     @property
     def knows_own_host(self) -> bool:
@@ -52,20 +62,24 @@ class AddressGuard:
 
     def is_own_host(self, host: str) -> bool:
         """Whether that is the upstream's own host."""
-        return _plain(host) == self._own_host
+        return plain(host) == self._own_host
 
     def learn(self, addresses: Iterable[str]) -> None:
-        """Takes note of the own host's addresses; the first note stays."""
+        """Takes note of the own host's addresses; the first note stays.
+
+        A public address among them makes it a public host: whoever answers for its name could add any other.
+        """
         if self._allowed is None:
-            self._allowed = frozenset(reach(address) for address in addresses)
+            found = frozenset(map(_reach, addresses))
+            self._allowed = frozenset({Reach.GLOBAL}) if Reach.GLOBAL in found else found
 
     def new_socket(self, info: AddrInfoType) -> socket.socket:
         """A socket to connect to that address. Raises `AddressRefused`."""
         family, kind, protocol, _, sockaddr = info
         address = str(sockaddr[0])
-        found = reach(address)
+        found = _reach(address)
         if found is not Reach.GLOBAL and found not in (self._allowed or ()):
-            raise AddressRefused(address, found)
+            raise AddressRefused(address, found, remedy=self._remedy)
         return socket.socket(family=family, type=kind, proto=protocol)
 
     def check_name(self, host: str) -> None:
@@ -76,7 +90,7 @@ class AddressGuard:
             raise UpstreamBroken("a host is written in a form that is not asked") from None
         if found is Reach.GLOBAL or found in (self._allowed or ()) or found is self._said:
             return
-        raise UpstreamBroken(f"{host} is a {found} address; no proxy was asked for it", remedy=REMEDY)
+        raise UpstreamBroken(f"{host} is a {found} address; no proxy was asked for it", remedy=self._remedy)
 
 
 class LearningResolver(AbstractResolver):
@@ -90,7 +104,10 @@ class LearningResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The addresses of a host. Raises OSError."""
-        found = await self._inner.resolve(host, port, family)
+        try:
+            found = await self._inner.resolve(host, port, family)
+        except UnicodeError:  # the standard library's, for a label that is empty or too long
+            raise OSError(None, f"{host!a} is a name that cannot be looked up") from None
         if self._guard.is_own_host(host):
             self._guard.learn(one["host"] for one in found)
         return found
@@ -100,5 +117,9 @@ class LearningResolver(AbstractResolver):
         await self._inner.close()
 
 
-def _plain(host: str) -> str:
-    return host.lower().rstrip(".")
+def _reach(address: str) -> Reach:
+    # A zone where none belongs is no reason to call an address public.
+    try:
+        return reach(address)
+    except ValueError:
+        return Reach.PRIVATE

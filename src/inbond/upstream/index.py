@@ -39,6 +39,7 @@ from inbond.upstream.retries import retrying
 from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.upstream.streams import FileStream, Stream, opened
 from inbond.upstream.transfer import GZIP, IDENTITY, decoded, whole
+from inbond.upstream.witness import Witness
 
 T = TypeVar("T")
 _OK: Final = 200
@@ -69,6 +70,7 @@ class Upstream:
         self._exchange = exchange
         self._observer = observer
         self._limits = limits
+        self._witness = Witness(exchange, settings.url)
         self._requests = asyncio.Semaphore(limits.requests_at_once)
         self._provenances = asyncio.Semaphore(limits.provenance_at_once)
         self._downloads = asyncio.Semaphore(limits.downloads_at_once)
@@ -112,8 +114,11 @@ class Upstream:
                         return ProjectUnknown()
                     case 304:
                         attempt.outcome = "not-modified"
+                        self._witness.answered()
                         return NotModified()
-                return await _fetched(project, reply, attempt, self._subject(reply.url))
+                fetched = await _fetched(project, reply, attempt, self._subject(reply.url))
+                self._witness.answered()
+                return fetched
 
         return await self._retrying("page", once)
 
@@ -206,14 +211,16 @@ class Upstream:
     async def _whole(
         self, url: str | URL, headers: Mapping[str, str], wanted: set[int], *, limit: int, attempt: Attempt
     ) -> _Reply:
-        target, subject = aim(url, attempt, self.settings.name, self.settings.proxies)
+        target, subject = aim(url, attempt, self.settings.name, self._exchange.proxies)
         with told(attempt, subject):
             slots = self._provenances if attempt.kind == "provenance" else self._requests
             async with asyncio.timeout_at(attempt.deadline), slots:
                 response = await self._exchange.get(target, headers)
                 try:
                     if response.status not in wanted:
-                        raise status_fault(response.status, response.headers, attempt, subject)
+                        raise status_fault(response, attempt, subject, self._exchange.proxies)
+                    if response.status == _NOT_FOUND:
+                        await self._witness.vouch(target, response.url, subject=subject)
                     body = await self._body(response, limit, subject) if response.status == _OK else b""
                     return _Reply(status=response.status, response=response, url=response.url, body=body)
                 finally:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from inbond.model.errors import UpstreamBroken
+from inbond.upstream.hosts import is_host
 
 # What can go on the wire as it is: a signed URL must not be quoted anew.
 _WIRE_READY: Final = re.compile(r"[!-~]+")
@@ -22,8 +23,9 @@ def parse(text: str) -> URL:
         url = URL(text, encoded=_WIRE_READY.fullmatch(text) is not None)
         url.port  # noqa: B018 (an impossible port raises only here)
         return url.with_fragment(None)
-    except ValueError as error:
-        raise UpstreamBroken(f"upstream names {_cut(ascii(text))}, which is no URL") from error
+    except ValueError:
+        # Neither the text nor the library's message is shown: a password or a token may stand anywhere in it.
+        raise UpstreamBroken("upstream names an address that is no URL") from None
 
 
 def check(url: URL, *, secure: bool) -> None:
@@ -32,6 +34,8 @@ def check(url: URL, *, secure: bool) -> None:
         raise UpstreamBroken(f"upstream names a URL of scheme {_cut(ascii(url.scheme))}; only http and https are asked")
     if not url.raw_host:
         raise UpstreamBroken("upstream names a URL without a host")
+    if not is_host(url.raw_host):
+        raise UpstreamBroken("upstream names a host written in a form that is not asked")
     if url.raw_user is not None or url.raw_password is not None:
         raise UpstreamBroken(f"upstream names a URL with a user or password in it, at {url.raw_host}")
     if secure and url.scheme == "http":

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final, Self
-from urllib.parse import unquote
 
 from yarl import URL
 
-from inbond.upstream.credentials import basic
+from inbond.upstream.credentials import authorization_in, masked
+from inbond.upstream.hosts import address_of, is_host, plain
 from inbond.upstream.locations import shown
 
 _EXAMPLE: Final = "'http://proxy.acme.example:3128'"
 _SEPARATORS: Final = re.compile(r"[,\s]+")
-_WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]+)")
+_WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +33,17 @@ class Proxy:
     @classmethod
     def parse(cls, text: str, *, source: str) -> Self:
         """A proxy as one writes it. Raises ValueError, without showing a password."""
-        masked = repr(_masked(text))
+        named = repr(masked(text, path=False))
         try:
             url = URL(text.strip())
-            usable = bool(url.raw_host) and url.port is not None and url.raw_path in ("", "/")
+            authorization = authorization_in(url)
+            usable = is_host(url.raw_host or "") and url.port is not None and url.raw_path in ("", "/")
         except ValueError:
-            usable, url = False, URL()
+            usable, url, authorization = False, URL(), None
         if url.scheme.startswith("socks"):
-            raise ValueError(f"{masked} is a SOCKS proxy, which inbond does not speak; name an HTTP proxy")
+            raise ValueError(f"{named} is a SOCKS proxy, which inbond does not speak; name an HTTP proxy")
         if not usable or url.scheme not in ("http", "https") or url.query_string or url.fragment:
-            raise ValueError(f"{masked} is not the address of a proxy, as in {_EXAMPLE}")
-        authorization = None
-        if url.raw_user is not None or url.raw_password is not None:
-            authorization = basic(unquote(url.raw_user or ""), unquote(url.raw_password or ""))
+            raise ValueError(f"{named} is not the address of a proxy, as in {_EXAMPLE}")
         return cls(url=shown(url.with_path("")).rstrip("/"), source=source, authorization=authorization)
 
 
@@ -64,6 +62,10 @@ class Proxies:
             return None
         return proxy
 
+    def reads(self, url: URL) -> bool:
+        """Whether a proxy reads what is asked by a URL, and could answer it itself: there is no tunnel for http."""
+        return url.scheme == "http" and self.for_url(url) is not None
+
 
 DIRECT: Final = Proxies()
 
@@ -80,19 +82,22 @@ def _covers(entry: str, url: URL) -> bool:
         entry = with_port[1]
         if int(with_port[2]) != url.port:
             return False
-    host = (url.raw_host or "").lower().rstrip(".")
-    address = _address(host)
+    host = plain(url.raw_host or "")
+    address = address_of(host)
     if address is not None:
         return _holds(entry.strip("[]"), address)
-    name = entry.lower().removeprefix("*").strip(".")
+    name = _as_asked(entry.lower().removeprefix("*").strip("."))
     return bool(name) and (host == name or host.endswith(f".{name}"))
 
 
-def _address(host: str) -> IPv4Address | IPv6Address | None:
+def _as_asked(name: str) -> str:
+    """The name as a URL's host is written when it is asked: with other letters than ASCII in Punycode."""
+    if name.isascii():
+        return name
     try:
-        return ip_address(host.partition("%")[0])
+        return URL.build(scheme="http", host=name).raw_host or ""
     except ValueError:
-        return None
+        return ""
 
 
 def _holds(network: str, address: IPv4Address | IPv6Address) -> bool:
@@ -100,10 +105,3 @@ def _holds(network: str, address: IPv4Address | IPv6Address) -> bool:
         return address in ip_network(network, strict=False)
     except ValueError:
         return False
-
-
-def _masked(text: str) -> str:
-    """Without what stands before the last `@`, however the rest is written."""
-    scheme, mark, rest = text.rpartition("://")
-    _, at, host = rest.rpartition("@")
-    return f"{scheme if '@' not in scheme else ''}{mark}{'***@' if at else ''}{host}"

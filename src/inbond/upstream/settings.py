@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
-from urllib.parse import unquote
 
 from yarl import URL
 
 from inbond.model.errors import ConfigurationError
-from inbond.upstream.credentials import basic
+from inbond.upstream.credentials import authorization_in
+from inbond.upstream.hosts import is_host
 from inbond.upstream.proxies import DIRECT, Proxies
 
 
@@ -53,21 +53,18 @@ class UpstreamSettings:
     def __post_init__(self) -> None:
         try:
             url = URL(self.url)
-            usable = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
+            authorization = authorization_in(url)
+            usable = url.scheme in ("http", "https") and is_host(url.raw_host or "") and url.port is not None
         except ValueError:
-            usable, url = False, URL()
-        if not usable or url.query_string or url.fragment:
+            usable, url, authorization = False, URL(), None
+        # An `@` in the path: a slash in the password made its beginning look like a port.
+        if not usable or url.query_string or url.fragment or "@" in url.raw_path:
             # The text itself is not shown: it may hold a password.
             raise ConfigurationError(
                 f"upstreams.{self.name}.url is not the URL of an index",
                 remedy="write what pip takes as index URL, as in 'https://index.example/simple/'",
             )
-        if url.raw_user is not None or url.raw_password is not None:
-            object.__setattr__(self, "authorization", _basic(url))
+        if authorization is not None:
+            object.__setattr__(self, "authorization", authorization)
         path = url.raw_path.rstrip("/") + "/"
         object.__setattr__(self, "url", str(url.with_user(None).with_path(path, encoded=True)))
-
-
-def _basic(url: URL) -> str:
-    # yarl keeps percent-encoded what the user wrote so; the header carries the characters meant.
-    return basic(unquote(url.raw_user or ""), unquote(url.raw_password or ""))

@@ -72,7 +72,7 @@ async def opened(
                 response = await exchange.get(target, headers)
                 stack.callback(response.release)
                 if response.status != _OK:
-                    raise status_fault(response.status, response.headers, attempt, subject)
+                    raise status_fault(response, attempt, subject, exchange.proxies)
                 first = await response.content.readany()
         attempt.outcome = "cancelled"  # until the last byte was passed on
         return Stream(response=response, first=first, attempt=attempt, subject=subject, stack=stack.pop_all())

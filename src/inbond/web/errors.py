@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from typing import Final
 
@@ -43,6 +43,19 @@ _READ_ONLY: Final = (
 )
 
 
+_READING: Final = frozenset({"GET", "HEAD"})
+
+
+def _read_only(request: web.Request, allowed: Collection[str]) -> web.Response:
+    return problem(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        title=f"{request.method} is not possible here",
+        detail=_READ_ONLY,
+        reason=_NO_UPLOADS,
+        headers={"Allow": ", ".join(sorted(allowed))},
+    )
+
+
 @web.middleware
 async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turns errors into problem details. None arrives here once headers have gone: see `inbond.web.sender`."""
@@ -51,15 +64,10 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except InbondError as error:
         return respond(request, error)
     except web.HTTPMethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return problem(
-            HTTPStatus.METHOD_NOT_ALLOWED,
-            title=f"{request.method} is not possible here",
-            detail=_READ_ONLY,
-            reason=_NO_UPLOADS,
-            headers={"Allow": allowed},
-        )
+        return _read_only(request, error.allowed_methods)
     except web.HTTPNotFound:
+        if request.method not in _READING:  # an upload, perhaps to the path that another index has for it
+            return _read_only(request, _READING)
         return problem(
             HTTPStatus.NOT_FOUND,
             title="Nothing is served under this path",

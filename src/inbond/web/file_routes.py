@@ -40,12 +40,12 @@ async def package_file(request: web.Request) -> web.StreamResponse:
     if judgement.verdict.would is not None:
         note(request, would=str(judgement.verdict.would))
     if located.metadata:
-        return await _metadata(request, located)
+        return await _metadata(request, located, until)
     return await send_file(request, located, gateway.files, gateway.observer, until=until)
 
 
-async def _metadata(request: web.Request, located: Located) -> web.StreamResponse:
-    body = await request.app[GATEWAY].files.core_metadata(located)
+async def _metadata(request: web.Request, located: Located, until: float) -> web.StreamResponse:
+    body = await request.app[GATEWAY].files.core_metadata(located, until=until)
     return _small(request, body, METADATA_TYPE)
 
 

@@ -39,19 +39,19 @@ async def send_file(
 
     `until`: by when the answer should have begun, on the event loop's clock.
     """
-    own = _Own(located, files)
+    own = _Own(located, files, until)
     if none_match(request.headers.get("If-None-Match"), own.holds):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=own.headers())
     if request.method == "HEAD" and located.file.size is not None:
         return _head(own.headers(), located.file.size)
-    content = await files.content(located)
+    content = await files.content(located, until=until)
     if isinstance(content, Blob):
         note(request, source="cache")
         with suppress(FileNotFoundError):
             return await send_blob(request, content, own.headers(), observer, holds=own.holds)
-        content = await files.content(located)  # evicted a moment ago: fetched anew
+        content = await files.content(located, until=until)  # evicted a moment ago: fetched anew
     note(request, source="upstream")
-    settled = content if isinstance(content, Blob) else await _settled(content, own, until)
+    settled = content if isinstance(content, Blob) else await _settled(content, own)
     if isinstance(settled, Download) and settled.total is None and request.version < HttpVersion11:
         settled = await _whole(settled, own)  # without chunks, only the connection's end would tell the body's
     if isinstance(settled, Blob):
@@ -60,11 +60,17 @@ async def send_file(
 
 
 class _Own:
-    """The file that is asked for, with what its validators mean."""
+    """The file that is asked for, with what its validators mean, and by when the answer should have begun."""
 
-    def __init__(self, located: Located, files: FileService) -> None:
+    def __init__(self, located: Located, files: FileService, until: float) -> None:
         self.located = located
         self.files = files
+        self.until = until
+
+    @property
+    def left(self) -> float:
+        """Seconds until then."""
+        return max(LEAST_WAIT, self.until - asyncio.get_running_loop().time())
 
     def headers(self, etag: str | None = None) -> dict[str, str]:
         """The headers of every answer that carries the file. `etag`: one that is not the digest."""
@@ -80,17 +86,15 @@ class _Own:
         return self.files.holds(self.located, etag)
 
 
-async def _settled(download: Download, own: _Own, until: float) -> Blob | Download:
+async def _settled(download: Download, own: _Own) -> Blob | Download:
     """Waits until upstream has answered, and for small files until they are checked; raises what went wrong."""
-    left = max(LEAST_WAIT, until - asyncio.get_running_loop().time())
-    await _until(download, left, lambda: download.path is not None)
-    if download.path is None and download.outcome is None:
+    await _until(download, own.left, lambda: download.begun)
+    if not download.begun and download.outcome is None:
+        own.files.check_place(own.located, download)
         raise UpstreamTimeout(
-            f"upstream has not begun to send {own.located.file.filename} in time",
-            remedy="try again: the download goes on",
+            f"upstream has not begun to send {own.located.file.filename} in time", remedy="try again in a few seconds"
         )
-    left = max(LEAST_WAIT, until - asyncio.get_running_loop().time())
-    await _until(download, min(WHOLE_CHECK_SECONDS, left), lambda: _is_large(download))
+    await _until(download, min(WHOLE_CHECK_SECONDS, own.left), lambda: _is_large(download))
     return await _blob_of(download, own) or download
 
 
@@ -111,7 +115,7 @@ async def _blob_of(download: Download, own: _Own) -> Blob | None:
         case Complete(blob):
             return blob
         case Failed(DigestMismatch() as error):
-            raise await own.files.mismatched(own.located, error) from error
+            raise await own.files.mismatched(own.located, error, until=own.until) from error
         case Failed(error):
             raise error
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from inbond.model.verdict import Decision, Outcome
 from inbond.policy.rules import filename
-from policy.cases import DIGEST, OLD, WHEEL, case_of, file_of, memory_of, verdict_on
+from policy.cases import DIGEST, OLD, WHEEL, case_of, file_of, memory_of, policy, verdict_on
 
 OTHER = "f" * 64
 
@@ -40,6 +42,15 @@ def test_a_remembered_digest_is_the_one_that_was_first() -> None:
     memory = memory_of({WHEEL: OLD}, digests={WHEEL: OTHER})
 
     assert filename.judge(case_of(file_of(hashes={}, remembered=OTHER), memory=memory)) is None
+
+
+@pytest.mark.parametrize("audit", ["filename", "*"])
+def test_audit_does_not_relax_what_a_name_first_stood_for(audit: str) -> None:
+    memory = memory_of({WHEEL: OLD}, digests={WHEEL: OTHER})
+    verdict = verdict_on(file_of(), memory=memory, settings=policy(audit=frozenset({audit})))
+
+    assert verdict.decision is Decision.DENY
+    assert verdict.would is None
 
 
 def test_without_memory_there_is_nothing_to_compare() -> None:

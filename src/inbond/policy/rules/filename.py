@@ -1,4 +1,7 @@
-"""A known filename with other bytes behind it. Indexes never reuse a filename; somebody who can swap files does."""
+"""A known filename with other bytes behind it. Indexes never reuse a filename; somebody who can swap files does.
+
+`audit` does not relax it: the digest for which a filename first stood is the one that counts (docs/design.md).
+"""
 
 from __future__ import annotations
 

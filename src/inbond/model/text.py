@@ -1,0 +1,13 @@
+"""Text that somebody else wrote, made fit for a terminal or a log."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    r"""The text on one line, with an escape such as `\x1b` for every character that is not printable.
+
+    Those are control characters (C0, C1), line ends, what turns the direction of writing, and halves of surrogates.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
