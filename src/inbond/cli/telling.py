@@ -26,7 +26,8 @@ MAX_ERROR_CHARS: Final = 300
 def say(text: str | bytes, *, err: bool = False, nl: bool = True, color: bool | None = None) -> None:
     """Prints to standard output, or to standard error. That nobody reads on is no fault: the exit code tells enough.
 
-    `color`: whether colours in the text stay; None: where a person watches. Raises `OperatorFault` where standard output cannot be written.
+    `color`: whether colours in the text stay; None: where a person watches. Raises `OperatorFault` where standard
+    output cannot be written.
     """
     try:
         click.echo(text, err=err, nl=nl, color=color)
