@@ -11,7 +11,7 @@ import pytest
 from check.support import OLD
 from cli.test_check import Here
 from inbond.cli.check_targets import MAX_FILE_BYTES, Target, read_file, read_lock_file, read_targets
-from inbond.locks.lock import FromUrl, InvalidLock, LockFormat
+from inbond.locks.lock import FromDirectory, FromFile, FromUrl, InvalidLock, LockFormat
 from sim.index import SimIndex
 
 PYLOCK = 'lock-version = "1.0"\ncreated-by = "by hand"\n'
@@ -178,3 +178,15 @@ async def test_what_was_typed_stands_in_no_file(tmp_path: Path) -> None:
     (found,) = json.loads(result.stdout)["runs"][0]["results"]
     assert "locations" not in found
     assert "command" not in json.dumps(found)
+
+
+def test_a_directory_that_is_a_file_is_not_the_projects_own(tmp_path: Path) -> None:
+    """pip unpacks an archive whatever it is called."""
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "blob").write_bytes(b"x")
+    (tmp_path / "vendor" / "sources").mkdir()
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("demo @ file:vendor/blob\nother @ file:vendor/sources\n")
+    demo, other = read_file(lock).lock.dependencies
+    assert demo.source == FromFile("vendor/blob")
+    assert other.source == FromDirectory("vendor/sources", own=True)

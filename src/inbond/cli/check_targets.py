@@ -17,7 +17,7 @@ from packaging.markers import Marker
 from inbond.cli.whole_files import open_regular, read_regular
 from inbond.locks.arguments import read_distribution, read_requirement
 from inbond.locks.detect import read_lock
-from inbond.locks.lock import Dependency, InvalidLock, Lock, LockFormat, Place
+from inbond.locks.lock import Dependency, FromDirectory, FromFile, InvalidLock, Lock, LockFormat, Place
 from inbond.locks.paths import ARCHIVES
 
 __all__ = ["COMMAND_LINE", "MAX_FILE_BYTES", "Target", "open_beside", "read_file", "read_lock_file", "read_targets"]
@@ -83,9 +83,25 @@ def read_lock_file(path: Path) -> tuple[Lock, bytes]:
     """A lock and its bytes. Raises `InvalidLock`, also where they cannot be read."""
     try:
         raw = read_regular(path, MAX_FILE_BYTES)
-        return read_lock(str(path), raw, open_beside=open_beside), raw
+        lock = read_lock(str(path), raw, open_beside=open_beside)
+        return replace(lock, dependencies=tuple(_as_on_disk(one, path.parent) for one in lock.dependencies)), raw
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _as_on_disk(dependency: Dependency, beside: Path) -> Dependency:
+    """An entry whose directory turns out to be a file: pip unpacks an archive whatever it is called."""
+    source = dependency.source
+    if isinstance(source, FromDirectory) and any(_is_file(place / source.path) for place in (beside, Path())):
+        return replace(dependency, source=FromFile(source.path))
+    return dependency
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def open_beside(including: str, path: str) -> bytes:
