@@ -23,6 +23,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 
 from clients import terminal
 from clients.shop import CONFIG
+from ports import free_port
 from sim.index import SimIndex
 from stack import inbond
 
@@ -77,7 +78,7 @@ async def document(scratch: Path) -> str:
 
 async def cases_under(scratch: Path, config: str, *, young: bool) -> list[Case]:
     """Every install against one policy, with locks made while the release was still allowed."""
-    port = terminal.free_port()
+    port = free_port()
     async with SimIndex() as index:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0", upload_time=datetime.now(UTC) - timedelta(hours=1) if young else None)

@@ -16,7 +16,8 @@ from clients.cases import CASES, Act, Broken, Case, Outcome, Stopped, Took
 from clients.client import Client, Steps
 from clients.environments import UV, interpreter
 from clients.shop import CONFIG, POLICIES, Shop, stock
-from clients.terminal import Printed, bare, free_port, run, tidy
+from clients.terminal import Printed, bare, run, tidy
+from ports import free_port
 from sim.index import SimIndex
 from stack import inbond
 

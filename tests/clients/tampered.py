@@ -22,6 +22,7 @@ import structlog
 
 from clients import terminal
 from clients.environments import PLACE, TOP, UV, NotReady, interpreter, pinned, ready
+from ports import free_port
 from sim.index import SimIndex
 from sim.index_dists import build_wheel
 from sim.sigstore import GitHub
@@ -97,7 +98,7 @@ async def _attacked(attack: str, scratch: Path) -> list[Run]:
             hashes={"sha256": real.sha256} if attack == ON_THE_WAY else None,
         )  # fmt: skip
         assert file.content != real.content
-        config = CONFIG.format(port=terminal.free_port())
+        config = CONFIG.format(port=free_port())
         async with inbond(scratch, index, config=config) as proxy:
             found = []
             for name, distribution, _ in CLIENTS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,9 +76,3 @@ def tidy(line: str, *, origin: str, places: Mapping[Path, str]) -> str:
     for pattern, shown in _UNIFORM:
         line = pattern.sub(shown, line)
     return line.rstrip()
-
-
-def free_port() -> int:
-    """A port for inbond, the same for what makes locks and for what installs from them."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

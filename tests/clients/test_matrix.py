@@ -15,8 +15,9 @@ from clients.families import CLIENTS, Uv
 from clients.matrix import Cell, Ground, cells, flat, locked, run_cell
 from clients.page import key_line, sections
 from clients.shop import CONFIG, POLICIES, stock
-from clients.terminal import free_port, tidy
+from clients.terminal import tidy
 from clients.upload import SENTENCE
+from ports import free_port
 from sim.index import SimIndex
 from stack import inbond
 from tools import tool

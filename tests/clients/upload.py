@@ -9,7 +9,8 @@ from typing import Final
 
 from clients.environments import PLACE, pinned
 from clients.shop import CONFIG, POLICIES, source
-from clients.terminal import SHOWN_ORIGIN, bare, free_port, run, tidy
+from clients.terminal import SHOWN_ORIGIN, bare, run, tidy
+from ports import free_port
 from sim.index import SimIndex
 from stack import inbond
 

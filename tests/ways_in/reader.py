@@ -15,10 +15,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from socket import create_server
 from typing import Final
 
 from e2e.service import plain_environment
+from ports import free_port
 from ways_in.markdown import Block, Command, commands
 from ways_in.programs import TOP, DidNotStart, Started, run, run_well, start
 
@@ -89,8 +89,7 @@ class Reader:
     def port(self, written: str) -> str:
         """The free port that stands for one that a document names."""
         if written not in self._ports:
-            with create_server(("127.0.0.1", 0)) as listener:
-                self._ports[written] = str(listener.getsockname()[1])
+            self._ports[written] = str(free_port())
         return self._ports[written]
 
     def follow(self, block: Block) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from socket import create_connection, create_server
+from socket import create_connection
 from typing import Any
 
 import aiohttp
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from e2e.service import plain_environment
+from ports import free_port
 from sim.index import SimIndex, WrongBytes
 from stack import JSON, Inbond, inbond
 from tools import tool
@@ -70,11 +71,6 @@ class Front:
         options: dict[str, Any] = {"ssl": self.trust, "server_hostname": NAME, "headers": {"Host": NAME, **headers}}
         async with self.session.get(f"{self.origin}{path}", allow_redirects=False, **options) as response:
             return response.status, await response.read(), response
-
-
-def free_port() -> int:
-    with create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def make_certificate(place: Path) -> Path:

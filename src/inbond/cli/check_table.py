@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import textwrap
 from collections.abc import Iterable
@@ -59,7 +60,7 @@ def _console(*, to_file: bool) -> Console:
     if to_file:
         return Console(file=io.StringIO(), width=PIPED_WIDTH, highlight=False, emoji=False, color_system=None)
     console = Console(highlight=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in console._environ:  # noqa: SLF001 (rich gives no other way)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         return Console(highlight=False, emoji=False, width=PIPED_WIDTH)
     return console
 
