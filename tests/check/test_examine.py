@@ -66,6 +66,42 @@ async def test_evidence_that_cannot_be_had_is_no_pass_and_no_denial(tmp_path: Pa
     assert found.unavailable
 
 
+async def test_a_pinned_publisher_that_could_not_be_checked_is_not_told_either(tmp_path: Path) -> None:
+    more = '[[policies.default.rules]]\nprojects = ["demo"]\nattestations = "off"\npublishers = ["github:acme/*"]\n'
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        index.fault(wheel.provenance_path, Status(503))
+        found = await row(tmp_path, index, dependency("demo", "1.0", locked(wheel)), more=more)
+    assert found.result is Result.UNTOLD
+    assert found.deciding is not None
+    assert found.deciding.rule == "publishers"
+
+
+async def test_an_open_requirement_is_not_told_by_the_version_before_one_that_could_not_be_checked(
+    tmp_path: Path,
+) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        newest = index.add_wheel("demo", "2.0", provenance=signed_by(), upload_time=OLD)
+        index.fault(newest.provenance_path, Status(503))
+        found = await row(tmp_path, index, dependency("demo"))
+    assert (found.version, found.result) == ("2.0", Result.UNTOLD)
+
+
+@pytest.mark.parametrize("digests", [{}, {"sha512": "1" * 128}, {"md5": "1" * 32}])
+async def test_one_file_that_another_index_may_replace_is_denied_beside_a_pinned_one(
+    tmp_path: Path, digests: dict[str, str]
+) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        sdist = index.add_sdist("demo", "1.0", upload_time=OLD)
+        extra = NamedIndex(place=Place("poetry.lock", 1), url="https://other.example/simple/", extra=True)
+        entry = dependency("demo", "1.0", (*locked(wheel), *locked(sdist, digests=digests)))
+        alone = (await check(tmp_path, index, lock(entry))).reports[0].rows[0]
+        beside = (await check(tmp_path, index, lock(entry, indexes=(extra,)))).reports[0].rows[0]
+    assert (alone.result, beside.result) == (Result.WARNED, Result.DENIED)
+
+
 async def test_an_index_that_does_not_answer_is_no_pass(tmp_path: Path) -> None:
     async with SimIndex() as index:
         index.add_wheel("demo", "1.0", upload_time=OLD)

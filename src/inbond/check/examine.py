@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from inbond.check import selection
 from inbond.check.addresses import Addresses, where
-from inbond.check.files import JudgedFile, UnlistedFile
+from inbond.check.files import JudgedFile, Result, UnlistedFile
 from inbond.check.report import DependencyReport, Untold
 from inbond.check.selection import Selection
 from inbond.gateway.clock import Clock
@@ -146,6 +146,8 @@ class Examiner:
             report = await self._selected(dependency, state, pinned, version)
             if any(file.judgement.verdict.allowed for file in report.judged):
                 return replace(report, findings=(*report.findings, *selection.stopped_versions(passed, version)))
+            if report.result is Result.UNTOLD:
+                return report  # whether installers take it or pass over it
             first = first or report
             passed += [(version, finding) for finding in [report.deciding] if finding is not None]
         if first is None:

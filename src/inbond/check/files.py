@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from inbond.locks.lock import LockedFile
-from inbond.model.evidence import Unavailable
+from inbond.model.evidence import Pending, Unavailable
 from inbond.model.names import Kind
 from inbond.model.verdict import Decision, Finding, Judgement, Outcome
+from inbond.policy.rules import attestations, publishers
 
 
 class Result(StrEnum):
@@ -35,6 +36,10 @@ RESULT_OF = {
 def worst(results: Iterable[Result]) -> Result:
     """The result of a whole, from those of its parts."""
     return max(results, key=lambda result: _SEVERITY[result], default=Result.CLEAR)
+
+
+# The rules whose holds say, where there is no evidence, that it could not be had.
+_ABOUT_EVIDENCE: Final = frozenset({attestations.name, publishers.name})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +79,8 @@ class JudgedFile:
     @property
     def _unavailable(self) -> bool:
         deciding = self.judgement.verdict.deciding
-        return (
-            isinstance(self.judgement.evidence, Unavailable)
-            and deciding is not None
-            and deciding.rule == "attestations"
-        )
+        unknown = isinstance(self.judgement.evidence, Pending | Unavailable)
+        return unknown and deciding is not None and deciding.rule in _ABOUT_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ def locked_files(page: Page, dependency: Dependency, addresses: Addresses, *, el
     digests = _by_digest(page) if any(locked.filename is None for locked in dependency.files) else {}
     listed = [_listed(page, names, digests, dependency, locked) for locked in dependency.files]
     found = [_found(page, dependency, locked, file) for locked, file in zip(dependency.files, listed, strict=True)]
-    chosen = tuple(_proven(one, addresses) for one in found if isinstance(one, Chosen))
+    chosen = tuple(_proven(one, addresses, elsewhere=elsewhere) for one in found if isinstance(one, Chosen))
     missing = tuple(one for one in found if isinstance(one, Unlisted))
     if chosen and not elsewhere:
         missing = tuple(map(_softened, missing))
@@ -119,14 +119,16 @@ def _found(page: Page, dependency: Dependency, locked: LockedFile, file: File | 
     return Chosen(file=file, locked=locked)
 
 
-def _proven(chosen: Chosen, addresses: Addresses) -> Chosen:
+def _proven(chosen: Chosen, addresses: Addresses, *, elsewhere: bool) -> Chosen:
     """With a finding where nothing says that installers get the bytes that are judged here."""
     locked, file = chosen.locked, chosen.file
     if locked is None or _STRONG & locked.digests.keys() & file.hashes.keys():
         return chosen
     url = locked.url
-    if url is not None and url != file.url and not addresses.is_ours(url):
-        message = f"the lock takes {file.filename} from {origin(url)}, by no digest that the index knows"
+    leads_elsewhere = elsewhere if url is None else url != file.url and not addresses.is_ours(url)
+    if leads_elsewhere:
+        place = "whichever index has it" if url is None else origin(url)
+        message = f"the lock takes {file.filename} from {place}, by no digest that the index knows"
         finding = deny(NO_SHA256, message, remedy="lock it anew, with hashes, through inbond")
     else:
         message = f"the lock gives no sha256 of {file.filename}: other bytes may be installed than were checked"
