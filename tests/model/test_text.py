@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inbond.model.text import printable
+from inbond.model.text import counted, printable
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,14 @@ from inbond.model.text import printable
 def test_what_is_not_printable_is_written_as_an_escape(text: str, shown: str) -> None:
     assert printable(text) == shown
     assert printable(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "said"),
+    [
+        (1, "file", "1 file"), (0, "file", "0 files"), (1620, "file URL", "1,620 file URLs"),
+        (1, "dependency", "1 dependency"), (2, "dependency", "2 dependencies"), (2, "index", "2 indexes"),
+    ],
+)  # fmt: skip
+def test_numbers_are_said_with_their_noun(number: int, noun: str, said: str) -> None:
+    assert counted(number, noun) == said

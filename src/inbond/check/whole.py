@@ -8,6 +8,7 @@ from typing import Final
 from inbond.check.addresses import Addresses, origin
 from inbond.check.report import DependencyReport, LockFinding
 from inbond.locks.lock import FromIndex, Lock, LockFormat, Place
+from inbond.model.text import counted
 from inbond.model.verdict import Finding, Outcome
 
 BYPASS: Final = "bypass"
@@ -33,7 +34,7 @@ def _past_inbond(lock: Lock, known: Collection[str], addresses: Addresses) -> It
     ours = f"inbond relock {lock.source}" if lock.format in _RELOCKABLE else "lock it anew through inbond"
     for place, places in found.items():
         lead = "leads" if len(places) == 1 else "lead"
-        message = f"{_count(len(places), 'file URL')} {lead} to {place}: an install from this lock goes past inbond"
+        message = f"{counted(len(places), 'file URL')} {lead} to {place}: an install from this lock goes past inbond"
         remedy = ours
         if place not in known:
             message += ", to a host that no page of the index names"
@@ -61,7 +62,7 @@ def _open(lock: Lock) -> Iterable[LockFinding]:
         if dependency.version is None and isinstance(dependency.source, FromIndex)
     ]
     if places:
-        which = f"{_count(len(places), 'requirement')} without a version"
+        which = f"{counted(len(places), 'requirement')} without a version"
         message = f"{which}: what is installed may change, and what they need is not checked"
         yield LockFinding(
             finding=_warn(UNPINNED, message, "lock them: uv pip compile, or pip-compile"), place=places[0]
@@ -70,7 +71,3 @@ def _open(lock: Lock) -> Iterable[LockFinding]:
 
 def _warn(rule: str, message: str, remedy: str) -> Finding:
     return Finding(rule=rule, outcome=Outcome.WARN, message=message, remedy=remedy)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -19,7 +19,7 @@ from inbond.check.files import Result
 from inbond.check.report import DependencyReport, LockReport
 from inbond.cli.check_locks import Checked
 from inbond.locks.lock import Dependency, LockFormat
-from inbond.model.text import printable
+from inbond.model.text import counted, printable
 from inbond.model.units import about
 from inbond.policy.rule import clean
 
@@ -186,15 +186,15 @@ def _print_totals(console: Console, report: LockReport, left_out: int) -> None:
     )
     console.print()
     console.print(
-        f"[bold]{_path(report.lock.source)}[/]: {_count(totals.dependencies, 'dependency')}"
-        f" with {_count(totals.files, 'file')}{_own(report.own)}: {parts or 'nothing to check'}",
+        f"[bold]{_path(report.lock.source)}[/]: {counted(totals.dependencies, 'dependency')}"
+        f" with {counted(totals.files, 'file')}{_own(report.own)}: {parts or 'nothing to check'}",
         soft_wrap=True,
     )
     if left_out:
-        console.print(f"left out by --here: {_count(left_out, 'dependency')} for other machines")
+        console.print(f"left out by --here: {counted(left_out, 'dependency')} for other machines")
     console.print(
-        f"attested and verified: {totals.dependencies_verified} of {_count(totals.dependencies, 'dependency')},"
-        f" {totals.files_verified:,} of {_count(totals.files, 'file')}{_share(totals.files_verified, totals.files)}"
+        f"attested and verified: {totals.dependencies_verified} of {counted(totals.dependencies, 'dependency')},"
+        f" {totals.files_verified:,} of {counted(totals.files, 'file')}{_share(totals.files_verified, totals.files)}"
     )
     console.print(f"[dim]index {report.index}, policy {report.policy}, {report.at:%Y-%m-%d %H:%M} UTC[/]")
 
@@ -231,8 +231,3 @@ def _print_changes(console: Console, checked: Checked) -> None:
 
 def _message(change: TrustChange) -> str:
     return escape(clean(change.message, MAX_MESSAGE_CHARS))
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"

@@ -12,7 +12,7 @@ import click
 from inbond.cli.options import TEXT, GivenOptions, config_from_options, config_options
 from inbond.cli.telling import UNTOLD, ending, say
 from inbond.model.errors import InbondError
-from inbond.model.text import printable
+from inbond.model.text import counted, printable
 
 if TYPE_CHECKING:
     from inbond.cli.relock_run import Done, Wanted
@@ -136,9 +136,9 @@ def _told(lock: Lock, done: Done, wanted: Wanted, *, only_check: bool) -> list[s
     where = "where they came from" if wanted.back else done.base
     if result.files or result.indexes:
         verb = "would point" if only_check else "now point" + ("s" if result.files + result.indexes == 1 else "")
-        head = f"{lock.source}: {_counted(result.files, result.indexes)} {verb} to {where}"
+        head = f"{lock.source}: {_swapped(result.files, result.indexes)} {verb} to {where}"
     elif result.already:
-        head = f"{lock.source}: nothing to do: {_count(result.already, 'file URL')} pointed to {where} before"
+        head = f"{lock.source}: nothing to do: {counted(result.already, 'file URL')} pointed to {where} before"
     else:
         head = f"{lock.source}: nothing points to {'inbond' if wanted.back else where}, and nothing was changed"
     if not result.left:
@@ -161,12 +161,6 @@ def _exit_code(lock: Lock, done: Done, *, only_check: bool) -> int:
     return NOT_DONE if elsewhere and not swapped else DONE
 
 
-def _counted(files: int, indexes: int) -> str:
-    parts = [_count(files, "file URL")] if files else []
-    if indexes:
-        parts.append(f"{indexes} index{'' if indexes == 1 else 'es'}")
+def _swapped(files: int, indexes: int) -> str:
+    parts = [counted(number, noun) for number, noun in ((files, "file URL"), (indexes, "index")) if number]
     return " and ".join(parts)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
