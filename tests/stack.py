@@ -68,14 +68,19 @@ class LocalVerifier:
     before: Callable[[], Any] | None = None
 
     def __post_init__(self) -> None:
-        self._verifier = ProvenanceVerifier(self.root)
+        self._verifier = ProvenanceVerifier.public(self.root)
 
-    @property
-    def trusted_root_sha256(self) -> str:
+    def trust_of(self, upstream: str) -> str:
         return self._verifier.trusted_root_sha256
 
     async def verify(
-        self, provenance: bytes, *, filename: Filename, sha256: str, now: datetime
+        self,
+        provenance: bytes,
+        *,
+        upstream: str,
+        filename: Filename,
+        sha256: str,
+        now: datetime,
     ) -> Verified | Rejected | Unsupported:
         self.calls += 1
         if self.before is not None:

@@ -18,7 +18,7 @@ from sim.sigstore import CircleCI, Faults, GitHub, GitLab, Google, Identity, Sig
 NAME = Filename("widgets-1.0.tar.gz")
 SHA256 = hashlib.sha256(b"widgets").hexdigest()
 OURS = Sigstore()
-VERIFIER = ProvenanceVerifier(OURS.trusted_root())
+VERIFIER = ProvenanceVerifier.public(OURS.trusted_root())
 
 
 def certificate(identity: Identity, **faults: Any) -> x509.Certificate:

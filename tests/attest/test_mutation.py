@@ -28,7 +28,7 @@ from sim.sigstore import SLSA, GitHub, Sigstore
 NAME = Filename("widgets-1.0.tar.gz")
 SHA256 = hashlib.sha256(b"widgets").hexdigest()
 OURS = Sigstore()
-VERIFIER = ProvenanceVerifier(OURS.trusted_root())
+VERIFIER = ProvenanceVerifier.public(OURS.trusted_root())
 GOOD = OURS.provenance(
     [
         (

@@ -23,7 +23,7 @@ THEIRS = Sigstore("other.example")
 
 def verified_under(root: bytes, provenance: bytes) -> Finding:
     now = DEFAULT_NOW + timedelta(days=1)
-    return ProvenanceVerifier(root).verify(provenance, filename=NAME, sha256=SHA256, now=now)
+    return ProvenanceVerifier.public(root).verify(provenance, filename=NAME, sha256=SHA256, now=now)
 
 
 def honest() -> bytes:
@@ -39,7 +39,7 @@ def edited(edit: Callable[[dict[str, Any]], object]) -> bytes:
 def test_a_root_is_named_by_the_digest_of_its_bytes() -> None:
     raw = OURS.trusted_root()
 
-    assert ProvenanceVerifier(raw).trusted_root_sha256 == hashlib.sha256(raw).hexdigest()
+    assert ProvenanceVerifier.public(raw).trusted_root_sha256 == hashlib.sha256(raw).hexdigest()
 
 
 def test_what_another_sigstore_signed_becomes_verified_once_the_root_knows_it() -> None:
@@ -106,7 +106,7 @@ def test_the_same_root_serves_signatures_from_before_and_after_a_key_change() ->
     successor = json.loads(THEIRS.trusted_root(ca_window=(change, None), log_window=(change, None)))
     for part in ("tlogs", "ctlogs", "certificateAuthorities"):
         root[part] += successor[part]
-    verifier = ProvenanceVerifier(json.dumps(root).encode())
+    verifier = ProvenanceVerifier.public(json.dumps(root).encode())
     later = change + timedelta(days=30)
     signed_later = THEIRS.provenance_for(NAME, SHA256, GitHub(), issued=later, integrated_time=later)
 
@@ -163,7 +163,7 @@ def _chainless(root: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_a_root_that_cannot_be_used_is_a_configuration_error(raw: bytes) -> None:
     with pytest.raises(ConfigurationError, match="the trusted root") as caught:
-        ProvenanceVerifier(raw)
+        ProvenanceVerifier.public(raw)
 
     assert caught.value.remedy is not None
     assert "\n" not in caught.value.message

@@ -36,7 +36,7 @@ ACME: Final = GitHub()
 
 OURS: Final = Sigstore()
 THEIRS: Final = Sigstore("staging.example")
-VERIFIER: Final = ProvenanceVerifier(OURS.trusted_root())
+VERIFIER: Final = ProvenanceVerifier.public(OURS.trusted_root())
 
 REJECTED: Final = (EvidenceState.REJECTED, None)
 UNKNOWN_KEY: Final = (EvidenceState.UNSUPPORTED, UnsupportedCause.UNKNOWN_KEY)

@@ -19,6 +19,7 @@ from sim.sigstore import GitHub
 from stack import sigstore
 
 NAME = Filename("demo-1.0-py3-none-any.whl")
+UPSTREAM = "pypi"
 SHA256 = "a" * 64
 
 
@@ -37,11 +38,11 @@ async def verifier(root: Path) -> AsyncIterator[VerifierOnDemand]:
 
 
 async def ask(verifier: VerifierOnDemand, provenance: bytes) -> object:
-    return await verifier.verify(provenance, filename=NAME, sha256=SHA256, now=datetime.now(UTC))
+    return await verifier.verify(provenance, upstream=UPSTREAM, filename=NAME, sha256=SHA256, now=datetime.now(UTC))
 
 
 async def test_the_roots_digest_is_known_before_anything_starts(verifier: VerifierOnDemand, root: Path) -> None:
-    assert verifier.trusted_root_sha256 == hashlib.sha256(root.read_bytes()).hexdigest()
+    assert verifier.trust_of(UPSTREAM) == hashlib.sha256(root.read_bytes()).hexdigest()
     assert not verifier.started
 
 

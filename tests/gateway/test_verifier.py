@@ -25,6 +25,7 @@ from inbond.model.names import Filename
 from sim.sigstore import GitHub, Sigstore
 
 NAME = Filename("widgets-1.0.tar.gz")
+UPSTREAM = "pypi"
 SHA256 = hashlib.sha256(b"widgets").hexdigest()
 OURS = Sigstore()
 NOW = OURS.now + timedelta(days=1)
@@ -129,7 +130,7 @@ def unruly(tmp_path: Path) -> Unruly:
 
 
 def asked(verifier: VerifierProcess, provenance: bytes) -> Awaitable[Verified | Rejected | Unsupported]:
-    return verifier.verify(provenance, filename=NAME, sha256=SHA256, now=NOW)
+    return verifier.verify(provenance, upstream=UPSTREAM, filename=NAME, sha256=SHA256, now=NOW)
 
 
 def runs(pid: int) -> bool:
@@ -183,7 +184,7 @@ async def test_many_callers_at_once_get_each_their_own_answer(root: Path) -> Non
     async with running(VerifierProcess(root)) as verifier:
         findings = await asyncio.gather(
             *(
-                verifier.verify(provenance, filename=name, sha256=SHA256, now=NOW)
+                verifier.verify(provenance, upstream=UPSTREAM, filename=name, sha256=SHA256, now=NOW)
                 for name, provenance in zip(names, provenances, strict=True)
             )
         )
@@ -235,9 +236,9 @@ async def test_the_largest_provenance_is_judged(root: Path) -> None:
 async def test_a_question_that_cannot_be_asked_is_the_caller_s_mistake(unruly: Unruly) -> None:
     async with running(unruly.verifier()) as verifier:
         with pytest.raises(ValueError, match="sha256"):
-            await verifier.verify(GOOD, filename=NAME, sha256="0ACE", now=NOW)
+            await verifier.verify(GOOD, upstream=UPSTREAM, filename=NAME, sha256="0ACE", now=NOW)
         with pytest.raises(ValueError, match="zone"):
-            await verifier.verify(GOOD, filename=NAME, sha256=SHA256, now=NOW.replace(tzinfo=None))
+            await verifier.verify(GOOD, upstream=UPSTREAM, filename=NAME, sha256=SHA256, now=NOW.replace(tzinfo=None))
 
 
 async def test_a_broken_trusted_root_is_told_at_the_start(tmp_path: Path) -> None:
@@ -448,7 +449,9 @@ async def main():
     print(verifier.pid, flush=True)
     provenance = Path(sys.argv[2]).read_bytes()
     while True:
-        await verifier.verify(provenance, filename="widgets-1.0.tar.gz", sha256="0" * 64, now=datetime.now(UTC))
+        await verifier.verify(
+            provenance, upstream="pypi", filename="widgets-1.0.tar.gz", sha256="0" * 64, now=datetime.now(UTC)
+        )
 
 asyncio.run(main())
 """

@@ -35,6 +35,7 @@ def attestation(identity: SigningIdentity, *, publish: bool) -> VerifiedAttestat
         identity=identity,
         signed_at=NOW,
         log_index=1,
+        trust="public",
     )
 
 

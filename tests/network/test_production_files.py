@@ -35,7 +35,7 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def verifier() -> ProvenanceVerifier:
-    return ProvenanceVerifier(bundled_root_path().read_bytes())
+    return ProvenanceVerifier.public(bundled_root_path().read_bytes())
 
 
 @pytest.fixture(params=range(len(KINDS)), ids=KINDS)

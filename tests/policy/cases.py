@@ -62,6 +62,7 @@ def attestation(
         identity=identity or identity_of(),
         signed_at=signed_at,
         log_index=1,
+        trust="public",
     )
 
 

@@ -231,10 +231,10 @@ async def test_another_trusted_root_judges_anew(tmp_path: Path) -> None:
         verifier = LocalVerifier()
         async with inbond(tmp_path, index, verifier=verifier) as proxy:
             assert (await proxy.verdict("demo", wheel.filename))["evidence"]["state"] == "unsupported"
-            verifier._verifier = ProvenanceVerifier(other.trusted_root())
+            verifier._verifier = ProvenanceVerifier.public(other.trusted_root())
             verdict = await proxy.verdict("demo", wheel.filename)
             assert (verdict["evidence"]["state"], verdict["decision"]) == ("verified", "allow")
-            assert verdict["evidence"]["trusted_root_sha256"] == verifier.trusted_root_sha256
+            assert verdict["evidence"]["trusted_root_sha256"] == verifier.trust_of("pypi")
 
 
 async def test_two_failures_hours_apart_are_two_first_failures(tmp_path: Path) -> None:

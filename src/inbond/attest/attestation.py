@@ -23,7 +23,7 @@ from sigstore_models.rekor.v1 import TransparencyLogEntry
 from inbond.attest.identity import KnownPublisher, claimed_publisher, proven_identity
 from inbond.attest.limits import MAX_CLOCK_SKEW
 from inbond.attest.outcome import Unjudged, Wrong
-from inbond.attest.root import Root
+from inbond.attest.scope import Scope
 from inbond.attest.statement import PUBLISH, attested_type
 from inbond.model.evidence import (
     AttestationOutcome,
@@ -33,6 +33,7 @@ from inbond.model.evidence import (
     VerifiedAttestation,
 )
 from inbond.model.names import Filename
+from inbond.model.publisher import SigningIdentity
 
 _VERSION: Final = 1
 _REKOR_V1: Final = ("dsse", "0.0.1")
@@ -56,19 +57,39 @@ _REASONS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of an attestation: this file, that root, and the time now."""
+    """What is asked of an attestation: this file, those who may vouch for it, and the time now."""
 
     filename: Filename
     sha256: str
-    root: Root
+    scopes: tuple[Scope, ...]  # at least one
     now: datetime
 
 
 def judge(raw: Any, publisher: KnownPublisher, question: Question) -> AttestationOutcome:
-    """The outcome of one attestation, as JSON gave it, beside the publisher that the index names."""
+    """The outcome of one attestation, as JSON gave it, beside the publisher that the index names.
+
+    The best that any scope alone comes to; that one scope does not know a key says nothing where another does.
+    """
+    outcomes = [_judged_under(scope, raw, publisher, question) for scope in question.scopes]
+    return min(outcomes, key=_preference)
+
+
+def _preference(outcome: AttestationOutcome) -> int:
+    match outcome:
+        case VerifiedAttestation():
+            return 0
+        case RejectedAttestation():
+            return 1
+        case UnsupportedAttestation(cause=UnsupportedCause.FORMAT):
+            return 2
+        case UnsupportedAttestation():  # pragma: no branch (the match is exhaustive)
+            return 3
+
+
+def _judged_under(scope: Scope, raw: Any, publisher: KnownPublisher, question: Question) -> AttestationOutcome:
     claimed = claimed_publisher(publisher)
     try:
-        return _verified(raw, publisher, question)
+        return _verified(scope, raw, publisher, question)
     except Unjudged as error:
         return UnsupportedAttestation(
             reason=error.reason, cause=error.cause, publisher=claimed, predicate_type=error.predicate_type
@@ -84,7 +105,7 @@ def judge(raw: Any, publisher: KnownPublisher, question: Question) -> Attestatio
     return RejectedAttestation(reason=reason, publisher=claimed)
 
 
-def _verified(raw: Any, publisher: KnownPublisher, question: Question) -> VerifiedAttestation:
+def _verified(scope: Scope, raw: Any, publisher: KnownPublisher, question: Question) -> VerifiedAttestation:
     attestation = _parsed(raw)
     entry = _log_entry(attestation)
     signed_at = _signing_time(entry, question.now)
@@ -92,17 +113,20 @@ def _verified(raw: Any, publisher: KnownPublisher, question: Question) -> Verifi
     certificate = bundle.signing_certificate
     if not certificate.not_valid_before_utc <= signed_at <= certificate.not_valid_after_utc:
         raise Wrong("its certificate was not valid when it was signed")
-    verifier = question.root.verifier_for(certificate, log_id=entry.log_id.key_id, signed_at=signed_at)
-    signed = verifier.verify_dsse(bundle, _ByPublisher(publisher))
+    verifier = scope.root.verifier_for(certificate, log_id=entry.log_id.key_id, signed_at=signed_at)
+    policy = _ByPublisher(publisher, scope)
+    signed = verifier.verify_dsse(bundle, policy)
+    assert policy.signer is not None
     kind = attested_type(*signed, filename=question.filename, sha256=question.sha256)
     claimed = claimed_publisher(publisher)
     return VerifiedAttestation(
         predicate_type=kind,
         publish=kind == PUBLISH,
         publisher=claimed,
-        identity=proven_identity(certificate, claimed=claimed.forge),
+        identity=policy.signer,
         signed_at=signed_at,
         log_index=entry.log_index,
+        trust=scope.name,
     )
 
 
@@ -163,15 +187,19 @@ def _bundle(attestation: Attestation) -> Bundle:
 class _ByPublisher:
     """sigstore's policy interface: the certificate is the publisher's. Asked after the certificate was verified."""
 
-    def __init__(self, publisher: KnownPublisher) -> None:
+    def __init__(self, publisher: KnownPublisher, scope: Scope) -> None:
         self._publisher = publisher
+        self._scope = scope
+        self.signer: SigningIdentity | None = None  # once it was asked
 
     def verify(self, cert: x509.Certificate) -> None:
         claimed = claimed_publisher(self._publisher)
+        self.signer = signer = proven_identity(cert, claimed=claimed.forge)
         try:
-            self._publisher._as_policy().verify(cert)  # noqa: SLF001 (the comparison has no public name)
+            self._scope.compare(self._publisher, signer, cert)
+        except Wrong:
+            raise
         except Exception as error:
-            signer = proven_identity(cert, claimed=claimed.forge)
             raise Wrong(f"signed by {signer}, not by {claimed}, whom the index names") from error
 
 

@@ -29,6 +29,7 @@ _FORGES: Final = {
     "https://accounts.google.com": Forge.GOOGLE,
     "https://oidc.circleci.com": Forge.CIRCLECI,
 }
+PUBLIC_ISSUERS: Final = frozenset(_FORGES)
 _CIRCLECI_ORGANISATIONS: Final = "https://oidc.circleci.com/org/"
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
@@ -28,7 +28,7 @@ from inbond.attest.attestation import Question, fingerprint, judge
 from inbond.attest.identity import KnownPublisher, claimed_publisher
 from inbond.attest.limits import MAX_ATTESTATIONS, check_question, derivation, over_limit
 from inbond.attest.outcome import Wrong, clean
-from inbond.attest.root import Root
+from inbond.attest.scope import Scope
 from inbond.attest.statement import PUBLISH
 from inbond.model.evidence import (
     AttestationOutcome,
@@ -42,6 +42,7 @@ from inbond.model.evidence import (
     VerifiedAttestation,
 )
 from inbond.model.names import Filename
+from inbond.model.trust import PUBLIC, TrustScope, trust_digest
 
 PUBLISH_PREDICATE_TYPE: Final = PUBLISH
 """PyPI's publish predicate type: the public constant whose host the preset upstream is derived from."""
@@ -56,18 +57,26 @@ Finding = Verified | Rejected | Unsupported
 
 
 class ProvenanceVerifier:
-    """Verifies provenance against one trusted root; long-lived, without I/O and without a clock.
+    """Verifies provenance under one or several trust scopes; long-lived, without I/O and without a clock.
 
-    `trusted_root` is the bytes of a `trusted_root.json`. Raises ConfigurationError for one that cannot be used.
+    Raises ConfigurationError where the root of a scope cannot be used.
     """
 
-    def __init__(self, trusted_root: bytes) -> None:
-        self._root = Root(trusted_root)
+    def __init__(self, trusted: Sequence[TrustScope]) -> None:
+        if not trusted:
+            raise ValueError("nobody vouches for anything")
+        self._scopes = tuple(Scope.of(one) for one in trusted)
+        self._digest = trust_digest(trusted)
+
+    @classmethod
+    def public(cls, trusted_root: bytes) -> Self:
+        """One that knows a single root, the bytes of a `trusted_root.json`, under the name of the public Sigstore."""
+        return cls([TrustScope(name=PUBLIC, root=trusted_root)])
 
     @property
     def trusted_root_sha256(self) -> str:
-        """The digest of the root's bytes, which evidence carries."""
-        return self._root.sha256
+        """The digest of all that vouches here, which evidence carries: `inbond.model.trust.trust_digest`."""
+        return self._digest
 
     def verify(self, provenance: bytes, *, filename: Filename, sha256: str, now: datetime) -> Finding:
         """The finding about one file's provenance object.
@@ -76,7 +85,7 @@ class ProvenanceVerifier:
         MemoryError too, but nothing for what stands in `provenance`.
         """
         check_question(sha256=sha256, now=now)
-        root = self._root.sha256
+        root = self._digest
         refused = over_limit(provenance, trusted_root_sha256=root, now=now)
         if refused is not None:
             return refused
@@ -89,7 +98,7 @@ class ProvenanceVerifier:
             )
         except Wrong as error:
             return Rejected(reason=error.reason, attestations=(), derivation=made_from)
-        question = Question(filename=filename, sha256=sha256, root=self._root, now=now)
+        question = Question(filename=filename, sha256=sha256, scopes=self._scopes, now=now)
         return _finding(tuple(_judged(bundles, question)), made_from)
 
 

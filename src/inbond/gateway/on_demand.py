@@ -29,9 +29,8 @@ class VerifierOnDemand:
         self._process = VerifierProcess(root)
         self._starting: asyncio.Task[Hello] | None = None
 
-    @property
-    def trusted_root_sha256(self) -> str:
-        """The digest of the trusted root it verifies against."""
+    def trust_of(self, upstream: str) -> str:  # noqa: ARG002 (one root vouches for all)
+        """The digest of what vouches for files of an upstream."""
         return self._sha256
 
     @property
@@ -50,16 +49,16 @@ class VerifierOnDemand:
         return self._process.hello
 
     async def verify(
-        self, provenance: bytes, *, filename: Filename, sha256: str, now: datetime
+        self, provenance: bytes, *, upstream: str, filename: Filename, sha256: str, now: datetime
     ) -> Verified | Rejected | Unsupported:
         """As `VerifierProcess.verify`; raises `VerifierFailed` too where the process cannot be started."""
         try:
             await self.hello()
         except OperatorFault as error:
             raise VerifierFailed(error.message, remedy=error.remedy) from error
-        if self._process.trusted_root_sha256 != self._sha256:
+        if self._process.trust_of(upstream) != self._sha256:
             raise VerifierFailed("the trusted root was replaced meanwhile", remedy="run the command again")
-        return await self._process.verify(provenance, filename=filename, sha256=sha256, now=now)
+        return await self._process.verify(provenance, upstream=upstream, filename=filename, sha256=sha256, now=now)
 
     async def aclose(self) -> None:
         """Ends the process, if there is one."""

@@ -62,13 +62,12 @@ MAX_KNOWN: Final = 100_000  # files whose evidence is kept in memory
 class Verifier(Protocol):
     """What verifies: in production a process of its own (`inbond.gateway.verifier`)."""
 
-    @property
-    def trusted_root_sha256(self) -> str:
-        """The digest of the trusted root it verifies against."""
+    def trust_of(self, upstream: str) -> str:
+        """The digest of all that vouches for files of an upstream; of its trusted root, where that is one."""
         ...
 
     async def verify(
-        self, provenance: bytes, *, filename: Filename, sha256: str, now: datetime
+        self, provenance: bytes, *, upstream: str, filename: Filename, sha256: str, now: datetime
     ) -> Verified | Rejected | Unsupported:
         """Evidence, or `VerifierTimeout`/`VerifierFailed`."""
         ...
@@ -121,7 +120,7 @@ class EvidenceKeeper:
 
     def generation(self, upstream: str, project: ProjectName) -> tuple[str, int]:
         """Changes whenever what is known about a file of the project does."""
-        return self._verifier.trusted_root_sha256, self._generations.of((upstream, project))
+        return self._verifier.trust_of(upstream), self._generations.of((upstream, project))
 
     def known(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
         """What is known about each file of a page, without asking anybody; the rest is pending."""
@@ -161,7 +160,7 @@ class EvidenceKeeper:
     async def load(self, state: PageState) -> None:
         """Finds what is stored about a page's files, once for each version of the page."""
         key = (state.upstream, state.page.name)
-        version = (state.document_id, self._verifier.trusted_root_sha256)
+        version = (state.document_id, self._verifier.trust_of(state.upstream))
         if self._loaded.get(key) == version:
             return
         await self.load_some(state, state.page.files)
@@ -180,7 +179,10 @@ class EvidenceKeeper:
             if claimed.provenance_sha256 is None:
                 self._learn_stored(self._key(state, file), Absent(), at=claimed.asked_at)
             else:
-                evidence_keys[self._evidence_document(file, claimed.provenance_sha256)] = (file, claimed.asked_at)
+                evidence_keys[self._evidence_document(state.upstream, file, claimed.provenance_sha256)] = (
+                    file,
+                    claimed.asked_at,
+                )
         for document, raw in (await self._documents.get_many(list(evidence_keys))).items():
             evidence = _decode_evidence(raw)
             if evidence is not None:
@@ -316,11 +318,11 @@ class EvidenceKeeper:
                 return Absent()
             if file.sha256 is None:
                 return Pending()
-            return await self._verify(file, file.sha256, provenance)
+            return await self._verify(state.upstream, file, file.sha256, provenance)
         except UpstreamTooLarge as error:
             made = Derivation(
                 provenance_sha256=None,
-                trusted_root_sha256=self._verifier.trusted_root_sha256,
+                trusted_root_sha256=self._verifier.trust_of(state.upstream),
                 verified_at=self._clock(),
             )
             return Rejected(reason=error.message, attestations=(), derivation=made)
@@ -341,15 +343,17 @@ class EvidenceKeeper:
         self._failing.put(key, (first, now))
         return first
 
-    async def _verify(self, file: File, sha256: str, provenance: bytes) -> Evidence:
-        document = self._evidence_document(file, hashlib.sha256(provenance).hexdigest())
+    async def _verify(self, upstream: str, file: File, sha256: str, provenance: bytes) -> Evidence:
+        document = self._evidence_document(upstream, file, hashlib.sha256(provenance).hexdigest())
         raw = await self._documents.get(document)
         stored = _decode_evidence(raw) if raw is not None else None
         self._observer(CacheLookup(kind="evidence", hit=stored is not None))
         if stored is not None:
             return stored
         started = self._clock()
-        evidence = await self._verifier.verify(provenance, filename=file.filename, sha256=sha256, now=started)
+        evidence = await self._verifier.verify(
+            provenance, upstream=upstream, filename=file.filename, sha256=sha256, now=started
+        )
         seconds = (self._clock() - started).total_seconds()
         self._observer(ProvenanceVerified(state=state_of(evidence), seconds=seconds))
         await self._documents.put(document, encode_evidence(evidence))
@@ -405,12 +409,12 @@ class EvidenceKeeper:
         if self._known.get(key) is None:
             self._learn(key, evidence, at=at)
 
-    def _evidence_document(self, file: File, provenance_sha256: str) -> str:
-        parts = (file.filename, file.sha256 or "", provenance_sha256, self._verifier.trusted_root_sha256)
+    def _evidence_document(self, upstream: str, file: File, provenance_sha256: str) -> str:
+        parts = (file.filename, file.sha256 or "", provenance_sha256, self._verifier.trust_of(upstream))
         return "evidence/" + _digest(parts)
 
     def _key(self, state: PageState, file: File) -> _Key:
-        root = self._verifier.trusted_root_sha256
+        root = self._verifier.trust_of(state.upstream)
         return root, state.upstream, state.page.name, file.filename, file.sha256 or "", str(file.provenance)
 
     async def aclose(self) -> None:

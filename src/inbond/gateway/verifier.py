@@ -98,9 +98,8 @@ class VerifierProcess:
             raise RuntimeError("the verifier process was not started")
         return self._hello
 
-    @property
-    def trusted_root_sha256(self) -> str:
-        """The digest of the trusted root in use; it may change when a process is replaced."""
+    def trust_of(self, upstream: str) -> str:  # noqa: ARG002 (one root vouches for all)
+        """The digest of what vouches for files of an upstream; it may change when a process is replaced."""
         return self.hello.trusted_root_sha256
 
     @property
@@ -123,14 +122,16 @@ class VerifierProcess:
         await self._spawn()
         self._worker = asyncio.create_task(self._work(), name="verifier")
 
-    async def verify(self, provenance: bytes, *, filename: Filename, sha256: str, now: datetime) -> Finding:
+    async def verify(
+        self, provenance: bytes, *, upstream: str, filename: Filename, sha256: str, now: datetime
+    ) -> Finding:
         """The finding about one file's provenance; what `ProvenanceVerifier.verify` gives, over there.
 
         Raises VerifierTimeout and VerifierFailed; both mean *unavailable*. ValueError where `sha256` is
         no digest or `now` has no zone.
         """
         check_question(sha256=sha256, now=now)
-        refused = over_limit(provenance, trusted_root_sha256=self.trusted_root_sha256, now=now)
+        refused = over_limit(provenance, trusted_root_sha256=self.trust_of(upstream), now=now)
         if refused is not None:
             return refused
         if self._closed:

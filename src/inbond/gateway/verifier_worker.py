@@ -127,7 +127,7 @@ def _verifier(root: Path) -> ProvenanceVerifier:
             f"the trusted root {root} cannot be read: {error.strerror}",
             remedy="name a trusted_root.json that this user may read",
         ) from error
-    return ProvenanceVerifier(raw)
+    return ProvenanceVerifier.public(raw)
 
 
 def _hello(verifier: ProvenanceVerifier) -> Hello:

@@ -31,6 +31,7 @@ class VerifiedAttestation:
     identity: SigningIdentity
     signed_at: datetime | None  # when the transparency log took it
     log_index: int | None
+    trust: str  # the scope whose root vouched for it, as in [trust.public]
     state: str = "verified"
     reason: None = None
 

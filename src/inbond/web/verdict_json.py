@@ -92,6 +92,7 @@ def _attestation(attestation: AttestationOutcome) -> dict[str, Any]:
         "reason": attestation.reason,
         "signed_at": timestamp(verified.signed_at) if verified else None,
         "log_index": verified.log_index if verified else None,
+        "trust": verified.trust if verified else None,
         "publisher": str(attestation.publisher) if attestation.publisher is not None else None,
         "identity": _identity(verified.identity) if verified else None,
     }
