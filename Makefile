@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials evidence tampered clients
+.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials evidence tampering mutations tampered clients
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -16,7 +16,7 @@ wheel: $(VENV)/.serve ## build the wheel and the sdist into dist/, with the pinn
 
 test: $(VENV)/.dev ## run the tests with coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
-	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/policy/*,*/inbond/locks/*'
+	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/archive/*,*/inbond/policy/*,*/inbond/locks/*'
 
 # Other Pythons run the same tests where they are found; `make test-others OTHERS=/path/to/python3.13` names one.
 OTHERS ?= python3.12 python3.13
@@ -50,6 +50,17 @@ fmt: $(VENV)/.dev ## format and mend what can be mended
 
 bench: $(VENV)/.dev ## measure beside nginx; writes bench/results/
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/settling.py
+	$(BIN)/python bench/verification.py
+
+tampering: $(VENV)/.dev ## write docs/verification.md: every kind of tampering tried, and a short run of mutations
+	$(BIN)/python docs/verification.py
+
+# `make mutations COUNT=1000000 SEED=1` for the long run; PROCESSES=1 leaves a processor to others.
+COUNT ?= 100000
+SEED ?= 1
+mutations: $(VENV)/.dev ## mutate genuine provenance, and fail where one is let through that must not be
+	cd tests && ../$(BIN)/python -m attest.mutations.run --count $(COUNT) --seed $(SEED) $(if $(PROCESSES),--processes $(PROCESSES))
 
 tampered: $(VENV)/.dev ## write docs/tampered.md: a tampered file offered directly and through inbond
 	cd tests && ../$(BIN)/python -m clients.tampered

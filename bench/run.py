@@ -159,13 +159,16 @@ def wrk(url: str, work: Work, seconds: int) -> float:
 
 
 @contextmanager
-def inbond(scratch: Path, upstream: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """inbond as users start it, in front of the simulated index."""
+def inbond(
+    scratch: Path, upstream: str, *flags: str, root: str = "bundled"
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """inbond as users start it, in front of the simulated index. `root`: that of [trust.public]; nothing is fetched."""
     command = [sys.executable, "-m", "inbond", "serve", "--listen", "127.0.0.1:0", "--upstream", upstream]
     with (scratch / "inbond.log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--data", str(scratch / "data")], stdout=subprocess.PIPE, stderr=log, text=True
-        )
+            [*command, "--data", str(scratch / "data"), *flags], stdout=subprocess.PIPE, stderr=log, text=True,
+            env={**os.environ, "INBOND_TRUST__PUBLIC__ROOT": root},
+        )  # fmt: skip
         try:
             assert process.stdout is not None
             line = next(line for line in process.stdout if "/simple/" in line)

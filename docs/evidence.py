@@ -24,7 +24,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 
 from denials import BIN, run_case, version_of
 
-from inbond.gateway.verifier import bundled_root_path
+from inbond.gateway.trust import bundled_root_path
 from sim.index import Fault, HangUp, SimIndex, Status
 from sim.production import (
     ProductionFile,

@@ -68,7 +68,11 @@ class LocalVerifier:
     before: Callable[[], Any] | None = None
 
     def __post_init__(self) -> None:
-        self._verifier = ProvenanceVerifier.public(self.root)
+        self.trust(self.root)
+
+    def trust(self, root: bytes) -> None:
+        """From now on another trusted root vouches."""
+        self._verifier = ProvenanceVerifier.public(root)
 
     def trust_of(self, upstream: str) -> str:
         return self._verifier.trusted_root_sha256

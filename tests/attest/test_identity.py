@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography import x509
 from pypi_attestations import CircleCIPublisher, GitHubPublisher, GitLabPublisher, GooglePublisher
 
 from inbond.attest.identity import KnownPublisher, claimed_publisher, proven_identity
+from inbond.attest.outcome import Wrong
 from inbond.attest.verify import ProvenanceVerifier
 from inbond.model.evidence import Rejected, Verified
 from inbond.model.names import Filename
@@ -70,6 +72,67 @@ def test_a_github_certificate_is_read_whole() -> None:
     assert identity.run_url == "https://github.com/acme/widgets/actions/runs/77/attempts/1"
     assert identity.environment == "pypi"
     assert identity.token_subject == "repo:acme/widgets:environment:pypi"
+    assert identity.build_signer_digest == identity.workflow_digest == "c" * 40
+    assert (identity.legacy_issuer, identity.legacy_ref) == (identity.issuer, identity.ref)
+    assert (identity.legacy_trigger, identity.legacy_commit) == ("push", "c" * 40)
+    assert identity.legacy_repository == "acme/widgets"
+
+
+def test_every_field_of_the_certificate_has_one_here() -> None:
+    # In order, each with a value of its own but for those that must agree.
+    twice = {8: 1, 20: 2, 13: 3, 14: 6}
+    said = {arc: f"value-{twice.get(arc, arc)}" for arc in (*range(1, 7), *range(8, 25))}
+    said |= {5: "acme/widgets", 12: "https://git.acme.example/acme/widgets"}
+
+    identity = proven_identity(certificate(Google(email="a@acme.example"), claims=said))
+
+    values = {getattr(identity, field.name) for field in fields(identity)}
+    assert values == {Forge.OIDC, "a@acme.example", *said.values()}
+    named = [value for field in fields(identity) if (value := getattr(identity, field.name)) is not None]
+    assert len(named) == len(said) + 2  # the forge and the subject
+
+
+OLDER = {
+    "issuer": (1, "https://issuer.evil.example"),
+    "trigger": (2, "pull_request_target"),
+    "commit": (3, "d" * 40),
+    "repository": (5, "evil/widgets"),
+    "ref": (6, "refs/heads/evil"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(OLDER))
+def test_a_certificate_that_says_two_things_is_rejected(what: str) -> None:
+    arc, other = OLDER[what]
+    provenance = OURS.provenance_for(NAME, SHA256, GitHub(), claims={arc: other})
+
+    finding = VERIFIER.verify(provenance, filename=NAME, sha256=SHA256, now=OURS.now)
+
+    assert isinstance(finding, Rejected)
+    assert finding.reason.startswith(f"its certificate names two of {what}: {other} and ")
+
+
+def test_the_host_of_a_repository_stands_only_in_the_newer_form() -> None:
+    repository = "https://github.acme.example/acme/widgets"
+
+    assert proven_identity(certificate(GitHub(), claims={12: repository})).repository == repository
+
+
+def test_where_the_newer_form_is_missing_the_older_stands_for_it() -> None:
+    newer = {8: None, 12: None, 13: None, 14: None, 20: None}
+
+    identity = proven_identity(certificate(GitHub(commit="c" * 40), claims=newer))
+
+    assert identity.issuer == "https://token.actions.githubusercontent.com"
+    assert (identity.trigger, identity.commit, identity.ref) == ("release", "c" * 40, "refs/tags/v1.0")
+    assert identity.repository is None  # the older form names no host
+    assert identity.legacy_repository == "acme/widgets"
+
+
+def test_where_the_older_form_is_missing_nothing_is() -> None:
+    older = dict.fromkeys(range(1, 7))
+
+    assert proven_identity(certificate(GitHub(), claims=older)).ref == "refs/tags/v1.0"
 
 
 def test_a_reusable_workflow_is_told_from_the_one_that_called_it() -> None:
@@ -107,7 +170,7 @@ def test_fields_that_say_nothing_are_none() -> None:
     ],
 )
 def test_the_issuer_decides_the_forge(issuer: str, forge: Forge) -> None:
-    assert proven_identity(certificate(GitHub(), claims={8: issuer})).forge is forge
+    assert proven_identity(certificate(GitHub(), claims={1: issuer, 8: issuer})).forge is forge
 
 
 def test_an_own_gitlab_server_is_told_by_the_publisher_beside_it() -> None:
@@ -137,17 +200,20 @@ def test_names_of_other_kinds_are_no_subject() -> None:
 @pytest.mark.parametrize(
     ("faults", "reason"),
     [
-        ({"names": [x509.RFC822Name("a@acme.example"), x509.RFC822Name("b@acme.example")]}, "several subject names"),
-        ({"claims": {1: None, 8: None}}, "names no issuer"),
-        ({"claims": {12: b"\x0c\x02\xff\xfe"}}, "asn1"),
-        ({"claims": {12: b"\x13\x02ab"}}, "asn1"),
-        ({"claims": {12: b"\x0c\x02abc"}}, "asn1"),
-        ({"claims": {2: b"\xff"}}, "utf-8"),
+        (
+            {"names": [x509.RFC822Name("a@acme.example"), x509.RFC822Name("b@acme.example")]},
+            "its certificate has several subject names",
+        ),
+        ({"claims": {1: None, 8: None}}, "its certificate names no issuer"),
+        ({"claims": {12: b"\x0c\x02\xff\xfe"}}, r"field \.12 of its certificate is not text"),
+        ({"claims": {12: b"\x13\x02ab"}}, r"field \.12 of its certificate is not text"),
+        ({"claims": {12: b"\x0c\x02abc"}}, r"field \.12 of its certificate is not text"),
+        ({"claims": {2: b"\xff"}}, r"field \.2 of its certificate is not text"),
     ],
     ids=["two-names", "no-issuer", "not-utf-8", "another-type", "trailing-bytes", "raw-not-utf-8"],
 )
 def test_a_certificate_that_fulcio_would_not_write_is_refused(faults: Faults, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
+    with pytest.raises(Wrong, match=reason):
         proven_identity(certificate(Google(), **faults))
 
 
@@ -164,7 +230,7 @@ def test_a_certificate_that_cannot_be_read_makes_a_rejection(trigger: bytes) -> 
     finding = VERIFIER.verify(provenance, filename=NAME, sha256=SHA256, now=OURS.now)
 
     assert isinstance(finding, Rejected)
-    assert finding.reason == "it cannot be read (UnicodeDecodeError)"
+    assert finding.reason == "field .2 of its certificate is not text"
 
 
 @pytest.mark.parametrize(

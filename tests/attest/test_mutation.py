@@ -1,17 +1,28 @@
-"""Whatever is done to a good provenance object, it is judged, and never verified for what it does not prove."""
+"""Whatever is done to a good provenance object, it is judged, and never verified for what it does not prove.
+
+Hypothesis looks for the smallest that breaks the law; the engine of `make mutations` is asked for a few hundred, and
+whether it would notice.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attest.mutations import members
+from attest.mutations.corpus import Corpus, build
+from attest.mutations.engine import Engine, Mutant
+from attest.mutations.octets import BYTES, splice
+from attest.mutations.run import portion, report
 from inbond.attest.verify import Finding, ProvenanceVerifier
 from inbond.model.evidence import (
     Rejected,
@@ -64,20 +75,7 @@ def holds(finding: Finding) -> None:
         assert set(finding.identities) == {SIGNER}
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, member in members:
-        yield from places(member, (*path, key))
-
-
-PLACES = list(places(json.loads(GOOD)))[1:]
-
-
-def parent(document: Any, path: tuple[Any, ...]) -> Any:
-    for step in path[:-1]:
-        document = document[step]
-    return document
+PLACES = list(members.places(json.loads(GOOD)))
 
 
 @given(data=st.data())
@@ -101,7 +99,7 @@ def test_bytes_changed_anywhere(data: st.DataObject) -> None:
 @settings(max_examples=200, deadline=None)
 def test_any_member_replaced(path: tuple[Any, ...], junk: Any) -> None:
     document = json.loads(GOOD)
-    parent(document, path)[path[-1]] = junk
+    members.parent(document, path)[path[-1]] = junk
 
     holds(verify(json.dumps(document).encode()))
 
@@ -110,7 +108,7 @@ def test_any_member_replaced(path: tuple[Any, ...], junk: Any) -> None:
 @settings(max_examples=100, deadline=None)
 def test_any_member_missing(path: tuple[Any, ...]) -> None:
     document = json.loads(GOOD)
-    del parent(document, path)[path[-1]]
+    del members.parent(document, path)[path[-1]]
 
     holds(verify(json.dumps(document).encode()))
 
@@ -128,7 +126,7 @@ def test_an_attestation_with_one_byte_changed_in_what_is_signed_is_not_verified(
     path: tuple[Any, ...], data: st.DataObject
 ) -> None:
     document = json.loads(GOOD)
-    held = parent(document, path)
+    held = members.parent(document, path)
     raw = bytearray(base64.b64decode(held[path[-1]]))
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     held[path[-1]] = base64.b64encode(raw).decode()
@@ -148,3 +146,54 @@ def test_anything_else_is_rejected(junk: bytes) -> None:
     finding = verify(junk)
 
     assert isinstance(finding, Rejected | Unsupported)
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return build()
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # cryptography's, of what it will refuse one day
+@pytest.mark.filterwarnings("ignore:The parsed certificate")
+def test_the_engine_s_mutants_obey_the_law(corpus: Corpus) -> None:
+    tally = portion(corpus, "test", 0, 300)
+
+    assert tally.broken == []
+    assert tally.count == 300
+    assert tally.states["rejected"] > 150
+    assert report(tally).startswith("300 mutations, 0 accepted, 0 exceptions")
+
+
+def test_a_seed_makes_the_same_mutants_again(corpus: Corpus) -> None:
+    engine = Engine(corpus)
+
+    assert [engine.mutant(f"x/{number}") for number in range(20)] == [engine.mutant(f"x/{n}") for n in range(20)]
+    assert len({engine.mutant(f"x/{number}").provenance for number in range(50)}) > 40
+
+
+def test_the_law_notices_what_nobody_signed_and_who_did_not_sign_it(corpus: Corpus) -> None:
+    honest = Mutant(how="nothing", provenance=corpus.objects[0])
+    nobody = replace(corpus, signed={})
+    stranger = replace(corpus, signed=dict.fromkeys(corpus.signed, list(corpus.signed.values())[-1]))
+
+    assert Engine(corpus).judge(honest).wrong is None
+    assert Engine(nobody).judge(honest).wrong == "verified, but what was signed is not there as it was"
+    assert "signed it" in str(Engine(stranger).judge(honest).wrong)
+
+
+def test_the_law_notices_what_is_raised(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(*_: object, **__: object) -> Finding:
+        raise RuntimeError("leaked")
+
+    monkeypatch.setattr(ProvenanceVerifier, "verify", raising)
+    judged = Engine(corpus).judge(Mutant(how="nothing", provenance=corpus.objects[0]))
+
+    assert (judged.state, judged.wrong) == ("raised", "raised RuntimeError('leaked')")
+
+
+@given(st.binary(min_size=1), st.binary(min_size=1), st.integers())
+def test_mutations_of_bytes_take_anything(data: bytes, other: bytes, seed: int) -> None:
+    random = Random(seed)
+
+    assert all(isinstance(mutation(random, data), bytes) for mutation in BYTES)
+    assert isinstance(splice(random, data, other), bytes)

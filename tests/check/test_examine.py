@@ -66,15 +66,18 @@ async def test_evidence_that_cannot_be_had_is_no_pass_and_no_denial(tmp_path: Pa
     assert found.unavailable
 
 
-async def test_a_pinned_publisher_that_could_not_be_checked_is_not_told_either(tmp_path: Path) -> None:
-    more = '[[policies.default.rules]]\nprojects = ["demo"]\nattestations = "off"\npublishers = ["github:acme/*"]\n'
+@pytest.mark.parametrize(
+    ("line", "rule"), [('publishers = ["github:acme/*"]', "publishers"), ('runners = "hosted"', "runners")]
+)
+async def test_a_signer_that_could_not_be_checked_is_not_told_either(tmp_path: Path, line: str, rule: str) -> None:
+    more = f'[[policies.default.rules]]\nprojects = ["demo"]\nattestations = "off"\n{line}\n'
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
         index.fault(wheel.provenance_path, Status(503))
         found = await row(tmp_path, index, dependency("demo", "1.0", locked(wheel)), more=more)
     assert found.result is Result.UNTOLD
     assert found.deciding is not None
-    assert found.deciding.rule == "publishers"
+    assert found.deciding.rule == rule
 
 
 async def test_an_open_requirement_is_not_told_by_the_version_before_one_that_could_not_be_checked(

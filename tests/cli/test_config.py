@@ -12,11 +12,13 @@ import pytest
 
 from inbond.cli.config import Config, load_config, load_written, policy_digest, preset_path, resolve_preset
 from inbond.cli.config_model import RuleTable, Written, holds_tables, keys_of, kind_at
+from inbond.cli.config_trust import ScopeSettings
 from inbond.gateway.settings import IndexSettings
 from inbond.model.errors import ConfigurationError
 from inbond.model.names import ProjectName
 from inbond.model.publisher import Forge, PublisherPattern
 from inbond.model.verdict import Outcome
+from inbond.policy.demands import PREDICATES, ReusableWorkflows, Runners
 from inbond.policy.engine import NEVER_AUDITED, RULE_NAMES
 from inbond.policy.settings import Action, Attestations, Listing, Presence, UnknownDate
 from inbond.web.settings import ListenAddress
@@ -52,7 +54,7 @@ def test_without_anything_inbond_stands_on_loopback_in_front_of_pypi(tmp_path: P
     (upstream,) = config.upstreams_at(PREDICATE_TYPE)
     assert (upstream.name, upstream.url, upstream.trust) == ("pypi", "https://index.example/simple/", ("public",))
     assert (upstream.fresh_for, upstream.max_stale) == (timedelta(minutes=10), timedelta(days=7))
-    assert config.trusted_root is None
+    assert config.trust == (ScopeSettings(name="public", root="auto"),)
     policy = config.policies["default"]
     assert policy.listing is Listing.SETTLED
     assert policy.base.attestations is Attestations.IF_PRESENT
@@ -104,7 +106,7 @@ def test_every_key_of_the_shipped_file_is_explained_above_it() -> None:
 
 def test_every_rule_that_can_be_audited_is_named_in_the_shipped_file() -> None:
     text = re.sub(r"\n# ", " ", SHIPPED.read_text(encoding="utf-8"))
-    found = re.search(r"stop nothing, by name: ([a-z, ]+)\.", text)
+    found = re.search(r"stop nothing, by name: ([a-z_, ]+)\.", text)
     assert found is not None
     assert set(found[1].split(", ")) == RULE_NAMES - NEVER_AUDITED
 
@@ -280,6 +282,37 @@ def test_rules_change_only_the_keys_that_they_name(tmp_path: Path) -> None:
     assert policy.for_project(ProjectName("acme-x")).min_age == timedelta(hours=48)
 
 
+def test_demands_on_signers_are_parsed_and_lifted_again_by_a_rule(tmp_path: Path) -> None:
+    toml = """
+        [policies.default]
+        predicates = ["slsa"]
+        refs = ["refs/tags/*"]
+        runners = "hosted"
+        environments = ["pypi", "release-*"]
+        deny_triggers = ["workflow_run"]
+        reusable_workflows = "same-owner"
+        pull_requests = "hold 7d"
+        [[policies.default.rules]]
+        projects = ["free"]
+        predicates = []
+        refs = []
+        runners = "any"
+        environments = []
+        deny_triggers = []
+        reusable_workflows = "any"
+        pull_requests = "off"
+    """
+    policy = load(toml, tmp_path=tmp_path).policies["default"]
+    assert policy.base.predicates == (PREDICATES["slsa"],)
+    assert (policy.base.refs, policy.base.environments) == (("refs/tags/*",), ("pypi", "release-*"))
+    assert policy.base.runners is Runners.HOSTED
+    assert policy.base.deny_triggers == ("workflow_run",)
+    assert policy.base.reusable_workflows is ReusableWorkflows.SAME_OWNER
+    assert policy.base.pull_requests == Action.parse("hold 7d")
+    free = policy.for_project(ProjectName("free"))
+    assert (free.demands, free.pull_requests) == ((), Action.parse("off"))
+
+
 def test_the_server_gets_its_names_and_networks_parsed(tmp_path: Path) -> None:
     toml = """
         [server]
@@ -315,12 +348,6 @@ def test_the_cache_takes_what_is_configured_or_a_tenth_of_the_free_disk(tmp_path
     assert 0 < large.limit() < large.max_size // 1000
 
 
-def test_a_trusted_root_may_be_a_file(tmp_path: Path) -> None:
-    root = tmp_path / "trusted_root.json"
-    root.write_text("{}", encoding="utf-8")
-    assert load(f'[trust.public]\nroot = "{root}"\n', tmp_path=tmp_path).trusted_root == root
-
-
 def test_passwords_in_urls_are_in_no_representation_of_the_configuration(tmp_path: Path) -> None:
     config = load('[upstreams.acme]\nurl = "http://u:secret@127.0.0.1/simple/"\n', tmp_path=tmp_path)
     assert "secret" not in repr(config) + repr(config.upstreams_at(PREDICATE_TYPE))
@@ -329,7 +356,7 @@ def test_passwords_in_urls_are_in_no_representation_of_the_configuration(tmp_pat
 def test_a_loaded_configuration_cannot_be_changed(tmp_path: Path) -> None:
     config = load(tmp_path=tmp_path)
     with pytest.raises(AttributeError):
-        config.trusted_root = tmp_path  # type: ignore[misc]
+        config.trust = ()  # type: ignore[misc]
     with pytest.raises(TypeError):
         config.policies["x"] = config.policies["default"]  # type: ignore[index]
 
@@ -368,6 +395,13 @@ def test_a_file_that_should_have_come_with_inbond_is_missed() -> None:
         'sdists = "deny"',
         'deny = ["x"]',
         'allow = ["x"]',
+        'predicates = ["slsa"]',
+        'refs = ["refs/tags/*"]',
+        'runners = "hosted"',
+        'environments = ["pypi"]',
+        'deny_triggers = ["workflow_run"]',
+        'reusable_workflows = "none"',
+        'pull_requests = "off"',
         'support_url = "https://acme.example"',
         'rules = [{ projects = ["x"], publishers = ["github:a/b"] }]',
         'rules = [{ projects = ["x"], unavailable = "hold 2h" }]',

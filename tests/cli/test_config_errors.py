@@ -118,12 +118,6 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         ("upstreams.pypi", 'max_stale = "99999999w"', ": '99999999w' is longer than a hundred years"),
         (
             "upstreams.pypi",
-            'trust = ["public", "acme"]',
-            ': ["public", "acme"] is not available yet; accepts only ["public"]',
-        ),
-        ("upstreams.pypi", "trust = []", ': [] is not available yet; accepts only ["public"]'),
-        (
-            "upstreams.pypi",
             'projects = ["a b"]',
             "[0]: 'a b' is neither a project's name nor a pattern such as 'acme-*'",
         ),
@@ -161,22 +155,8 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
             'proxy = "socks5h://user:s3cret@proxy:1080"',
             ": 'socks5h://***@proxy:1080' is a SOCKS proxy, which inbond does not speak; name an HTTP proxy",
         ),
-        (
-            "trust.public",
-            'root = "auto"',
-            ': "auto" is not available yet; accepts only "bundled" or the path of a trusted_root.json',
-        ),
-        (
-            "trust.public",
-            'root = ""',
-            ': is empty; accepts only "bundled" or the path of a trusted_root.json',
-        ),
+        ("trust.public", 'root = ""', ': is empty; name "auto", "bundled" or the path of a trusted_root.json'),
         ("trust.public", 'root = "/no/such/file"', ": there is no file '/no/such/file'"),
-        (
-            "trust.public",
-            'issuers = ["https://gitlab.acme.example"]',
-            ': ["https://gitlab.acme.example"] is not available yet; accepts only []',
-        ),
         ("policies.default", 'audit = ["cooldwn"]', "[0]: 'cooldwn' is no rule; did you mean 'cooldown'?"),
         (
             "policies.default",
@@ -221,6 +201,33 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
             'yanked = "denied"',
             ": 'denied' is none of 'allow', 'deny'; did you mean 'deny'?",
         ),
+        (
+            "policies.default",
+            'predicates = ["slsa", "sbom"]',
+            "[1]: 'sbom' is no kind of attestation that is verified beside publish; known here: 'slsa'",
+        ),
+        (
+            "policies.default",
+            'refs = ["main"]',
+            "[0]: 'main' is no pattern of git refs: write them in full, such as 'refs/tags/*'",
+        ),
+        ("policies.default", 'runners = "own"', ": 'own' is none of 'any', 'hosted'"),
+        (
+            "policies.default",
+            'environments = [""]',
+            "[0]: '' names no environment: write for example 'pypi' or 'release-*'",
+        ),
+        (
+            "policies.default",
+            'deny_triggers = ["pull-request"]',
+            "[0]: 'pull-request' is no event that starts a build: write for example 'pull_request_target'",
+        ),
+        (
+            "policies.default",
+            'reusable_workflows = "same owner"',
+            ": 'same owner' is none of 'any', 'same-owner', 'none'; did you mean 'same-owner'?",
+        ),
+        ("policies.default", 'pull_requests = "allow"', f": 'allow' {ACTION}"),
         (
             "policies.default",
             'deny = ["evil-pkg", "left-pad >>2"]',
@@ -269,6 +276,10 @@ def test_a_bad_value_is_named_with_its_line_its_key_and_what_would_do(
             "3: {}.publishers: is empty: name at least one publisher, or leave the key out",
         ),
         ('projects = ["x"]\npublishers = ["git:a"]', f"3: {{}}.publishers[0]: 'git:a' {NO_FORGE}"),
+        (
+            'projects = ["x"]\npublishers = ["gitlab:**.a/x"]',
+            "3: {}.publishers[0]: 'gitlab:**.a/x': in the name of a host, '**' would reach beyond it; write '*'",
+        ),
         ('projects = ["x"]\nyanke = "deny"', "3: {}.yanke: unknown key; did you mean 'yanked'?"),
         ('projects = ["x"]\nmin_age = "1"', f"3: {{}}.min_age: '1' {DURATION}"),
         ('projects = ["x"]\nhashes = "x"', "3: {}.hashes: 'x' is none of 'require', 'allow'"),
@@ -288,7 +299,6 @@ def test_a_bad_rule_is_named_with_its_number(tmp_path: Path, lines: str, message
             "upstreams.Acme: 'Acme' is not a name: use small letters, digits and '-'",
         ),
         ('[upstreams.acme]\nfresh_for = "1m"', "upstreams.acme: the key 'url' is missing"),
-        ("[trust.acme]", "trust.acme: [trust.acme] is not available yet; accepts only [trust.public]"),
         ('[polices.default]\nmin_age = "1d"', "polices: unknown key; did you mean 'policies'?"),
         ("[[polices.default.rules]]", "polices: unknown key; did you mean 'policies'?"),
         ("polices.default.min_age = 1", "polices: unknown key; did you mean 'policies'?"),

@@ -25,6 +25,10 @@ keys = st.fixed_dictionaries(
         "unavailable": actions,
         "attestations": st.sampled_from(["off", "if-present", "require"]),
         "yanked": st.sampled_from(["allow", "deny"]),
+        "refs": st.lists(st.sampled_from(["refs/tags/*", "**"]), max_size=2),
+        "runners": st.sampled_from(["any", "hosted"]),
+        "deny_triggers": st.lists(st.sampled_from(["push", "workflow_run"]), max_size=2),
+        "pull_requests": actions,
     },
 )
 rules = st.lists(

@@ -62,7 +62,11 @@ def serving(place: Path, upstream: str, *flags: str, **env: str) -> Iterator[Ser
 
 
 def plain_environment(place: Path) -> dict[str, str]:
-    """An environment that knows nothing of this machine's settings."""
+    """An environment that knows nothing of this machine's settings.
+
+    inbond goes by the trusted root in `root.json` at that place, or by the bundled one: nothing is fetched.
+    """
+    root = place / "root.json"
     kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")}
     return {
         **kept,
@@ -73,6 +77,7 @@ def plain_environment(place: Path) -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_CACHE_DIR": str(place / "uv-cache"),
+        "INBOND_TRUST__PUBLIC__ROOT": str(root) if root.exists() else "bundled",
     }
 
 

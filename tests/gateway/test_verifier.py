@@ -17,11 +17,14 @@ import pytest
 from pypi_attestations import AttestationType
 
 from inbond.attest.limits import MAX_PROVENANCE_BYTES
-from inbond.gateway.verifier import VerifierFailed, VerifierProcess, VerifierTimeout, bundled_root_path
+from inbond.gateway.trust import bundled_root_path
+from inbond.gateway.verifier import SENT_AHEAD, UnusableRoot, VerifierFailed, VerifierProcess, VerifierTimeout
+from inbond.gateway.verifier_frames import Scope, Setup, frame
 from inbond.gateway.verifier_worker import MAX_ADDRESS_SPACE
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
+from inbond.model.trust import PUBLIC, Trust, TrustScope, trust_digest
 from sim.sigstore import GitHub, Sigstore
 
 NAME = Filename("widgets-1.0.tar.gz")
@@ -31,6 +34,14 @@ OURS = Sigstore()
 NOW = OURS.now + timedelta(days=1)
 GOOD = OURS.provenance_for(NAME, SHA256, GitHub())
 
+
+def trust_in(root: bytes) -> Trust:
+    return Trust(scopes={PUBLIC: TrustScope(name=PUBLIC, root=root)}, by_upstream={UPSTREAM: (PUBLIC,)})
+
+
+ROOT = OURS.trusted_root()
+TRUST = trust_in(ROOT)
+
 # A child that speaks the frames and misbehaves as the provenance tells it. It imports no sigstore and starts quickly.
 UNRULY = """
 import os, sys, time
@@ -38,11 +49,15 @@ from datetime import datetime, UTC
 import msgspec
 from inbond.attest.limits import derivation
 from inbond.attest.wire import encode_evidence
-from inbond.gateway.verifier_worker import Answer, Hello, Request, body_length, frame
+from inbond.gateway.verifier_frames import MAX_SETUP_BYTES, Answer, Hello, Request, body_length, frame
 from inbond.model.evidence import Absent, Rejected
 
 read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
-hello = Hello(sigstore_version="0", pypi_attestations_version="0", publish_predicate_type="x", trusted_root_sha256="0")
+digests = tuple(sys.argv[3].split())
+hello = Hello(
+    sigstore_version="0", pypi_attestations_version="0", publish_predicate_type="x", digests=digests, roots={}
+)
+read(body_length(read(4), limit=MAX_SETUP_BYTES))
 with open(sys.argv[1], "a") as starts:
     starts.write(f"{os.getpid()}\\n")
 mood = sys.argv[2] if len(sys.argv) > 2 else ""
@@ -77,18 +92,13 @@ while header := read(4):
             write(b"\\xff\\xff\\xff\\xff")
         case b"another":
             number += 1
+        case b"doze":
+            time.sleep(0.05)
         case b"absent":
             evidence = Absent()
     write(frame(Answer(id=number, evidence=encode_evidence(evidence))))
     sys.stdout.flush()
 """
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    path = tmp_path / "trusted_root.json"
-    path.write_bytes(OURS.trusted_root())
-    return path
 
 
 @asynccontextmanager
@@ -109,14 +119,20 @@ class Unruly:
         self._script.write_text(UNRULY)
 
     def verifier(
-        self, mood: str = "", *, call_timeout: float = 0.5, start_timeout: float = 20.0, max_waiting: int = 100
+        self,
+        mood: str = "",
+        *,
+        call_timeout: float = 0.5,
+        start_timeout: float = 20.0,
+        max_waiting: int = 100,
+        digests: str = TRUST.digest([PUBLIC]),
     ) -> VerifierProcess:
         return VerifierProcess(
-            self._directory / "unused.json",
+            TRUST,
             call_timeout=call_timeout,
             start_timeout=start_timeout,
             max_waiting=max_waiting,
-            command=[sys.executable, str(self._script), str(self._directory / "starts"), mood],
+            command=[sys.executable, str(self._script), str(self._directory / "starts"), mood, digests],
         )
 
     @property
@@ -153,8 +169,8 @@ def until(happens: Callable[[], bool], *, seconds: float = 10.0) -> bool:
 # --- the real process
 
 
-async def test_provenance_is_verified_over_there(root: Path) -> None:
-    async with running(VerifierProcess(root)) as verifier:
+async def test_provenance_is_verified_over_there() -> None:
+    async with running(VerifierProcess(TRUST)) as verifier:
         good = await asked(verifier, GOOD)
         forged = await asked(verifier, OURS.provenance_for(NAME, SHA256, GitHub(), signature="badsig"))
         foreign = await asked(verifier, Sigstore("other.example").provenance_for(NAME, SHA256, GitHub()))
@@ -167,21 +183,23 @@ async def test_provenance_is_verified_over_there(root: Path) -> None:
     assert isinstance(foreign, Unsupported)
 
 
-async def test_the_process_says_what_it_verifies_with(root: Path) -> None:
-    async with running(VerifierProcess(root)) as verifier:
+async def test_the_process_says_what_it_verifies_with() -> None:
+    async with running(VerifierProcess(TRUST)) as verifier:
         hello = verifier.hello
 
     assert hello.publish_predicate_type == AttestationType.PYPI_PUBLISH_V1.value
-    assert hello.trusted_root_sha256 == hashlib.sha256(root.read_bytes()).hexdigest()
+    assert hello.digests == (hashlib.sha256(ROOT).hexdigest(),)
+    assert hello.roots[PUBLIC].sha256 == hashlib.sha256(ROOT).hexdigest()
+    assert OURS.log_id.hex() in {key.key_id for key in hello.roots[PUBLIC].keys}
     assert hello.sigstore_version == version("sigstore")
     assert hello.pypi_attestations_version == version("pypi-attestations")
 
 
-async def test_many_callers_at_once_get_each_their_own_answer(root: Path) -> None:
+async def test_many_callers_at_once_get_each_their_own_answer() -> None:
     names = [Filename(f"widgets-1.{number}.tar.gz") for number in range(40)]
     provenances = [OURS.provenance_for(name, SHA256, GitHub(ref=f"refs/tags/{name}")) for name in names]
 
-    async with running(VerifierProcess(root)) as verifier:
+    async with running(VerifierProcess(TRUST)) as verifier:
         findings = await asyncio.gather(
             *(
                 verifier.verify(provenance, upstream=UPSTREAM, filename=name, sha256=SHA256, now=NOW)
@@ -193,8 +211,8 @@ async def test_many_callers_at_once_get_each_their_own_answer(root: Path) -> Non
     assert refs == [f"refs/tags/{name}" for name in names]
 
 
-async def test_killed_while_idle_it_is_replaced_at_the_next_call(root: Path) -> None:
-    async with running(VerifierProcess(root)) as verifier:
+async def test_killed_while_idle_it_is_replaced_at_the_next_call() -> None:
+    async with running(VerifierProcess(TRUST)) as verifier:
         first = verifier.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -207,8 +225,8 @@ async def test_killed_while_idle_it_is_replaced_at_the_next_call(root: Path) -> 
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-async def test_signals_that_mean_the_server_do_not_end_it(root: Path, stop: signal.Signals) -> None:
-    async with running(VerifierProcess(root)) as verifier:
+async def test_signals_that_mean_the_server_do_not_end_it(stop: signal.Signals) -> None:
+    async with running(VerifierProcess(TRUST)) as verifier:
         pid = verifier.pid
         assert pid is not None
         os.kill(pid, stop)
@@ -217,16 +235,16 @@ async def test_signals_that_mean_the_server_do_not_end_it(root: Path, stop: sign
         assert verifier.pid == pid
 
 
-async def test_what_is_too_large_is_rejected_without_being_sent(root: Path) -> None:
-    async with running(VerifierProcess(root)) as verifier:
+async def test_what_is_too_large_is_rejected_without_being_sent() -> None:
+    async with running(VerifierProcess(TRUST)) as verifier:
         finding = await asked(verifier, b" " * (MAX_PROVENANCE_BYTES + 1))
 
     assert isinstance(finding, Rejected)
     assert "larger than 512 KiB" in finding.reason
 
 
-async def test_the_largest_provenance_is_judged(root: Path) -> None:
-    async with running(VerifierProcess(root)) as verifier:
+async def test_the_largest_provenance_is_judged() -> None:
+    async with running(VerifierProcess(TRUST)) as verifier:
         finding = await asked(verifier, b" " * MAX_PROVENANCE_BYTES)
 
     assert isinstance(finding, Rejected)
@@ -241,42 +259,65 @@ async def test_a_question_that_cannot_be_asked_is_the_caller_s_mistake(unruly: U
             await verifier.verify(GOOD, upstream=UPSTREAM, filename=NAME, sha256=SHA256, now=NOW.replace(tzinfo=None))
 
 
-async def test_a_broken_trusted_root_is_told_at_the_start(tmp_path: Path) -> None:
-    broken = tmp_path / "trusted_root.json"
-    broken.write_text("{}")
-    verifier = VerifierProcess(broken)
+async def test_a_broken_trusted_root_is_told_at_the_start_by_its_scope() -> None:
+    ours = TrustScope(name="ours", root=b"{}", issuers=("https://gitlab.example",))
+    verifier = VerifierProcess(Trust(scopes={**TRUST.scopes, "ours": ours}, by_upstream=TRUST.by_upstream))
 
-    with pytest.raises(ConfigurationError, match="trusted root cannot be used") as caught:
+    with pytest.raises(UnusableRoot, match=r"^\[trust\.ours\] the trusted root cannot be used") as caught:
         await verifier.start()
 
+    assert isinstance(caught.value, ConfigurationError)
+    assert caught.value.scope == "ours"
     assert caught.value.remedy is not None
     assert not verifier.alive
     await verifier.aclose()
 
 
-async def test_a_missing_trusted_root_is_told_at_the_start(tmp_path: Path) -> None:
-    verifier = VerifierProcess(tmp_path / "nowhere.json")
+async def test_each_upstream_s_files_are_judged_under_its_own_scopes() -> None:
+    theirs = Sigstore("other.example")
+    scopes = {
+        **TRUST.scopes,
+        "theirs": TrustScope(name="theirs", root=theirs.trusted_root(), issuers=("https://x.example",)),
+    }
+    by_upstream = {UPSTREAM: (PUBLIC,), "own": ("theirs",), "both": ("theirs", PUBLIC)}
+    trust = Trust(scopes=scopes, by_upstream=by_upstream)
 
-    with pytest.raises(ConfigurationError, match=r"nowhere\.json cannot be read"):
+    async with running(VerifierProcess(trust)) as verifier:
+        findings = {
+            upstream: await verifier.verify(GOOD, upstream=upstream, filename=NAME, sha256=SHA256, now=NOW)
+            for upstream in by_upstream
+        }
+
+        assert isinstance(findings[UPSTREAM], Verified)
+        assert isinstance(findings["own"], Unsupported)
+        assert isinstance(findings["both"], Verified)
+        for upstream, finding in findings.items():
+            assert finding.derivation.trusted_root_sha256 == verifier.trust_of(upstream)
+            assert verifier.trust_of(upstream) == trust_digest(trust.of(upstream))
+
+
+async def test_who_signed_is_told_where_it_is_asked_for() -> None:
+    async with running(VerifierProcess(TRUST)) as verifier:
+        trust = verifier.trust_of(UPSTREAM)
+        plain = await verifier.ask(GOOD, trust=trust, filename=NAME, sha256=SHA256, now=NOW)
+        asked_for = await verifier.ask(GOOD, trust=trust, filename=NAME, sha256=SHA256, now=NOW, keys=True)
+        forged = await verifier.ask(b"{}", trust=trust, filename=NAME, sha256=SHA256, now=NOW, keys=True)
+
+    (keys,) = asked_for.keys
+    assert [use.key_id for use in keys] == [OURS.ca_key_id.hex(), OURS.ct_id.hex(), OURS.log_id.hex()]
+    assert plain.keys == forged.keys == ()
+
+
+async def test_a_process_of_another_version_is_not_asked(unruly: Unruly) -> None:
+    verifier = unruly.verifier(digests="0" * 64)
+
+    with pytest.raises(OperatorFault, match="another version"):
         await verifier.start()
     await verifier.aclose()
 
 
-async def test_a_root_that_breaks_later_makes_calls_fail_and_no_more(root: Path) -> None:
-    async with running(VerifierProcess(root)) as verifier:
-        root.write_text("{}")
-        assert verifier.pid is not None
-        os.kill(verifier.pid, signal.SIGKILL)
-
-        with pytest.raises(VerifierFailed, match="trusted root cannot be used"):
-            await asked(verifier, GOOD)
-        root.write_bytes(OURS.trusted_root())
-
-        assert isinstance(await asked(verifier, GOOD), Verified)
-
-
-async def test_memory_is_bounded(root: Path) -> None:
-    async with running(VerifierProcess(root)) as verifier:
+async def test_memory_is_bounded() -> None:
+    async with running(VerifierProcess(TRUST)) as verifier:
         limits = Path(f"/proc/{verifier.pid}/limits").read_text().splitlines()
 
     (address_space,) = [line for line in limits if line.startswith("Max address space")]
@@ -319,6 +360,64 @@ async def test_a_file_that_was_there_when_a_process_died_is_asked_again(unruly: 
     assert len(unruly.pids) == 2
 
 
+async def test_those_behind_a_hang_are_answered_in_the_next_process_and_once(unruly: Unruly) -> None:
+    """They were sent already, and some of them may lie in the pipe of the process that is killed."""
+    async with running(unruly.verifier()) as verifier:
+        names = [Filename(f"widgets-1.{number}.tar.gz") for number in range(60)]
+        provenances = [b"hang" if at in (10, 11, 40) else b"fine %d" % at for at in range(60)]
+        outcomes = await asyncio.gather(
+            *(
+                verifier.verify(provenance, upstream=UPSTREAM, filename=name, sha256=SHA256, now=NOW)
+                for name, provenance in zip(names, provenances, strict=True)
+            ),
+            return_exceptions=True,
+        )
+
+    for at, (provenance, outcome) in enumerate(zip(provenances, outcomes, strict=True)):
+        if at in (10, 11, 40):
+            assert isinstance(outcome, VerifierTimeout)
+        else:
+            assert isinstance(outcome, Rejected)
+            assert outcome.derivation.provenance_sha256 == hashlib.sha256(provenance).hexdigest()
+    assert len(unruly.pids) == 4
+
+
+async def test_each_call_has_its_own_time_however_many_stand_before_it(unruly: Unruly) -> None:
+    async with running(unruly.verifier(call_timeout=0.5)) as verifier:
+        outcomes = await asyncio.gather(*(asked(verifier, b"doze") for _ in range(16)))  # 0.8 s
+
+    assert all(isinstance(outcome, Rejected) for outcome in outcomes)
+    assert len(unruly.pids) == 1
+
+
+async def test_finishing_takes_no_new_calls_and_answers_the_old(unruly: Unruly) -> None:
+    verifier = unruly.verifier(call_timeout=20)
+    await verifier.start()
+    calls = [asyncio.ensure_future(asked(verifier, provenance)) for provenance in (b"hiccup", b"fine")]
+    await asyncio.sleep(0.1)
+
+    finishing = asyncio.ensure_future(verifier.finish(within=20))
+    await asyncio.sleep(0)
+    with pytest.raises(VerifierFailed, match="shut down"):
+        await asked(verifier, b"fine")
+    await finishing
+
+    assert all(isinstance(outcome, Rejected) for outcome in await asyncio.gather(*calls))
+    assert not runs(unruly.pids[0])
+
+
+async def test_finishing_is_bounded(unruly: Unruly) -> None:
+    verifier = unruly.verifier(call_timeout=20)
+    await verifier.start()
+    call = asyncio.ensure_future(asked(verifier, b"hang"))
+    await asyncio.sleep(0.1)
+
+    await verifier.finish(within=0.2)
+
+    with pytest.raises(VerifierFailed, match="shut down"):
+        await call
+
+
 async def test_killed_in_the_middle_of_a_call_it_is_replaced_and_asked_again(unruly: Unruly) -> None:
     async with running(unruly.verifier(call_timeout=20)) as verifier:
         call = asyncio.ensure_future(asked(verifier, b"hiccup"))
@@ -342,11 +441,12 @@ async def test_an_answer_that_is_none_is_a_failure_and_the_next_call_works(unrul
 async def test_a_caller_that_goes_away_disturbs_nobody(unruly: Unruly) -> None:
     async with running(unruly.verifier(call_timeout=20)) as verifier:
         under_way = asyncio.ensure_future(asked(verifier, b"hiccup"))
+        sent = [asyncio.ensure_future(asked(verifier, b"junk")) for _ in range(SENT_AHEAD - 1)]
         waiting = asyncio.ensure_future(asked(verifier, b"hang"))
         staying = asyncio.ensure_future(asked(verifier, b"fine"))
         await asyncio.sleep(0.1)
-        under_way.cancel()
-        waiting.cancel()
+        for call in (under_way, *sent, waiting):
+            call.cancel()
 
         finding = await staying
 
@@ -406,7 +506,7 @@ async def test_a_process_that_does_not_say_hello_is_an_operator_s_fault(unruly: 
 
 
 async def test_a_program_that_is_not_there_is_an_operator_s_fault(tmp_path: Path) -> None:
-    verifier = VerifierProcess(tmp_path, command=[str(tmp_path / "nowhere")])
+    verifier = VerifierProcess(TRUST, command=[str(tmp_path / "nowhere")])
 
     with pytest.raises(OperatorFault, match="cannot be started"):
         await verifier.start()
@@ -429,9 +529,9 @@ async def test_closing_ends_the_process_and_whoever_waits(unruly: Unruly) -> Non
     await verifier.aclose()
 
 
-def test_before_the_start_there_is_nothing_to_ask(tmp_path: Path) -> None:
+def test_before_the_start_there_is_nothing_to_ask() -> None:
     with pytest.raises(RuntimeError, match="not started"):
-        _ = VerifierProcess(tmp_path).hello
+        _ = VerifierProcess(TRUST).hello
 
 
 # --- the child's side of things
@@ -442,9 +542,11 @@ import asyncio, sys
 from datetime import datetime, UTC
 from pathlib import Path
 from inbond.gateway.verifier import VerifierProcess
+from inbond.model.trust import Trust, TrustScope
 
 async def main():
-    verifier = VerifierProcess(Path(sys.argv[1]))
+    scope = TrustScope(name="public", root=Path(sys.argv[1]).read_bytes())
+    verifier = VerifierProcess(Trust(scopes={"public": scope}, by_upstream={"pypi": ("public",)}))
     await verifier.start()
     print(verifier.pid, flush=True)
     provenance = Path(sys.argv[2]).read_bytes()
@@ -458,10 +560,12 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def orphan(root: Path, tmp_path: Path) -> Iterator[int]:
+def orphan(tmp_path: Path) -> Iterator[int]:
     """A verifier whose parent was just killed with SIGKILL while it was kept busy."""
     provenance = tmp_path / "provenance"
     provenance.write_bytes(GOOD)
+    root = tmp_path / "trusted_root.json"
+    root.write_bytes(ROOT)
     command = [sys.executable, "-c", PARENT, str(root), str(provenance)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
@@ -479,15 +583,19 @@ def test_it_ends_when_its_parent_is_killed(orphan: int) -> None:
     assert until(lambda: not runs(orphan))
 
 
-def worker(root: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "inbond.gateway.verifier_worker", "--root", str(root)]
+def worker() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", "-m", "inbond.gateway.verifier_worker"]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
-def test_it_ends_when_its_stdin_does(root: Path) -> None:
-    with worker(root) as process:
-        _, _ = process.communicate(b"", timeout=30)
+SETUP = frame(Setup(scopes=(Scope(name=PUBLIC, root=ROOT, issuers=()),), sets=((PUBLIC,),)))
+
+
+@pytest.mark.parametrize("said", [b"", SETUP], ids=["at once", "once it has said hello"])
+def test_it_ends_when_its_stdin_does(said: bytes) -> None:
+    with worker() as process:
+        _, _ = process.communicate(said, timeout=30)
 
     assert process.returncode == 0
 
@@ -497,9 +605,10 @@ def test_it_ends_when_its_stdin_does(root: Path) -> None:
     [b"\xff" * 64, b"\0\0\0\3abc", b"\0\0\0\x08abc", b"\0\0", b"\0\0\0\0"],
     ids=["too-long", "junk", "cut", "cut-length", "empty"],
 )
-def test_it_ends_on_what_is_no_request(root: Path, garbage: bytes) -> None:
-    with worker(root) as process:
-        _, said = process.communicate(garbage, timeout=30)
+@pytest.mark.parametrize("first", [b"", SETUP], ids=["at once", "later"])
+def test_it_ends_on_what_is_no_request(first: bytes, garbage: bytes) -> None:
+    with worker() as process:
+        _, said = process.communicate(first + garbage, timeout=30)
 
     assert process.returncode == 1
     assert b"not a request" in said
@@ -507,7 +616,8 @@ def test_it_ends_on_what_is_no_request(root: Path, garbage: bytes) -> None:
 
 def test_the_serving_process_does_not_import_sigstore() -> None:
     script = (
-        "import sys; from inbond.gateway.verifier import bundled_root_path; bundled_root_path();"
+        "import sys; import inbond.gateway.trust_keeper;"
+        "from inbond.gateway.trust import bundled_root_path; bundled_root_path();"
         "print(sorted({'sigstore', 'pypi_attestations', 'cryptography', 'pydantic'} & set(sys.modules)))"
     )
 
@@ -525,7 +635,7 @@ class Hidden:
     def find_spec(name, path=None, target=None):
         return ModuleSpec(name, None) if name == "sigstore" else None
 sys.meta_path.insert(0, Hidden)
-from inbond.gateway.verifier import bundled_root_path
+from inbond.gateway.trust import bundled_root_path
 from inbond.model.errors import OperatorFault
 try:
     bundled_root_path()
@@ -539,9 +649,7 @@ except OperatorFault as error:
 
 
 async def test_the_root_that_sigstore_ships_can_be_used() -> None:
-    path = bundled_root_path()
-
-    async with running(VerifierProcess(path)) as verifier:
+    async with running(VerifierProcess(trust_in(bundled_root_path().read_bytes()))) as verifier:
         finding = await asked(verifier, GOOD)
 
     assert isinstance(finding, Unsupported)  # our private Sigstore is none of its keys

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inbond.attest.verify import Finding, ProvenanceVerifier
-from inbond.gateway.verifier import bundled_root_path
+from inbond.gateway.trust import bundled_root_path
 from inbond.model.evidence import Rejected, Unsupported, UnsupportedCause, Verified, VerifiedAttestation
 from inbond.model.names import Filename
 from inbond.model.publisher import PublisherPattern

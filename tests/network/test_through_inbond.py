@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inbond.gateway.verifier import bundled_root_path
+from inbond.gateway.trust import bundled_root_path
 from sim.index import SimIndex
 from sim.production import ProductionFile, download_assets, production_files, staging_files
 from stack import LocalVerifier, inbond

@@ -21,6 +21,7 @@ from inbond.model.evidence import (
     Verified,
     VerifiedAttestation,
 )
+from inbond.model.inspection import Inspection
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File, Page
@@ -41,22 +42,27 @@ WHEEL = Filename("demo-2.0-py3-none-any.whl")
 SDIST = Filename("demo-2.0.tar.gz")
 
 
-def identity_of(repository: str = "acme/demo", workflow: str = "release.yml") -> SigningIdentity:
+def identity_of(repository: str = "acme/demo", workflow: str = "release.yml", **facts: Any) -> SigningIdentity:
     uri = f"https://github.com/{repository}"
-    return SigningIdentity(
+    signer = SigningIdentity(
         forge=Forge.GITHUB,
         issuer="https://token.actions.githubusercontent.com",
         repository=uri,
         workflow=f"{uri}/.github/workflows/{workflow}@refs/tags/v2.0",
         ref="refs/tags/v2.0",
     )
+    return replace(signer, **facts)
 
 
 def attestation(
-    identity: SigningIdentity | None = None, *, signed_at: datetime | None = OLD, publish: bool = True
+    identity: SigningIdentity | None = None,
+    *,
+    signed_at: datetime | None = OLD,
+    publish: bool = True,
+    predicate_type: str = "https://predicate.example/publish/v1",
 ) -> VerifiedAttestation:
     return VerifiedAttestation(
-        predicate_type="https://predicate.example/publish/v1",
+        predicate_type=predicate_type,
         publish=publish,
         publisher=Publisher(forge=Forge.GITHUB, subject="acme/demo", workflow="release.yml"),
         identity=identity or identity_of(),
@@ -128,12 +134,13 @@ def case_of(
     memory: PageMemory | None = None,
     page: Page | None = None,
     now: datetime = NOW,
+    inspection: Inspection | None = None,
 ) -> Case:
     file = file or file_of()
     shared = PageCase.of(
         index="root", page=page or page_of(file), memory=memory, settings=settings or policy(), now=now
     )
-    return Case(shared=shared, file=file, evidence=evidence)
+    return Case(shared=shared, file=file, evidence=evidence, inspection=inspection)
 
 
 def verdict_on(

@@ -52,7 +52,7 @@ def awaited(
         verdicts=verdicts,
         now=NOW,
     )
-    return [file.filename for file in found]
+    return [file.filename for file in found.files]
 
 
 def shown(
@@ -72,6 +72,15 @@ def shown(
 
 def test_files_younger_than_the_longest_hold_are_settled_youngest_first() -> None:
     assert awaited(AGED, YOUNG, UNDATED, YOUNGER) == [YOUNGER.filename, YOUNG.filename]
+
+
+def test_verified_wants_everything_and_what_is_young_first() -> None:
+    settings = policy(**KEYS, listing=Listing.VERIFIED)
+    older = file_of("demo-0.5.tar.gz", upload_time=AGED.upload_time - DAY if AGED.upload_time else None)
+
+    assert awaited(older, UNDATED, AGED, YOUNG, YOUNGER, settings=settings) == [
+        YOUNGER.filename, YOUNG.filename, AGED.filename, older.filename, UNDATED.filename,
+    ]  # fmt: skip
 
 
 def test_a_file_is_no_longer_awaited_once_the_longest_hold_is_over() -> None:
@@ -162,6 +171,15 @@ def test_a_rule_that_is_only_recorded_keeps_nothing_out() -> None:
     settings = policy(**KEYS, listing=Listing.VERIFIED, audit=frozenset({"attestations"}))
 
     assert shown(YOUNG, settings=settings) == {YOUNG.filename: Decision.ALLOW}
+
+
+@pytest.mark.parametrize("keys", [{"publishers": PINS}, {"refs": ("refs/tags/*",)}])
+def test_a_demand_keeps_out_where_attestations_are_only_recorded(keys: dict[str, Any]) -> None:
+    settings = policy(**KEYS, listing=Listing.VERIFIED, audit=frozenset({"attestations"}), **keys)
+    recorded = policy(**KEYS, listing=Listing.VERIFIED, audit=frozenset({"*"}), **keys)
+
+    assert shown(YOUNG, settings=settings) == {YOUNG.filename: Decision.HOLD}
+    assert shown(YOUNG, settings=recorded) == {YOUNG.filename: Decision.ALLOW}
 
 
 BARE = file_of("demo-5.0.tar.gz", hashes={})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from packaging.version import Version
@@ -8,6 +9,8 @@ from packaging.version import Version
 from inbond.model.names import ProjectName
 from inbond.model.publisher import PublisherPattern
 from inbond.model.verdict import Outcome
+from inbond.policy.demands import PREDICATES, ReusableWorkflows, Runners
+from inbond.policy.engine import DEMANDS
 from inbond.policy.settings import (
     Action,
     Attestations,
@@ -17,6 +20,7 @@ from inbond.policy.settings import (
     ProjectPolicy,
     Refinement,
 )
+from policy.cases import case_of, policy
 
 DEMO = ProjectName("demo")
 ACME_TOOLS = ProjectName("acme-tools")
@@ -117,15 +121,42 @@ def test_audit_names_rules_or_all_of_them() -> None:
     assert PolicySettings(audit=frozenset({"*"})).audits("deny")
 
 
-def test_evidence_is_asked_for_by_attestations_or_by_pins() -> None:
-    pins = (PublisherPattern.parse("github:acme/*"),)
+DEMANDED: dict[str, dict[str, Any]] = {
+    "publishers": {"publishers": (PublisherPattern.parse("github:acme/*"),)},
+    "predicates": {"predicates": (PREDICATES["slsa"],)},
+    "refs": {"refs": ("refs/tags/*",)},
+    "runners": {"runners": Runners.HOSTED},
+    "environments": {"environments": ("pypi",)},
+    "triggers": {"deny_triggers": ("workflow_run",)},
+    "reusable_workflows": {"reusable_workflows": ReusableWorkflows.NONE},
+}
 
+
+def test_evidence_is_asked_for_by_attestations() -> None:
     assert ProjectPolicy().asks_for_evidence
+    assert not ProjectPolicy().demands
     assert not ProjectPolicy(attestations=Attestations.OFF).asks_for_evidence
-    assert ProjectPolicy(attestations=Attestations.OFF, publishers=pins).asks_for_evidence
+    assert not ProjectPolicy(attestations=Attestations.OFF, pull_requests=Action.parse("deny")).asks_for_evidence
+
+
+@pytest.mark.parametrize("rule", DEMANDED)
+def test_evidence_is_asked_for_by_each_demand(rule: str) -> None:
+    asked = ProjectPolicy(attestations=Attestations.OFF, **DEMANDED[rule])
+
+    assert asked.demands == (rule,)
+    assert asked.asks_for_evidence
+
+
+def test_the_rules_that_apply_are_those_that_the_policy_demands() -> None:
+    assert {rule.name for rule in DEMANDS} == set(DEMANDED)
+    for name, keys in DEMANDED.items():
+        shared = case_of(settings=policy(**keys)).shared
+        assert [rule.name for rule in DEMANDS if rule.applies(shared)] == [name]
+    assert not any(rule.applies(case_of().shared) for rule in DEMANDS)
 
 
 def test_the_longest_hold_is_the_longest_age_counted_from_trusted_time() -> None:
     assert ProjectPolicy().longest_hold == timedelta(hours=24)
     assert ProjectPolicy(unsupported=Action.parse("hold 7d")).longest_hold == timedelta(days=7)
+    assert ProjectPolicy(pull_requests=Action.parse("hold 8d")).longest_hold == timedelta(days=8)
     assert ProjectPolicy(unavailable=Action.parse("hold 30d")).longest_hold == timedelta(hours=24)

@@ -18,14 +18,18 @@ from inbond.model.evidence import (
     Unsupported,
     UnsupportedAttestation,
     UnsupportedCause,
+    VerifiedAttestation,
 )
+from inbond.model.inspection import Inspection, NotInspected, Odd, Sane
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename
 from inbond.model.page import Claim, File, Page, Status
 from inbond.model.publisher import PublisherPattern
 from inbond.model.verdict import Decision, Judgement, Outcome, Verdict
 from inbond.policy.case import Case, PageCase
+from inbond.policy.demands import PREDICATES, ReusableWorkflows, Runners
 from inbond.policy.engine import (
+    DEMANDS,
     NEVER_AUDITED,
     RULE_NAMES,
     RULES,
@@ -36,6 +40,7 @@ from inbond.policy.engine import (
     next_change,
 )
 from inbond.policy.explain import detail, reason_phrase, yank_reason
+from inbond.policy.rule import Rule
 from inbond.policy.settings import Action, Attestations, Hashes, Listed, PolicySettings, Presence, UnknownDate
 from policy.cases import (
     ABSENT,
@@ -49,6 +54,7 @@ from policy.cases import (
     identity_of,
     page_of,
     policy,
+    verdict_on,
     verified,
 )
 
@@ -76,12 +82,21 @@ LADDERS: dict[str, list[Any]] = {
     "hashes": [Hashes.ALLOW, Hashes.REQUIRE],
     "yanked": [Presence.ALLOW, Presence.DENY],
     "sdists": [Presence.ALLOW, Presence.DENY],
+    "archive": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
     "publishers": [
         (),
         tuple(map(PublisherPattern.parse, ("github:acme/*", "github:stranger/*"))),
         (PublisherPattern.parse("github:acme/*"),),
         (PublisherPattern.parse("github:acme/demo@release.yml"),),
     ],
+    # Patterns, most of which let fewer through than those before.
+    "refs": [(), ("**",), ("refs/tags/*", "refs/heads/main"), ("refs/tags/*",), ("refs/tags/v2.0",)],
+    "environments": [(), ("**",), ("pypi", "test"), ("pypi",)],
+    "predicates": [(), (PREDICATES["slsa"],)],
+    "runners": [Runners.ANY, Runners.HOSTED],
+    "deny_triggers": [(), ("push",), ("push", "pull_request_target")],
+    "reusable_workflows": list(ReusableWorkflows),
+    "pull_requests": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
     "deny": [
         tuple(map(Listed.parse, entries))
         for entries in ((), ("demo<2",), ("demo<2", "demo>=3.dev0"), ("demo<2", "demo>=3.dev0", "*"))
@@ -89,6 +104,8 @@ LADDERS: dict[str, list[Any]] = {
     "allow": [None, (Listed.parse("demo"),), (Listed.parse("demo>=1.0"),), (Listed.parse("demo==1.0"),), ()],
     "audit": [frozenset({"*"}), RULE_NAMES - {"deny"}, frozenset({"attestations", "release"}), frozenset()],
 }  # fmt: skip
+
+KEYS_OF = {"triggers": "deny_triggers"}  # of rules that are not named as their key is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +115,7 @@ class World:
     page: Page
     memory: PageMemory | None
     evidence: Mapping[Filename, EvidenceOrPending]
+    inspections: Mapping[Filename, Inspection]
     now: datetime = NOW
 
     def verdicts(self, keys: Mapping[str, Any], **changes: Any) -> Mapping[Filename, Verdict]:
@@ -106,6 +124,7 @@ class World:
             "page": self.page,
             "memory": self.memory,
             "evidence": self.evidence,
+            "inspections": self.inspections,
             "settings": policy(**keys),
             "now": self.now,
         }
@@ -119,16 +138,36 @@ times = st.builds(
     st.integers(-2, 2),
 )
 text = st.text(max_size=40)
-attestations = st.builds(
-    attestation,
-    st.sampled_from([identity_of(), identity_of(workflow="other.yml"), identity_of("stranger/demo")]),
-    signed_at=st.none() | times,
+proven = st.builds(
+    identity_of,
+    st.sampled_from(["acme/demo", "acme/demo", "stranger/demo"]),
+    st.sampled_from(["release.yml", "release.yml", "other.yml"]),
+    ref=st.sampled_from(["refs/tags/v2.0", "refs/heads/main", "refs/pull/7/merge", None]),
+    runner=st.sampled_from(["github-hosted", "self-hosted", None]),
+    environment=st.sampled_from(["pypi", "test", None]),
+    trigger=st.sampled_from(["release", "push", "pull_request_target", None]),
+    build_signer=st.sampled_from(
+        [
+            identity_of().workflow,
+            "https://github.com/acme/shared/.github/workflows/build.yml@main",
+            "https://github.com/builders/shared/.github/workflows/build.yml@main",
+            None,
+        ]
+    ),
+)
+# As plain as they come, or with all that a certificate may say; the second kind of attestation beside some.
+identities = st.sampled_from([identity_of(), identity_of(workflow="other.yml"), identity_of("stranger/demo")]) | proven
+attestations = st.builds(attestation, identities, signed_at=st.none() | times)
+beside = st.builds(
+    attestation, identities, signed_at=times, publish=st.just(False), predicate_type=st.just(PREDICATES["slsa"])
 )
 odd = st.builds(UnsupportedAttestation, reason=text, cause=st.sampled_from(UnsupportedCause))
 evidences: st.SearchStrategy[EvidenceOrPending] = st.one_of(
     st.just(ABSENT),
     st.just(PENDING),
-    st.lists(attestations, min_size=1, max_size=2).map(lambda some: verified(*some)),
+    st.tuples(st.lists(attestations, min_size=1, max_size=2), st.lists(beside, max_size=1)).map(
+        lambda some: verified(*some[0], *some[1])
+    ),
     st.builds(Rejected, reason=text, attestations=st.tuples(attestations), derivation=st.just(DERIVATION)),
     st.builds(
         Unsupported,
@@ -138,6 +177,11 @@ evidences: st.SearchStrategy[EvidenceOrPending] = st.one_of(
         derivation=st.just(DERIVATION),
     ),
     st.builds(Unavailable, reason=text, since=times),
+)
+
+
+inspections: st.SearchStrategy[Inspection] = st.sampled_from(
+    [Sane(metadata_sha256=DIGESTS[0]), Sane(), Odd(reasons=("odd\n☠",)), NotInspected(reason="slow")]
 )
 
 
@@ -162,6 +206,7 @@ def described(name: str, hashes: dict[str, str], remembered: str | None) -> st.S
         upload_time=st.none() | times,
         yanked=st.sampled_from([False, False, True, "broken\n☠"]),
         provenance=st.sampled_from([Claim.NONE, Claim.SILENT, "http://index.example/provenance"]),
+        core_metadata=st.sampled_from([False, True, {"sha256": DIGESTS[0]}, {"sha256": DIGESTS[1]}]),
     )
 
 
@@ -186,6 +231,7 @@ def worlds(draw: st.DrawFn) -> World:
         page=page,
         memory=draw(st.sampled_from([memory, memory, None])),
         evidence={file.filename: draw(evidences) for file in files if file.filename != unknown},
+        inspections={file.filename: draw(inspections) for file in files if draw(st.booleans())},
     )
 
 
@@ -222,18 +268,17 @@ def test_audit_records_what_enforcing_would_decide(world: World, keys: dict[str,
         assert [replace(finding, audited=False) for finding in verdict.findings] == list(enforced[name].findings)
 
 
-@settings(max_examples=300)
-@given(worlds(), policies(audited=False))
+@settings(max_examples=500)
+@given(worlds(), policies(audited=False), st.sampled_from([rule for rule in RULES if rule.name not in NEVER_AUDITED]))
 def test_a_rule_that_is_only_recorded_stops_as_much_as_one_that_is_not_there(
-    world: World, keys: dict[str, Any]
+    world: World, keys: dict[str, Any], tried: Rule
 ) -> None:
-    for tried in RULES:
-        if tried.name not in NEVER_AUDITED:
-            recorded = world.verdicts({**keys, "audit": frozenset({tried.name})})
-            without = world.verdicts(keys, rules=tuple(rule for rule in RULES if rule is not tried))
-            assert {name: verdict.decision for name, verdict in recorded.items()} == {
-                name: verdict.decision for name, verdict in without.items()
-            }
+    recorded = world.verdicts({**keys, "audit": frozenset({tried.name})})
+    without = world.verdicts(keys, rules=tuple(rule for rule in RULES if rule is not tried))
+
+    assert {name: verdict.decision for name, verdict in recorded.items()} == {
+        name: verdict.decision for name, verdict in without.items()
+    }
 
 
 @given(worlds(), policies(audited=False))
@@ -259,6 +304,33 @@ def test_what_is_remembered_lifts_no_denial_where_the_page_must_give_digests(
 
     for name, verdict in world.verdicts(keys).items():
         assert verdict.decision is before[name].decision
+
+
+# Signers who meet or fail each demand on its own.
+signers = st.builds(
+    identity_of,
+    st.sampled_from(["acme/demo", "stranger/demo"]),
+    ref=st.sampled_from(["refs/tags/v2.0", "refs/heads/main"]),
+    runner=st.sampled_from(["github-hosted", "self-hosted"]),
+    environment=st.sampled_from(["pypi", "test"]),
+    trigger=st.sampled_from(["release", "push"]),
+    build_signer=st.sampled_from([identity_of().workflow, None]),
+)
+
+
+@given(
+    st.lists(signers.map(attestation), min_size=1, max_size=3),
+    st.lists(st.sampled_from([rule.name for rule in DEMANDS if rule.name != "predicates"]), min_size=2, unique=True),
+)
+def test_what_meets_several_demands_meets_all_of_them_by_one_signer(
+    signed: list[VerifiedAttestation], asked: list[str]
+) -> None:
+    keys = {key: LADDERS[key][-1] for key in (KEYS_OF.get(name, name) for name in asked)}
+
+    def allowed(*attestations: VerifiedAttestation) -> bool:
+        return verdict_on(file_of(), verified(*attestations), settings=policy(**keys)).allowed
+
+    assert any(allowed(one) for one in signed) or not allowed(*signed)
 
 
 @given(worlds(), policies(), st.permutations(RULES))
@@ -292,6 +364,7 @@ def test_a_file_is_judged_as_on_its_page(world: World, keys: dict[str, Any]) -> 
             memory=world.memory,
             settings=policy(**keys),
             evidence=world.evidence,
+            inspections=world.inspections,
             now=world.now,
         )
         assert alone == on_page[file.filename]
@@ -309,6 +382,7 @@ def test_some_files_are_judged_as_on_their_page(world: World, keys: dict[str, An
         memory=world.memory,
         settings=policy(**keys),
         evidence=known,
+        inspections=world.inspections,
         now=world.now,
     )
     whole = world.verdicts(keys)
@@ -327,7 +401,7 @@ def test_time_alone_never_makes_a_verdict_stricter(world: World, keys: dict[str,
 @given(worlds(), policies())
 def test_a_hold_ends_when_it_says(world: World, keys: dict[str, Any]) -> None:
     # Two kinds are renewed instead: what stays unavailable although it is needed, and what memory has not seen yet.
-    needed = keys["attestations"] is Attestations.REQUIRE or keys["publishers"]
+    needed = keys["attestations"] is Attestations.REQUIRE or policy(**keys).base.demands
     for name, verdict in world.verdicts(keys).items():
         unseen = world.memory is not None and name not in world.memory.first_seen
         if verdict.expires_at is None or unseen or (needed and isinstance(world.evidence.get(name), Unavailable)):
@@ -377,7 +451,9 @@ def test_a_rule_that_does_not_apply_would_have_said_nothing(world: World, keys: 
     shared = PageCase.of(index="root", page=world.page, memory=world.memory, settings=chosen, now=world.now)
     for rule in RULES:
         for file in world.page.files:
-            found = rule.judge(Case(shared=shared, file=file, evidence=world.evidence.get(file.filename, PENDING)))
+            known = world.evidence.get(file.filename, PENDING)
+            inside = world.inspections.get(file.filename)
+            found = rule.judge(Case(shared=shared, file=file, evidence=known, inspection=inside))
             assert found is None or (rule.applies(shared) and found.rule == rule.name)
 
 

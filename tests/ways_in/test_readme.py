@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from sim.index import SimIndex
+from sim.sigstore import Sigstore
+from sim.tuf import TufRepository
 from tools import tool
 from ways_in.markdown import Malformed, blocks, commands
 from ways_in.programs import TOP, run_well, started
@@ -23,6 +25,7 @@ from ways_in.test_installed import to_the_registry
 
 DOCUMENTS = [TOP / "README.md", TOP / "CONTRIBUTING.md", TOP / "SECURITY.md", *sorted((TOP / "docs").rglob("*.md"))]
 WITH_COMMANDS = [path for path in DOCUMENTS if any(block.language == "sh" for block in blocks(path))]
+SIGSTORE = Sigstore()
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -44,6 +47,8 @@ FILES = {
     "old-uv.lock": lambda reader: lock_project(reader, needs="sampleproject<4"),
     "pylock.toml": lambda reader: lock_project(reader, "--format", "pylock.toml"),
     "requirements.txt": lambda reader: lock_project(reader, "--no-emit-project"),
+    "trusted_root.json": lambda _: SIGSTORE.trusted_root(Sigstore("next.example")),
+    "acme_root.json": lambda _: Sigstore("acme.example").trusted_root(),
 }
 
 
@@ -62,7 +67,21 @@ async def test_every_command_does_what_the_document_promises(document: Path, tmp
         tool(needed)
     async with SimIndex() as index:
         add_projects(index)
-        await asyncio.to_thread(follow, document, tmp_path, index.url)
+        if document.name == "trust.md":
+            await asyncio.to_thread(follow_beside_a_sigstore, document, tmp_path, index.url)
+        else:
+            await asyncio.to_thread(follow, document, tmp_path, index.url)
+
+
+def follow_beside_a_sigstore(document: Path, place: Path, upstream: str) -> None:
+    """With a TUF repository, which is what the public Sigstore's is to inbond."""
+    with TufRepository(SIGSTORE.trusted_root()) as repository:
+        tuf = {"ROOT": "auto", "TUF": repository.url, "TUF_ROOT": str(repository.write_root(place))}
+        with reading(place, upstream, files=FILES) as reader:
+            reader.environment |= {f"INBOND_TRUST__PUBLIC__{key}": value for key, value in tuf.items()}
+            run_well(["inbond", "trust", "update"], cwd=place, env=reader.environment)  # as after a first start
+            for block in blocks(document):
+                reader.follow(block)
 
 
 def follow(document: Path, place: Path, upstream: str) -> None:
@@ -97,7 +116,7 @@ def serve_from_nothing(place: Path, upstream: str) -> None:
     clone = place / "inbond"
     environment = {**to_the_registry(), "HOME": str(place), "INBOND_UPSTREAM": upstream}
     run_well([tool("make"), ".venv/.serve"], cwd=clone, env=environment, seconds=500)
-    environment["INBOND_LISTEN"] = "127.0.0.1:0"
+    environment |= {"INBOND_LISTEN": "127.0.0.1:0", "INBOND_TRUST__PUBLIC__ROOT": "bundled"}
     with started([tool("make"), "serve"], cwd=clone, env=environment, output=place / "serve.log") as server:
         page = run_well(["curl", "-sf", f"{server.origin}/simple/sampleproject/"], cwd=place, env=environment)
         assert "sampleproject-4.0.0" in page

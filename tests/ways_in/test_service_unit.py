@@ -11,6 +11,8 @@ import pytest
 
 from e2e.service import client, new_environment, pip, plain_environment
 from sim.index import SimIndex
+from sim.sigstore import Sigstore
+from sim.tuf import TufRepository
 from tools import tool
 from ways_in.programs import TOP, run, run_well, started
 
@@ -65,14 +67,17 @@ async def test_inbond_works_within_the_limits_of_the_unit(tmp_path: Path) -> Non
     async with SimIndex() as index:
         index.add_wheel("app", "1.0")
         index.add_wheel("forged", "1.0", provenance=b'{"version": 1, "attestation_bundles": []}')
-        await asyncio.to_thread(serve_within_limits, tmp_path, index.url)
+        with TufRepository(Sigstore().trusted_root()) as repository:
+            await asyncio.to_thread(serve_within_limits, tmp_path, index.url, repository)
 
 
-def serve_within_limits(place: Path, upstream: str) -> None:
+def serve_within_limits(place: Path, upstream: str, repository: TufRepository) -> None:
     state, cache = place / "state", place / "cache"
     for directory in (state, cache):
         directory.mkdir()
     environ = {**plain_environment(state), "XDG_CACHE_HOME": str(cache), "XDG_DATA_HOME": str(state)}
+    tuf = {"ROOT": "auto", "TUF": repository.url, "TUF_ROOT": str(repository.write_root(place))}
+    environ |= {f"INBOND_TRUST__PUBLIC__{key}": value for key, value in tuf.items()}
     within = [sys.executable, str(Path(__file__).parent / "within_limits.py"), str(UNIT), tool("systemd-analyze"), "--"]
     inbond = [*within, sys.executable, "-m", "inbond"]
     empty = place / "inbond.toml"
@@ -90,6 +95,7 @@ def serve_within_limits(place: Path, upstream: str) -> None:
         assert server.stop() == 0
     assert (cache / "inbond").is_dir()
     assert (state / "inbond").is_dir()
+    assert (state / "inbond" / "trust" / "public" / "trusted_root.json").is_file()  # fetched within the limits too
     assert not [path for path in state.rglob("*") if path.stat().st_mode & 0o077], "UMask=0077"
 
 

@@ -23,8 +23,10 @@ from sigstore_models.rekor.v1 import TransparencyLogEntry
 from inbond.attest.identity import KnownPublisher, claimed_publisher, proven_identity
 from inbond.attest.limits import MAX_CLOCK_SKEW
 from inbond.attest.outcome import Unjudged, Wrong
+from inbond.attest.profile import require_entry, require_index, require_leaf, require_one_signer
 from inbond.attest.scope import Scope
 from inbond.attest.statement import PUBLISH, attested_type
+from inbond.attest.wording import malformed, refused
 from inbond.model.evidence import (
     AttestationOutcome,
     RejectedAttestation,
@@ -37,22 +39,6 @@ from inbond.model.publisher import SigningIdentity
 
 _VERSION: Final = 1
 _REKOR_V1: Final = ("dsse", "0.0.1")
-
-# What the library says when it refuses, by a piece of it in lower case, and what is said here. The first that fits
-# counts.
-_REASONS: Final = (
-    ("certificate chain", "its certificate was not issued by the authority it names"),
-    ("sct", "the certificate transparency timestamp of its certificate is not genuine"),
-    ("usage", "its certificate is not one for signing"),
-    ("inclusion promise", "the log's signed promise to include it is not genuine"),
-    ("verified time", "the log's signed promise to include it is missing"),
-    ("root hash signature", "the log's checkpoint is of another tree"),
-    ("inclusion proof", "the log's proof that it is included does not add up"),
-    ("checkpoint", "the log's checkpoint is not genuine"),
-    ("note", "the log's checkpoint is not genuine"),
-    ("dsse: invalid signature", "its signature is not genuine"),
-    ("log entry", "its log entry is about something else"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +85,9 @@ def _judged_under(scope: Scope, raw: Any, publisher: KnownPublisher, question: Q
     except MemoryError:
         raise
     except SigstoreError as error:
-        reason = _reworded(error)
+        reason = refused(error)
+    except x509.ExtensionNotFound:
+        reason = "its certificate is not one for signing"
     except Exception as error:  # noqa: BLE001 (hostile input makes the libraries raise almost anything)
         reason = f"it cannot be read ({type(error).__name__})"
     return RejectedAttestation(reason=reason, publisher=claimed)
@@ -107,15 +95,19 @@ def _judged_under(scope: Scope, raw: Any, publisher: KnownPublisher, question: Q
 
 def _verified(scope: Scope, raw: Any, publisher: KnownPublisher, question: Question) -> VerifiedAttestation:
     attestation = _parsed(raw)
-    entry = _log_entry(attestation)
-    signed_at = _signing_time(entry, question.now)
+    _require_one_entry(attestation)
     bundle = _bundle(attestation)
+    entry = bundle.log_entry._inner  # noqa: SLF001 (parsing it once more would cost a tenth of all)
+    require_index(entry)
+    signed_at = _signing_time(entry, question.now)
     certificate = bundle.signing_certificate
+    require_leaf(certificate)
     if not certificate.not_valid_before_utc <= signed_at <= certificate.not_valid_after_utc:
         raise Wrong("its certificate was not valid when it was signed")
     verifier = scope.root.verifier_for(certificate, log_id=entry.log_id.key_id, signed_at=signed_at)
     policy = _ByPublisher(publisher, scope)
     signed = verifier.verify_dsse(bundle, policy)
+    require_entry(entry)
     assert policy.signer is not None
     kind = attested_type(*signed, filename=question.filename, sha256=question.sha256)
     claimed = claimed_publisher(publisher)
@@ -142,8 +134,8 @@ def _parsed(raw: Any) -> Attestation:
         raise Wrong("it is not an attestation object") from error
 
 
-def _log_entry(attestation: Attestation) -> TransparencyLogEntry:
-    """The log entry, if there is one, of a kind that PEP 740's version 1 can carry.
+def _require_one_entry(attestation: Attestation) -> None:
+    """One log entry, of a kind that PEP 740's version 1 can carry.
 
     The library looks at the first and lets the others pass unseen; with several, nobody here can say what they prove.
     """
@@ -153,10 +145,6 @@ def _log_entry(attestation: Attestation) -> TransparencyLogEntry:
     kind, version = _kind_version(entries[0])
     if (kind, version) != _REKOR_V1:
         raise Unjudged(f"log entries of kind {kind} {version} are not understood", cause=UnsupportedCause.FORMAT)
-    try:
-        return TransparencyLogEntry.from_dict(entries[0])
-    except ValidationError as error:
-        raise Wrong("its log entry is malformed") from error
 
 
 def _kind_version(entry: Mapping[str, Any]) -> tuple[str, str]:
@@ -171,7 +159,10 @@ def _signing_time(entry: TransparencyLogEntry, now: datetime) -> datetime:
     """When the log says it took the entry; the log's promise, checked later, signs that."""
     if not entry.integrated_time:
         raise Wrong("its log entry has no time")
-    signed_at = datetime.fromtimestamp(entry.integrated_time, tz=UTC)
+    try:
+        signed_at = datetime.fromtimestamp(entry.integrated_time, tz=UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise Wrong("its log entry is dated beyond the calendar") from error
     if signed_at > now + MAX_CLOCK_SKEW:
         raise Wrong(f"it is dated {signed_at:%Y-%m-%d %H:%M} UTC, which is in the future")
     return signed_at
@@ -179,9 +170,11 @@ def _signing_time(entry: TransparencyLogEntry, now: datetime) -> datetime:
 
 def _bundle(attestation: Attestation) -> Bundle:
     try:
-        return attestation.to_bundle()
-    except (SigstoreError, ValueError) as error:
-        raise Wrong("its certificate, signature or log entry is malformed") from error
+        bundle = attestation.to_bundle()
+        _ = bundle.signing_certificate.extensions  # they are parsed only now
+    except (SigstoreError, ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise Wrong(malformed(error)) from error
+    return bundle
 
 
 class _ByPublisher:
@@ -193,19 +186,19 @@ class _ByPublisher:
         self.signer: SigningIdentity | None = None  # once it was asked
 
     def verify(self, cert: x509.Certificate) -> None:
+        self.signer = self._scope.remembered(self._publisher, cert)
+        if self.signer is not None:
+            return
         claimed = claimed_publisher(self._publisher)
         self.signer = signer = proven_identity(cert, claimed=claimed.forge)
         try:
             self._scope.compare(self._publisher, signer, cert)
+            require_one_signer(signer)
         except Wrong:
             raise
         except Exception as error:
             raise Wrong(f"signed by {signer}, not by {claimed}, whom the index names") from error
-
-
-def _reworded(error: SigstoreError) -> str:
-    said = str(error).lower()
-    return next((ours for theirs, ours in _REASONS if theirs in said), f"it does not verify ({type(error).__name__})")
+        self._scope.remember(self._publisher, cert, signer)
 
 
 def fingerprint(raw: Any) -> bytes | None:

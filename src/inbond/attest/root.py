@@ -10,7 +10,7 @@ That decides what a failure is called; that there is one, the cryptography decid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,14 +19,17 @@ from typing import Final, Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.certificate_transparency import SignedCertificateTimestamp as Sct
-from sigstore.models import TrustedRoot
 from sigstore.verify import Verifier
 from sigstore_models.common.v1 import TimeRange
 from sigstore_models.trustroot import v1
 
-from inbond.attest.outcome import Unjudged, Wrong
+from inbond.attest.fixed_root import FixedRoot
+from inbond.attest.outcome import Unjudged, Wrong, clean
+from inbond.attest.profile import require_timely
+from inbond.attest.root_told import told
 from inbond.model.errors import ConfigurationError
 from inbond.model.evidence import UnsupportedCause
+from inbond.model.trust import KeyKind, KeyUse, RootFacts, TrustedKey
 
 _REMEDY: Final = "name a trusted_root.json that this version of sigstore reads, or 'bundled' for the one it ships"
 
@@ -61,7 +64,10 @@ class _Key:
 
 
 class Root:
-    """A trusted root. Raises ConfigurationError for bytes that are none, or from which nothing could be verified."""
+    """A trusted root; `facts` says what stands in it.
+
+    Raises ConfigurationError for bytes that are none, or from which nothing could be verified.
+    """
 
     def __init__(self, raw: bytes) -> None:
         self.sha256: Final = sha256(raw).hexdigest()
@@ -75,9 +81,10 @@ class Root:
                 ct_logs=tuple(range(len(self._ct_logs))),
                 logs=tuple(range(len(self._logs))),
             )
-            self._verifiers = {everything: self._build(everything)}
+            self._verifiers = {everything: self._build(everything)} if self._ct_logs else {}
+            self.facts: Final = RootFacts(sha256=self.sha256, keys=tuple(_listed(self._inner)))
         except Exception as error:
-            raise ConfigurationError(f"the trusted root cannot be used: {_said(error)}", remedy=_REMEDY) from error
+            raise ConfigurationError(f"the trusted root cannot be used: {told(error)}", remedy=_REMEDY) from error
         if not self._ct_logs:
             raise ConfigurationError("the trusted root names no certificate transparency log", remedy=_REMEDY)
 
@@ -88,15 +95,15 @@ class Root:
         """
         sct = _timestamp(certificate)
         sct_time = sct.timestamp.replace(tzinfo=UTC)  # cryptography gives it naive, in UTC
-        return self._verifier(
-            _Part(
-                authorities=_in_force(
-                    "certificate authority", self._authorities, _authority_key_id(certificate), signed_at
-                ),
-                ct_logs=_in_force("certificate transparency log", self._ct_logs, sct.log_id, sct_time),
-                logs=_in_force("transparency log", self._logs, log_id, signed_at),
-            )
+        part = _Part(
+            authorities=_in_force(
+                "certificate authority", self._authorities, _authority_key_id(certificate), signed_at
+            ),
+            ct_logs=_in_force("certificate transparency log", self._ct_logs, sct.log_id, sct_time),
+            logs=_in_force("transparency log", self._logs, log_id, signed_at),
         )
+        require_timely(sct_time, certificate, signed_at=signed_at)
+        return self._verifier(part)
 
     def _verifier(self, part: _Part) -> Verifier:
         # As many as there are stretches of time between the windows' ends: a handful.
@@ -111,7 +118,7 @@ class Root:
             "ctlogs": [inner.ctlogs[at] for at in part.ct_logs],
             "tlogs": [inner.tlogs[at] for at in part.logs],
         }
-        return Verifier(trusted_root=TrustedRoot(inner.model_copy(update=kept)))
+        return Verifier(trusted_root=FixedRoot(inner.model_copy(update=kept)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +143,58 @@ def _in_force(what: str, keys: Sequence[_Key], key_id: bytes, time: datetime) ->
 
 
 def _authority(authority: v1.CertificateAuthority) -> _Key:
-    certificates = [x509.load_der_x509_certificate(each.raw_bytes) for each in authority.cert_chain.certificates]
-    return _Key(ids=frozenset(map(_subject_key_id, certificates)), window=Window.of(authority.valid_for))
+    ids = frozenset(map(_subject_key_id, _chain(authority)))
+    return _Key(ids=ids, window=Window.of(authority.valid_for))
+
+
+def _chain(authority: v1.CertificateAuthority) -> list[x509.Certificate]:
+    return [x509.load_der_x509_certificate(each.raw_bytes) for each in authority.cert_chain.certificates]
 
 
 def _log(log: v1.TransparencyLogInstance) -> _Key:
+    return _Key(ids=frozenset({_log_key_id(log)}), window=Window.of(log.public_key.valid_for))
+
+
+def _log_key_id(log: v1.TransparencyLogInstance) -> bytes:
     key = load_der_public_key(log.public_key.raw_bytes or b"")
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     # RFC 6962, 3.2. The id that the root itself gives is not used: for Rekor v2 it is another.
-    return _Key(ids=frozenset({sha256(spki).digest()}), window=Window.of(log.public_key.valid_for))
+    return sha256(spki).digest()
+
+
+def _listed(root: v1.TrustedRoot) -> Iterable[TrustedKey]:
+    for authority in root.certificate_authorities:
+        yield from _listed_chain(authority)
+    yield from (_listed_log(KeyKind.CT_LOG, each) for each in root.ctlogs)
+    yield from (_listed_log(KeyKind.LOG, each) for each in root.tlogs)
+
+
+def _listed_chain(authority: v1.CertificateAuthority) -> Iterable[TrustedKey]:
+    window = Window.of(authority.valid_for)
+    for certificate in _chain(authority):
+        yield TrustedKey(
+            kind=KeyKind.AUTHORITY,
+            name=clean(certificate.subject.rfc4514_string()),
+            key_id=_subject_key_id(certificate).hex(),
+            start=window.start,
+            end=window.end,
+        )
+
+
+def _listed_log(kind: KeyKind, log: v1.TransparencyLogInstance) -> TrustedKey:
+    window = Window.of(log.public_key.valid_for)
+    name = clean(log.base_url)
+    return TrustedKey(kind=kind, name=name, key_id=_log_key_id(log).hex(), start=window.start, end=window.end)
+
+
+def key_uses(certificate: x509.Certificate, *, log_id: bytes, signed_at: datetime) -> tuple[KeyUse, ...]:
+    """The keys by which `Root.verifier_for` goes, and when each was used. Raises Wrong where they are not told."""
+    sct = _timestamp(certificate)
+    return (
+        KeyUse(key_id=_authority_key_id(certificate).hex(), at=signed_at),
+        KeyUse(key_id=sct.log_id.hex(), at=sct.timestamp.replace(tzinfo=UTC)),
+        KeyUse(key_id=log_id.hex(), at=signed_at),
+    )
 
 
 def _subject_key_id(certificate: x509.Certificate) -> bytes:
@@ -173,8 +223,3 @@ def _timestamp(certificate: x509.Certificate) -> Sct:
     if len(timestamps) != 1:
         raise Wrong(f"its certificate carries {len(timestamps)} certificate transparency timestamps, not one")
     return timestamps[0]
-
-
-def _said(error: Exception) -> str:
-    first = str(error).partition("\n")[0]
-    return f"{first} ({type(error).__name__})"

@@ -5,7 +5,6 @@ Read only after its signature was verified, and strictly: two readers of one sta
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from sigstore.dsse import Statement
 from sigstore.errors import Error as SigstoreError
 
 from inbond.attest.outcome import Unjudged, Wrong
+from inbond.attest.strict_json import RepeatedMember, strict_json
 from inbond.model.errors import InvalidFilename
 from inbond.model.evidence import UnsupportedCause
 from inbond.model.names import Filename
@@ -25,6 +25,7 @@ _PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 _SUFFIXES: Final = (".whl", ".tar.gz", ".zip")
 # The library's own names of these members, which it takes for the members themselves.
 _ALIASES: Final = frozenset({"type_", "subjects", "predicate_type"})
+_TWICE: Final = "its statement names the same member twice"
 
 
 def attested_type(payload_type: str, payload: bytes, *, filename: Filename, sha256: str) -> str:
@@ -49,19 +50,14 @@ def _parsed(payload_type: str, payload: bytes) -> dict[str, Any]:
         raise Wrong("its payload is not an in-toto statement")
     try:
         Statement(payload)  # the library's own, strict reading
-        statement: dict[str, Any] = json.loads(payload.decode(), object_pairs_hook=_without_duplicates)
-    except (SigstoreError, ValueError, RecursionError) as error:
+        statement: dict[str, Any] = strict_json(payload)
+    except RepeatedMember as error:
+        raise Wrong(_TWICE) from error
+    except (SigstoreError, ValueError) as error:
         raise Wrong("its statement is not a well-formed in-toto statement") from error
     if _ALIASES & statement.keys():
-        raise Wrong("its statement names the same member twice")
+        raise Wrong(_TWICE)
     return statement
-
-
-def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise Wrong("its statement names the same member twice")
-    return members
 
 
 def _check_subject(subjects: Sequence[Any], *, filename: Filename, sha256: str) -> None:
@@ -82,8 +78,8 @@ def same_file(subject: str, filename: Filename) -> bool:
     name). The suffix must be the same, though: a `.zip` is another file than a `.tar.gz`.
     """
     suffix = _suffix(filename)
-    if suffix is None or _suffix(subject) != suffix:
-        return False
+    if suffix is None or _suffix(subject) != suffix or any(character.isspace() for character in subject):
+        return False  # packaging reads over space around a version
     parse = parse_wheel_filename if suffix == ".whl" else parse_sdist_filename
     try:
         # As short as a filename must be: the tags of a wheel multiply.

@@ -6,12 +6,9 @@
 - Nothing is raised for what a stranger sent. What is wrong is data; "could not judge" is not "wrong".
 - The file itself is never needed.
 
-What the libraries accept and this does not: no bundle or a bundle without attestations; the same attestation twice;
-a statement with a member named twice, or about a `.zip` beside a `.tar.gz`; a publish predicate that says something;
-a signature dated in the future, or made with a key outside the time it was in force; log entries after the first,
-which nobody looks at (unsupported). What both accept, because honest files have it: several attestations of one
-predicate type; an environment that differs from the publisher's, as the job that signs need not be the one that
-uploads (a pin on the environment looks at the certificate).
+What the libraries accept and this does not, and what both accept because honest files have it, stands in
+docs/verification.md, each tried; beyond the cryptography that is `profile`, `root` (which keys were in force),
+`statement` and the agreement of a certificate's fields (`identity`).
 """
 
 from __future__ import annotations

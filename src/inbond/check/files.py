@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import assert_never
 
 from inbond.locks.lock import LockedFile
 from inbond.model.evidence import Pending, Unavailable
 from inbond.model.names import Kind
 from inbond.model.verdict import Decision, Finding, Judgement, Outcome
-from inbond.policy.rules import attestations, publishers
+from inbond.policy.engine import ABOUT_EVIDENCE
 
 
 class Result(StrEnum):
@@ -36,10 +36,6 @@ RESULT_OF = {
 def worst(results: Iterable[Result]) -> Result:
     """The result of a whole, from those of its parts."""
     return max(results, key=lambda result: _SEVERITY[result], default=Result.CLEAR)
-
-
-# The rules whose holds say, where there is no evidence, that it could not be had.
-_ABOUT_EVIDENCE: Final = frozenset({attestations.name, publishers.name})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +76,7 @@ class JudgedFile:
     def _unavailable(self) -> bool:
         deciding = self.judgement.verdict.deciding
         unknown = isinstance(self.judgement.evidence, Pending | Unavailable)
-        return unknown and deciding is not None and deciding.rule in _ABOUT_EVIDENCE
+        return unknown and deciding is not None and deciding.rule in ABOUT_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

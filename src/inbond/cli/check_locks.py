@@ -61,9 +61,9 @@ async def check_locks(
     """Checks locks against an index. Raises `OperatorFault`."""
     everything = [*locks, *([older] if older is not None else [])]
     async with looking(config, upstreams, verifier, clock=clock, limits=PATIENT) as look:
-        asked = _index(look, index)
+        asked = index_named(look, index)
         urls = [one.url for one in upstreams if one.name in asked.upstreams]
-        addresses = Addresses(base=_base(config, asked), upstreams=urls)
+        addresses = Addresses(base=f"{base_url(config)}/{asked.prefix}".rstrip("/"), upstreams=urls)
         with progressing(sum(len(lock.dependencies) for lock in everything)) as progress:
             reports = [await _report(look, asked, lock, addresses, progress) for lock in everything]
     changes: tuple[TrustChange, ...] = ()
@@ -109,13 +109,14 @@ def _cooldown(index: Index) -> Callable[[ProjectName], timedelta]:
     return lambda project: index.policy.for_project(project).min_age
 
 
-def _index(look: Looking, name: str) -> Index:
+def index_named(look: Looking, name: str) -> Index:
+    """The index of that name. Raises `ConfigurationError` that says which there are."""
     index = look.indexes.get(name)
     if index is None:
         raise ConfigurationError(f"there is no index {name!a}", remedy=f"configured are: {', '.join(look.indexes)}")
     return index
 
 
-def _base(config: Config, index: Index) -> str:
-    server = config.server
-    return f"{server.public_url or f'http://{server.listen}'}/{index.prefix}".rstrip("/")
+def base_url(config: Config) -> str:
+    """Inbond's own address, without a slash, as far as the configuration tells."""
+    return str(config.server.public_url or f"http://{config.server.listen}").rstrip("/")

@@ -8,9 +8,7 @@ from pathlib import Path
 from inbond.cli.check_locks import Checked, check_locks
 from inbond.cli.check_targets import read_file, read_targets
 from inbond.cli.config import Config
-from inbond.cli.config_presets import written_predicate_type
-from inbond.gateway.on_demand import VerifierOnDemand
-from inbond.gateway.verifier import bundled_root_path
+from inbond.cli.verifying import verifying
 
 __all__ = ["Wanted", "run"]
 
@@ -33,11 +31,6 @@ async def run(config: Config, wanted: Wanted) -> Checked:
     targets = read_targets(wanted.targets, here=wanted.here)
     locks = [target.lock for target in targets]
     older = None if wanted.against is None else read_file(wanted.against, here=wanted.here).lock
-    verifier = VerifierOnDemand(config.trusted_root or bundled_root_path())
-    try:
-        predicate_type = written_predicate_type() or (await verifier.hello()).publish_predicate_type
-        upstreams = config.upstreams_at(predicate_type)
+    async with verifying(config) as (upstreams, verifier):
         checked = await check_locks(config, upstreams, verifier, index=wanted.index, locks=locks, older=older)
-        return replace(checked, targets=targets)
-    finally:
-        await verifier.aclose()
+    return replace(checked, targets=targets)

@@ -30,9 +30,9 @@ INDENT: Final = "  "
 MAX_CELL_CHARS: Final = 60
 MAX_MESSAGE_CHARS: Final = 400
 MAX_OWN_NAMES: Final = 5
-_PADDING: Final = re.compile(r"[ \t]+$", re.MULTILINE)  # rich fills lines up to the width
+PADDING: Final = re.compile(r"[ \t]+$", re.MULTILINE)  # rich fills lines up to the width
 
-_STYLES: Final = {
+STYLES: Final = {
     Result.CLEAR: "green",
     Result.WARNED: "yellow",
     Result.HELD: "magenta",
@@ -50,13 +50,14 @@ _WORDS: Final = {
 
 def dumps(checked: Checked, *, quiet: bool, to_file: bool = False) -> str:
     """The whole outcome, with a newline at its end; in colour where a person watches standard output."""
-    console = _console(to_file=to_file)
+    console = screen(to_file=to_file)
     with console.capture() as captured:
         _show(console, checked, quiet=quiet)
-    return _PADDING.sub("", captured.get())
+    return PADDING.sub("", captured.get())
 
 
-def _console(*, to_file: bool) -> Console:
+def screen(*, to_file: bool) -> Console:
+    """A console for a command's outcome: in colour where a person watches, wide where nobody does."""
     if to_file:
         return Console(file=io.StringIO(), width=PIPED_WIDTH, highlight=False, emoji=False, color_system=None)
     console = Console(highlight=False, emoji=False)
@@ -97,7 +98,7 @@ def _table(rows: Iterable[DependencyReport], at: datetime, *, wide: bool) -> Tab
             str(len(row.files)) if row.files else "-",
             _verified(row),
             *([_cell(_publisher(row)), about(at - row.published) if row.published else "-"] if wide else []),
-            f"[{_STYLES[result]}]{_WORDS[result]}[/]",
+            f"[{STYLES[result]}]{_WORDS[result]}[/]",
         ]
         table.add_row(*cells)
     return table
@@ -134,7 +135,7 @@ def _print_stories(console: Console, report: LockReport) -> None:
         subject = f"{row.dependency.project} {row.version or ''}".strip()
         place = "" if report.lock.format is LockFormat.REQUIREMENT else f" ({row.dependency.place})"
         console.print()
-        console.print(f"[{_STYLES[result]}]{_cell(subject)}{_path(place)}: {_WORDS[result]}[/]", soft_wrap=True)
+        console.print(f"[{STYLES[result]}]{_cell(subject)}{_path(place)}: {_WORDS[result]}[/]", soft_wrap=True)
         for line in _story(row):
             _print_indented(console, line)
 
@@ -171,7 +172,7 @@ def _print_findings(console: Console, report: LockReport) -> None:
     for one in report.findings:
         finding = one.finding
         console.print()
-        console.print(f"[{_STYLES[one.result]}]{_path(str(one.place))}: {finding.rule}[/]", soft_wrap=True)
+        console.print(f"[{STYLES[one.result]}]{_path(str(one.place))}: {finding.rule}[/]", soft_wrap=True)
         _print_indented(console, clean(finding.message, MAX_MESSAGE_CHARS))
         if finding.remedy:
             _print_indented(console, f"What to do: {clean(finding.remedy, MAX_MESSAGE_CHARS)}")
@@ -180,7 +181,7 @@ def _print_findings(console: Console, report: LockReport) -> None:
 def _print_totals(console: Console, report: LockReport, left_out: int) -> None:
     totals = report.totals
     parts = ", ".join(
-        f"[{_STYLES[result]}]{totals.by_result[result]} {_WORDS[result]}[/]"
+        f"[{STYLES[result]}]{totals.by_result[result]} {_WORDS[result]}[/]"
         for result in (Result.CLEAR, Result.WARNED, Result.HELD, Result.DENIED, Result.UNTOLD)
         if totals.by_result[result]
     )

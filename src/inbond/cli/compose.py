@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from inbond.cli.config import Config
 from inbond.cli.foundation import T, closing_in, foundation, indexes_of
 from inbond.cli.logs import log_alerts
+from inbond.cli.trusting import checks_of, trusting
+from inbond.gateway.backlog import Backlog
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.file_service import FileService
@@ -20,7 +22,7 @@ from inbond.gateway.page_service import PageService
 from inbond.gateway.project_list import ProjectList
 from inbond.gateway.provenance import Verifier
 from inbond.gateway.settling import Settler
-from inbond.gateway.verifier import VerifierProcess, bundled_root_path
+from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
 from inbond.gateway.why import WhyBook
 from inbond.model.events import Event, Observer
 from inbond.store.blobs import open_blobs
@@ -41,19 +43,19 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Config, *, clock: Clock = utc_now) -> AsyncIterator[Running]:
-    """Builds everything, yields it, and closes it in the opposite order. Raises `OperatorFault`."""
-    root = config.trusted_root or bundled_root_path()
-    verifier = VerifierProcess(root)
-    try:
-        await verifier.start()
+async def running(config: Config, *, clock: Clock = utc_now, poll_every: float = POLL_EVERY) -> AsyncIterator[Running]:
+    """Builds everything, yields it, and closes it in the opposite order. Raises `OperatorFault`.
+
+    `poll_every`: seconds between looks at the trusted roots.
+    """
+    metrics = Metrics()
+    observer = _both(metrics, log_alerts)
+    async with trusting(config, clock=clock, observer=observer, poll_every=poll_every) as verifier:
+        metrics.trusted_roots({one.name: _since(verifier, one.name) for one in verifier.scopes()}, clock)
         upstreams = config.upstreams_at(verifier.hello.publish_predicate_type)
-        async with assembled(config, upstreams, verifier, clock=clock) as up:
-            up.metrics.trusted_root(datetime.fromtimestamp(root.stat().st_mtime, UTC), clock)
-            up.checks["verifier"] = _verifying(verifier)
+        async with assembled(config, upstreams, verifier, clock=clock, metrics=metrics) as up:
+            up.checks.update(checks_of(verifier))
             yield up
-    finally:
-        await verifier.aclose()
 
 
 @asynccontextmanager
@@ -64,9 +66,10 @@ async def assembled(
     *,
     clock: Clock,
     limits: Limits = DEFAULT,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Running]:
     """The same with a verifier that is there already."""
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     observer = _both(metrics, log_alerts)
     async with AsyncExitStack() as stack:
 
@@ -77,17 +80,21 @@ async def assembled(
             foundation(config, upstream_settings, verifier, clock=clock, observer=observer, limits=limits)
         )
         documents, upstreams, pages, evidence = base.documents, base.upstreams, base.pages, base.evidence
+        inspections = base.inspections
         limit = config.storage.limit() - base.documents_limit
         blobs = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit))
         metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
-        downloads = closing(Downloads(upstreams, blobs, clock, observer, at_once=limits.downloads_at_once))
+        downloads = closing(Downloads(upstreams, blobs, inspections, clock, observer, at_once=limits.downloads_at_once))
         why = WhyBook(documents)
-        judge = Judge(evidence, downloads, why, clock, observer)
+        judge = Judge(evidence, inspections, downloads, why, clock=clock, observer=observer)
+        indexes = indexes_of(config, upstream_settings)
+        settler = closing(Settler(evidence, judge, Backlog(documents, evidence.busy, clock), observer))
+        settler.resume(indexes, pages)
         page_service = closing(
             PageService(
                 pages=pages,
                 evidence=evidence,
-                settler=Settler(evidence, judge),
+                settler=settler,
                 metadata=metadata,
                 why=why,
                 clock=clock,
@@ -97,9 +104,16 @@ async def assembled(
         project_list = closing(ProjectList(upstreams, documents, blobs, clock, observer))
         yield Running(
             gateway=Gateway(
-                indexes=indexes_of(config, upstream_settings),
+                indexes=indexes,
                 pages=page_service,
-                files=FileService(pages=pages, evidence=evidence, judge=judge, downloads=downloads, metadata=metadata),
+                files=FileService(
+                    pages=pages,
+                    evidence=evidence,
+                    inspections=inspections,
+                    judge=judge,
+                    downloads=downloads,
+                    metadata=metadata,
+                ),
                 project_list=project_list,
                 downloads=downloads,
                 why=why,
@@ -120,12 +134,5 @@ def _both(*observers: Observer) -> Observer:
     return observe
 
 
-def _verifying(verifier: VerifierProcess) -> Callable[[], Awaitable[Check]]:
-    async def verifying() -> Check:
-        if verifier.failing:
-            return Check(problem="the verifier process keeps ending; nothing can be verified")
-        if verifier.alive:
-            return Check()
-        return Check(advice="the verifier process has ended; it is started again for the next file to verify")
-
-    return verifying
+def _since(verifier: TrustKeeper, scope: str) -> Callable[[], datetime]:
+    return lambda: next(one.since for one in verifier.scopes() if one.name == scope)

@@ -15,7 +15,6 @@ from typing import Any, Final
 from platformdirs import user_cache_path, user_data_path
 
 from inbond.cli.config_environ import SHORT_NAMES, read_environment
-from inbond.cli.config_fields import BUNDLED, PUBLIC
 from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import DEFAULT, KeyPath, Layer, merged, place_of
 from inbond.cli.config_model import BUILT_IN, StorageTable, UpstreamTable, Written
@@ -26,9 +25,11 @@ from inbond.cli.config_presets import preset_path, resolve_preset
 from inbond.cli.config_problems import missing_in, problems_in, refuse
 from inbond.cli.config_references import loose_ends
 from inbond.cli.config_short import as_layer, from_environment, preset_layers, unknown_flags
+from inbond.cli.config_trust import ScopeSettings, scopes_of
 from inbond.gateway.settings import IndexSettings
 from inbond.model.units import parse_duration, parse_size
 from inbond.policy.settings import PolicySettings
+from inbond.upstream.proxies import Proxies
 from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.web.settings import ListenAddress, ServerSettings, parse_host, parse_network, parse_public_url
 
@@ -63,11 +64,11 @@ class StorageSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All that the composition root needs. `trusted_root` is None for the one that sigstore ships."""
+    """All that the composition root needs."""
 
     server: ServerSettings
     storage: StorageSettings
-    trusted_root: Path | None
+    trust: tuple[ScopeSettings, ...]  # all that are defined, by name
     policies: Mapping[str, PolicySettings]
     indexes: tuple[IndexSettings, ...]
     upstream_tables: Mapping[str, UpstreamTable]  # as written: see `upstreams_at`
@@ -95,6 +96,7 @@ class Loaded:
     written: Written
     layers: tuple[Layer, ...]
     accesses: Mapping[str, Access]
+    surroundings: Proxies  # on the way to trusted roots
     warnings: tuple[str, ...] = ()
 
     def source(self, path: KeyPath) -> str:
@@ -138,6 +140,7 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
         written=Written.model_validate(values),
         layers=tuple(layers),
         accesses=networks.accesses,
+        surroundings=networks.surroundings,
         warnings=networks.warnings,
     )
 
@@ -145,7 +148,7 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
 def settings_of(loaded: Loaded) -> Config:
     """What the rooms take, of a configuration that has been found valid."""
     written = loaded.written
-    server, root = written.server, written.trust[PUBLIC].root
+    server = written.server
     return Config(
         server=ServerSettings(
             listen=ListenAddress.parse(server.listen),
@@ -155,7 +158,7 @@ def settings_of(loaded: Loaded) -> Config:
             trusted_proxies=tuple(map(parse_network, server.trusted_proxies)),
         ),
         storage=_storage(written.storage),
-        trusted_root=None if root == BUNDLED else parse_path(root),
+        trust=scopes_of(written.trust, loaded.surroundings),
         policies=MappingProxyType({name: policy_settings(name, table) for name, table in written.policies.items()}),
         indexes=tuple(
             IndexSettings(name=name, policy=table.policy, upstreams=table.upstreams)

@@ -10,6 +10,7 @@ from yarl import URL
 
 from inbond.cli.options import GivenOptions, config_options, written_from_options
 from inbond.model.errors import ConfigurationError
+from inbond.model.trust import PUBLIC
 from inbond.model.units import format_size
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _summary(loaded: Loaded) -> list[str]:
         f"ledger      {config.storage.ledger_dir}",
         *_indexes(config),
         *_networks(config),
+        *_trust(config),
     ]
 
 
@@ -113,6 +115,17 @@ def _networks(config: Config) -> list[str]:
         ]
         if any(ways):
             lines.append(f"upstream    {name}: {', '.join(filter(None, ways))}")
+    return lines
+
+
+def _trust(config: Config) -> list[str]:
+    """The trusted roots that are not as by default, each with where it comes from and who goes by it."""
+    lines = []
+    for scope in config.trust:
+        if (scope.name, scope.root, scope.tuf_url, scope.issuers) != (PUBLIC, "auto", None, ()):
+            named = [name for name, table in config.upstream_tables.items() if scope.name in table.trust]
+            users = f"upstreams {', '.join(named)}" if named else "no upstream"
+            lines.append(f"trust       {scope.name}: {scope.tuf_url or scope.root}, for {users}")
     return lines
 
 

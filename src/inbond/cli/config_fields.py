@@ -13,12 +13,21 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator
+from yarl import URL
 
 from inbond.cli.config_credentials import parse_source
 from inbond.cli.config_paths import parse_path
 from inbond.model.errors import ConfigurationError
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration, parse_size
+from inbond.policy.demands import (
+    ReusableWorkflows,
+    Runners,
+    parse_environment,
+    parse_predicate,
+    parse_ref,
+    parse_trigger,
+)
 from inbond.policy.engine import NEVER_AUDITED, RULE_NAMES
 from inbond.policy.settings import (
     EVERY_RULE,
@@ -33,13 +42,15 @@ from inbond.policy.settings import (
     UnknownDate,
 )
 from inbond.upstream.credentials import masked
+from inbond.upstream.hosts import is_host
 from inbond.upstream.proxies import Proxy
 from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.web.settings import RESERVED_WORDS, ListenAddress, parse_host, parse_network, parse_public_url
 
 PYPI: Final = "pypi"  # the preset's name as an upstream's url
+AUTO: Final = "auto"  # the trusted root, kept fresh by TUF
 BUNDLED: Final = "bundled"  # the trusted root that sigstore ships
-PUBLIC: Final = "public"  # the one trust scope so far
+PUBLIC: Final = "public"  # the trust scope that is there without being written
 NO_PROXY: Final = "none"  # as an upstream's proxy
 _NAME: Final = re.compile(r"[a-z0-9-]+")
 
@@ -139,11 +150,35 @@ def _parse_support_url(text: str) -> str:
 
 def parse_root(text: str) -> str:
     """What `root` may say, whether or not there is such a file. Raises ValueError."""
-    if text == "auto":
-        raise ValueError(f'"auto" is not available yet; accepts only "{BUNDLED}" or the path of a trusted_root.json')
     if not text:
-        raise ValueError(f'is empty; accepts only "{BUNDLED}" or the path of a trusted_root.json')
+        raise ValueError(f'is empty; name "{AUTO}", "{BUNDLED}" or the path of a trusted_root.json')
     parse_path(text)
+    return text
+
+
+def parse_tuf(text: str) -> URL:
+    """The address of a TUF repository. Raises ValueError, without showing a password."""
+    try:
+        url = URL(text)
+        usable = url.scheme in ("http", "https") and is_host(url.raw_host or "") and url.port is not None
+    except ValueError:
+        usable, url = False, URL()
+    if not usable or url.query_string or url.fragment or "@" in url.raw_path:
+        raise ValueError(f"{masked(text)!r} is not the address of a TUF repository, as in 'https://tuf.acme.example/'")
+    if url.user is not None or url.password is not None:
+        raise ValueError("carries credentials, which are not sent to a TUF repository: leave them out")
+    return url
+
+
+def parse_issuer(text: str) -> str:
+    """An OIDC issuer as certificates name it, compared to the letter. Raises ValueError."""
+    try:
+        url = URL(text)
+        usable = url.scheme == "https" and is_host(url.raw_host or "") and url.raw_user is None
+    except ValueError:
+        usable, url = False, URL()
+    if not usable or url.query_string or url.fragment or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError(f"{masked(text)!r} is not an OIDC issuer such as 'https://gitlab.acme.example'")
     return text
 
 
@@ -163,12 +198,6 @@ def _parse_rule(text: str) -> str:
     return text
 
 
-def _parse_scope(text: str) -> str:
-    if text != PUBLIC:
-        raise ValueError(f"[trust.{text}] is not available yet; accepts only [trust.{PUBLIC}]")
-    return text
-
-
 def _not_empty(remedy: str) -> AfterValidator:
     def check(entries: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         if entries == ():
@@ -180,7 +209,6 @@ def _not_empty(remedy: str) -> AfterValidator:
 
 Name = Annotated[str, reads(parse_name)]
 IndexName = Annotated[str, reads(parse_index_name)]
-ScopeName = Annotated[str, reads(_parse_scope)]
 Listen = Annotated[str, reads(ListenAddress.parse)]
 PublicUrl = Annotated[str, reads_or_empty(parse_public_url)]
 Host = Annotated[str, reads(parse_host)]
@@ -189,7 +217,15 @@ Size = Annotated[str, reads(_parse_size)]
 IndexUrl = Annotated[str, reads(_parse_index_url)]
 Duration = Annotated[str, reads(parse_duration)]
 Root = Annotated[str, reads(parse_root)]
-Scopes = Annotated[tuple[str, ...], only((PUBLIC,))]
+TufUrl = Annotated[str, reads_or_empty(parse_tuf)]
+Issuer = Annotated[str, reads(parse_issuer)]
+Scopes = Annotated[
+    tuple[Name, ...],
+    _not_empty(
+        'name at least one trusted root, as in ["public"]; where attestations shall not be looked at, set'
+        ' attestations = "off" in a policy'
+    ),
+]
 Pattern = Annotated[str, reads(ProjectPattern.parse)]
 Patterns = Annotated[tuple[Pattern, ...], _not_empty("name the projects that are meant")]
 Pins = Annotated[
@@ -206,6 +242,12 @@ SupportUrl = Annotated[str, reads_or_empty(_parse_support_url)]
 AttestationsWord = Annotated[str, one_of(*Attestations)]
 UnknownDateWord = Annotated[str, one_of(*UnknownDate)]
 PresenceWord = Annotated[str, one_of(*Presence)]
+PredicateWord = Annotated[str, reads(parse_predicate)]
+RefPattern = Annotated[str, reads(parse_ref)]
+EnvironmentPattern = Annotated[str, reads(parse_environment)]
+Trigger = Annotated[str, reads(parse_trigger)]
+RunnersWord = Annotated[str, one_of(*Runners)]
+ReusableWord = Annotated[str, one_of(*ReusableWorkflows)]
 HashesWord = Annotated[str, one_of(*Hashes)]
 IntegrityWord = Annotated[str, one_of(*Integrity)]
 DenyAsWord = Annotated[str, one_of(*DenyAs)]

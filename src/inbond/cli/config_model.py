@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from inbond.cli import config_fields as fields
-from inbond.cli.config_fields import BUNDLED, PUBLIC, PYPI
+from inbond.cli.config_fields import AUTO, PUBLIC, PYPI
 
 
 class Table(BaseModel):
@@ -54,8 +54,10 @@ class UpstreamTable(Table):
 class TrustTable(Table):
     """`[trust.NAME]`: a trusted root, and whom it vouches for."""
 
-    root: fields.Root = BUNDLED
-    issuers: Annotated[tuple[str, ...], fields.only(())] = ()
+    root: fields.Root = AUTO
+    tuf: fields.TufUrl = ""
+    tuf_root: fields.PathText = ""
+    issuers: tuple[fields.Issuer, ...] = ()
 
 
 class RuleTable(Table):
@@ -71,6 +73,14 @@ class RuleTable(Table):
     hashes: fields.HashesWord | None = None
     yanked: fields.PresenceWord | None = None
     sdists: fields.PresenceWord | None = None
+    archive: fields.ActionText | None = None
+    predicates: tuple[fields.PredicateWord, ...] | None = None
+    refs: tuple[fields.RefPattern, ...] | None = None
+    runners: fields.RunnersWord | None = None
+    environments: tuple[fields.EnvironmentPattern, ...] | None = None
+    deny_triggers: tuple[fields.Trigger, ...] | None = None
+    reusable_workflows: fields.ReusableWord | None = None
+    pull_requests: fields.ActionText | None = None
     publishers: fields.Pins | None = None
 
     @model_validator(mode="after")
@@ -95,6 +105,14 @@ class PolicyTable(Table):
     hashes: fields.HashesWord = "require"
     yanked: fields.PresenceWord = "allow"
     sdists: fields.PresenceWord = "allow"
+    archive: fields.ActionText = "deny"
+    predicates: tuple[fields.PredicateWord, ...] = ()
+    refs: tuple[fields.RefPattern, ...] = ()
+    runners: fields.RunnersWord = "any"
+    environments: tuple[fields.EnvironmentPattern, ...] = ()
+    deny_triggers: tuple[fields.Trigger, ...] = ()
+    reusable_workflows: fields.ReusableWord = "any"
+    pull_requests: fields.ActionText = "warn"
     deny: tuple[fields.Entry, ...] = ()
     allow: fields.OpenList = None
     support_url: fields.SupportUrl = ""
@@ -114,7 +132,7 @@ class Written(Table):
     server: ServerTable = Field(default_factory=ServerTable)
     storage: StorageTable = Field(default_factory=StorageTable)
     upstreams: dict[fields.Name, UpstreamTable] = Field(default_factory=dict)
-    trust: dict[fields.ScopeName, TrustTable] = Field(default_factory=dict)
+    trust: dict[fields.Name, TrustTable] = Field(default_factory=dict)
     policies: dict[fields.Name, PolicyTable] = Field(default_factory=dict)
     indexes: dict[fields.IndexName, IndexTable] = Field(default_factory=dict)
 

@@ -14,7 +14,7 @@ from typing import Any
 from yarl import URL
 
 from inbond.cli.config_credentials import authorization_from, exposed, parse_source, renewal
-from inbond.cli.config_fields import parse_proxy
+from inbond.cli.config_fields import AUTO, parse_proxy
 from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
 from inbond.cli.config_paths import parse_path
 from inbond.cli.config_problems import Problem, dotted
@@ -35,9 +35,13 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networks:
-    """The access to each upstream, what is wrong with it, and what an operator should know."""
+    """The access to each upstream, what is wrong with it, and what an operator should know.
+
+    `surroundings`: the proxies on the way to trusted roots, as the environment names them.
+    """
 
     accesses: Mapping[str, Access]
+    surroundings: Proxies
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
 
@@ -53,7 +57,43 @@ def read_networks(values: Mapping[str, Any], layers: Sequence[Layer], environ: M
             accesses[name] = reading.access()
             problems += reading.problems
             warnings += reading.warnings
-    return Networks(accesses=MappingProxyType(accesses), problems=tuple(problems), warnings=tuple(warnings))
+    to_roots: list[Problem] = []
+    surroundings = _way_to_roots(tables_at(values, "trust"), environ, to_roots)
+    # Inbond serves without a fresh root, so this alone is no error.
+    warnings += [f"{each}; trusted roots are fetched without one" for each in to_roots if each not in problems]
+    return Networks(
+        accesses=MappingProxyType(accesses),
+        surroundings=surroundings,
+        problems=tuple(problems),
+        warnings=tuple(warnings),
+    )
+
+
+def _way_to_roots(tables: Mapping[str, Any], environ: Mapping[str, str], problems: list[Problem]) -> Proxies:
+    """The proxies on the way to trusted roots; none where all of them lie on this machine."""
+    fetched = [table for table in tables.values() if isinstance(table, Mapping) and table.get("root", AUTO) == AUTO]
+    if not fetched:
+        return DIRECT
+    plain = any(str(table.get("tuf", "")).lower().startswith("http://") for table in fetched)
+    return _surrounding_proxies(environ, problems, plain=plain)
+
+
+def _surrounding_proxies(environ: Mapping[str, str], problems: list[Problem], *, plain: bool) -> Proxies:
+    """The proxies that the environment names. `plain`: also for http; what is wrong is added to `problems`."""
+
+    def proxy(variable: str) -> Proxy | None:
+        name, text = _variable(environ, variable, "all_proxy")
+        try:
+            return Proxy.parse(text if "://" in text else f"http://{text}", source=name) if text else None
+        except ValueError as error:
+            problems.append(Problem(place=name, path=(), message=str(error)))
+            return None
+
+    return Proxies(
+        http=proxy("http_proxy") if plain else None,
+        https=proxy("https_proxy"),
+        exempt=_variable(environ, "no_proxy")[1],
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,19 +160,7 @@ class _Reading:
     def _surrounding_proxies(self) -> Proxies:
         # What an https upstream leads to is https too: what HTTP_PROXY says does not matter there.
         plain = (self._text("url") or "").lower().startswith("http://")
-        return Proxies(
-            http=self._surrounding_proxy("http_proxy") if plain else None,
-            https=self._surrounding_proxy("https_proxy"),
-            exempt=_variable(self.environ, "no_proxy")[1],
-        )
-
-    def _surrounding_proxy(self, variable: str) -> Proxy | None:
-        name, text = _variable(self.environ, variable, "all_proxy")
-        try:
-            return Proxy.parse(text if "://" in text else f"http://{text}", source=name) if text else None
-        except ValueError as error:
-            self.problems.append(Problem(place=name, path=(), message=str(error)))
-            return None
+        return _surrounding_proxies(self.environ, self.problems, plain=plain)
 
     def _text(self, key: str) -> str | None:
         """A key's text; "" where it is not written, None where something else is, which the models refuse."""

@@ -14,6 +14,14 @@ from typing import Any, Final
 from inbond.cli.config_model import PolicyTable, RuleTable
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration
+from inbond.policy.demands import (
+    ReusableWorkflows,
+    Runners,
+    parse_environment,
+    parse_predicate,
+    parse_ref,
+    parse_trigger,
+)
 from inbond.policy.settings import (
     Action,
     Attestations,
@@ -40,6 +48,14 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "hashes": Hashes,
         "yanked": Presence,
         "sdists": Presence,
+        "archive": Action.parse,
+        "predicates": lambda kinds: tuple(map(parse_predicate, kinds)),
+        "refs": lambda patterns: tuple(map(parse_ref, patterns)),
+        "runners": Runners,
+        "environments": lambda patterns: tuple(map(parse_environment, patterns)),
+        "deny_triggers": lambda events: tuple(map(parse_trigger, events)),
+        "reusable_workflows": ReusableWorkflows,
+        "pull_requests": Action.parse,
         "publishers": lambda pins: tuple(map(PublisherPattern.parse, pins)),
     }
 )

@@ -7,13 +7,18 @@ with all others. Whatever the models refuse already (another type, no name) is p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
-from inbond.cli.config_fields import BUNDLED, PUBLIC, did_you_mean, parse_name, parse_root
+from inbond.cli.config_fields import AUTO, BUNDLED, PUBLIC, did_you_mean, parse_name, parse_root
 from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
 from inbond.cli.config_paths import parse_path
 from inbond.cli.config_presets import PRESET_POLICIES
 from inbond.cli.config_problems import Problem
+
+_OWN_ROOT: Final = (
+    'name the path of a trusted_root.json as root, or both tuf = "https://…", the address of a TUF repository,'
+    " and tuf_root, the root.json it begins with"
+)
 
 
 def loose_ends(values: Mapping[str, Any], layers: Sequence[Layer]) -> Iterator[Problem]:
@@ -27,10 +32,13 @@ def _loose_ends(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         if isinstance(index, Mapping):
             yield from _policy(values, name, index.get("policy"))
             yield from _upstreams(values, name, index.get("upstreams"))
-    public = tables_at(values, "trust").get(PUBLIC)
-    root = public.get("root") if isinstance(public, Mapping) else None
-    if _reads(root, parse_root) and root != BUNDLED and not parse_path(root).is_file():
-        yield ("trust", PUBLIC, "root"), f"there is no file {root!r}"
+    for name, upstream in tables_at(values, "upstreams").items():
+        if isinstance(upstream, Mapping):
+            yield from _scopes(values, name, upstream.get("trust"))
+    for name, scope in tables_at(values, "trust").items():
+        if isinstance(scope, Mapping):
+            for key, message in _scope(name, scope):
+                yield ("trust", name, *([key] if key else [])), message
 
 
 def _policy(values: Mapping[str, Any], index: str, named: Any) -> Iterator[tuple[KeyPath, str]]:
@@ -48,6 +56,50 @@ def _upstreams(values: Mapping[str, Any], index: str, named: Any) -> Iterator[tu
                 ("indexes", index, "upstreams", number),
                 f"there is no upstream {upstream!r}{did_you_mean(upstream, known)}",
             )
+
+
+def _scopes(values: Mapping[str, Any], upstream: str, named: Any) -> Iterator[tuple[KeyPath, str]]:
+    known = _names(values, "trust")
+    for number, scope in enumerate(named if isinstance(named, list) else ()):
+        if known is not None and _reads(scope, parse_name) and scope not in known:
+            hint = did_you_mean(scope, known)
+            yield ("upstreams", upstream, "trust", number), f"there is no trusted root [trust.{scope}]{hint}"
+
+
+def _scope(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a trust scope, by key; "" for the table itself."""
+    root = table.get("root", AUTO)
+    if not _reads(root, parse_root):
+        return
+    if root not in (AUTO, BUNDLED):
+        yield from _missing_file(table, "root")
+    if root == AUTO:
+        yield from _missing_file(table, "tuf_root")
+    else:
+        for key in ("tuf", "tuf_root"):
+            if table.get(key):
+                yield key, f'is used with root = "{AUTO}" alone: leave one of them out'
+    if name != PUBLIC:
+        yield from _own_scope(table, root)
+
+
+def _own_scope(table: Mapping[str, Any], root: str) -> Iterator[tuple[str, str]]:
+    """What only the public Sigstore's scope may leave to inbond."""
+    if root == BUNDLED:
+        yield "root", f'"{BUNDLED}" is the public Sigstore\'s, as in [trust.{PUBLIC}]; name a trusted_root.json'
+    elif root == AUTO and not (table.get("tuf") and table.get("tuf_root")):
+        yield "root" if "root" in table else "", _OWN_ROOT
+    if not table.get("issuers"):
+        yield (
+            "issuers" if "issuers" in table else "",
+            'name the issuers that this root may vouch for, as in issuers = ["https://gitlab.acme.example"]',
+        )
+
+
+def _missing_file(table: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
+    path = table.get(key, "")
+    if path and _reads(path, parse_path) and not parse_path(path).is_file():
+        yield key, f"there is no file {path!r}"
 
 
 def _names(values: Mapping[str, Any], section: str) -> frozenset[str] | None:

@@ -11,10 +11,12 @@ from inbond import __version__
 from inbond.cli.config import Config, policy_digest
 from inbond.cli.logs import log_alerts
 from inbond.gateway.clock import Clock, utc_now
+from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.indexes import Index, Ownership
+from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge, NothingDownloaded
 from inbond.gateway.pages import PageKeeper
-from inbond.gateway.provenance import EvidenceKeeper, Verifier
+from inbond.gateway.provenance import Verifier
 from inbond.gateway.why import WhyBook
 from inbond.model.events import Observer
 from inbond.policy.settings import ProjectPattern
@@ -57,6 +59,7 @@ class Foundation:
     upstreams: Mapping[str, Upstream]
     pages: PageKeeper
     evidence: EvidenceKeeper
+    inspections: InspectionKeeper
 
 
 @asynccontextmanager
@@ -79,13 +82,15 @@ async def foundation(
             one.name: closing_in(stack, Upstream.open(one, observer=observer, user_agent=USER_AGENT, limits=limits))
             for one in upstream_settings
         }
+        evidence = closing_in(stack, EvidenceKeeper(upstreams, documents, verifier, clock, observer))
         yield Foundation(
             documents=documents,
             documents_limit=limit,
             ledger=ledger,
             upstreams=upstreams,
             pages=closing_in(stack, PageKeeper(upstreams, documents, ledger, clock, observer)),
-            evidence=closing_in(stack, EvidenceKeeper(upstreams, documents, verifier, clock, observer)),
+            evidence=evidence,
+            inspections=closing_in(stack, InspectionKeeper(documents, observer, news=evidence.news)),
         )
 
 
@@ -115,7 +120,14 @@ async def looking(
         yield Looking(
             indexes=indexes_of(config, upstream_settings),
             pages=base.pages,
-            judge=Judge(base.evidence, NothingDownloaded(), WhyBook(base.documents), clock, observer),
+            judge=Judge(
+                base.evidence,
+                base.inspections,
+                NothingDownloaded(),
+                WhyBook(base.documents),
+                clock=clock,
+                observer=observer,
+            ),
             clock=clock,
         )
 

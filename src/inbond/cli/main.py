@@ -11,6 +11,8 @@ from inbond.cli.check_command import check
 from inbond.cli.config_command import config_group
 from inbond.cli.relock import relock
 from inbond.cli.serve_command import serve
+from inbond.cli.trust_command import trust_group
+from inbond.cli.why import why
 from inbond.model.errors import InbondError
 
 FAILED = 1
@@ -27,8 +29,10 @@ def cli() -> None:
 
 cli.add_command(serve)
 cli.add_command(check)
+cli.add_command(why)
 cli.add_command(relock)
 cli.add_command(config_group)
+cli.add_command(trust_group)
 
 
 def main() -> None:

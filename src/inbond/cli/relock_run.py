@@ -9,10 +9,9 @@ from typing import Final
 from inbond.cli.config import Config
 from inbond.cli.config_presets import written_predicate_type
 from inbond.cli.foundation import Looking, looking
+from inbond.cli.trusting import verifier_on_demand
 from inbond.gateway.indexes import ROOT, Index, find_page
-from inbond.gateway.on_demand import VerifierOnDemand
 from inbond.gateway.paths import published_path
-from inbond.gateway.verifier import bundled_root_path
 from inbond.locks.lock import Lock
 from inbond.locks.relock import LeftUrl, Relocked, index_files, names_files, relocked
 from inbond.locks.relock_prefixes import Prefixes, prefixes_at, prefixes_of, swapped_file
@@ -50,7 +49,7 @@ class Done:
 
 async def run(config: Config, lock: Lock, raw: bytes, wanted: Wanted) -> Done:
     """Swaps, in memory. Raises `NotReversible`, `UpstreamFault`, and `OperatorFault` for the configuration."""
-    verifier = VerifierOnDemand(config.trusted_root or bundled_root_path())  # never asked: no file is judged here
+    verifier = await verifier_on_demand(config)  # never asked: no file is judged here
     try:
         predicate_type = written_predicate_type() or (await verifier.hello()).publish_predicate_type
         upstreams = config.upstreams_at(predicate_type)

@@ -1,8 +1,9 @@
 """One transfer from upstream, read by any number of clients while it grows.
 
-Invariant (promise P1): until length and digest have passed, `visible` stays at least `HELD_TAIL` bytes behind what
-has arrived, so that no client can complete another file than the one under the digest that its page gives or that is
-remembered. Where there is no digest nothing is visible until this very transfer has fixed one.
+Invariant (promise P1): until length and digest have passed, and the archive was looked into, `visible` stays at least
+`HELD_TAIL` bytes behind what has arrived, so that no client can complete another file than the one under the digest
+that its page gives or that is remembered. Where there is no digest nothing is visible until this very transfer has
+fixed one.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ MAX_FILE_BYTES: Final = 16 * 2**30
 
 # Has a digest count from now on, in the ledger before it returns. Raises `DigestMismatch`, `StoreUnavailable`.
 Fix = Callable[[str], Awaitable[None]]
+# Has it known what is in the archive that lies there, under that digest.
+Look = Callable[[str, Path], Awaitable[object]]
 # Another address of the same file, from a page that is asked for anew; None where there is none.
 Renew = Callable[[], Awaitable[str | None]]
 
@@ -50,10 +53,13 @@ class Failed:
 class Download:
     """The state of one transfer. Readers wait for `progress`, then look at `outcome` and `visible`."""
 
-    def __init__(self, file: File, *, fix: Fix | None = None, renew: Renew | None = None) -> None:
+    def __init__(
+        self, file: File, *, fix: Fix | None = None, look: Look | None = None, renew: Renew | None = None
+    ) -> None:
         self.file = file
         self.sha256 = file.sha256  # None: this download fixes it
         self._fix = fix
+        self._look = look
         self._renew = renew
         self._named = NamedDigests(file)
         # A validator for what has left unchecked. It must not be the digest: a client whose transfer was cut would
@@ -204,4 +210,6 @@ class Download:
         self._named.check()
         if self._fix is not None:
             await self._fix(actual)
+        if self._look is not None:
+            await self._look(actual, writer.path)
         return await writer.commit(sha256=actual)

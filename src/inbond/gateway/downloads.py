@@ -11,6 +11,7 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.gateway.digests import NamedDigests, check_stored
 from inbond.gateway.download import Complete, Download, Failed, Fix, Renew
+from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.lru import Lru, LruSet
 from inbond.gateway.page_state import PageState
 from inbond.model.errors import DigestMismatch
@@ -40,6 +41,7 @@ class Downloads:
         self,
         upstreams: Mapping[str, Upstream],
         blobs: Blobs,
+        inspections: InspectionKeeper,
         clock: Clock,
         observer: Observer,
         *,
@@ -48,6 +50,7 @@ class Downloads:
         """`at_once`: how many downloads each upstream has places for."""
         self._upstreams = upstreams
         self._blobs = blobs
+        self._inspections = inspections
         self._clock = clock
         self._observer = observer
         self._running: dict[_Key, tuple[Download, asyncio.Task[None]]] = {}
@@ -95,7 +98,9 @@ class Downloads:
         running = self._running.get(key)
         if running is not None:
             return running[0]
-        download = Download(file, fix=fix, renew=renew)
+        download = Download(
+            file, fix=fix, look=lambda sha256, path: self._inspections.look(state, file, sha256, path), renew=renew
+        )
         task = asyncio.get_running_loop().create_task(self._run(key, download))
         self._running[key] = (download, task)
         return download

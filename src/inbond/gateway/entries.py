@@ -11,6 +11,7 @@ from inbond.gateway.page_state import PageState
 from inbond.gateway.paths import published_path, quoted
 from inbond.gateway.why import DIGITS, Subject, WhyBook
 from inbond.model.evidence import Absent, Pending, Unavailable
+from inbond.model.inspection import Sane
 from inbond.model.page import Claim, File
 from inbond.model.verdict import Judgement, Verdict
 from inbond.policy.explain import yank_reason
@@ -50,8 +51,20 @@ class Entries:
             url="../../" + quoted(published_path(file)),
             provenance=self._provenance(file),
             yanked=yanked,
-            core_metadata=False if file.filename in self.lost else _published_digest(file),
+            core_metadata=self._core_metadata(file),
         )
+
+    def _core_metadata(self, file: File) -> bool | Mapping[str, str]:
+        if file.filename in self.lost:
+            return False
+        digest = file.metadata_sha256
+        if digest is not None or file.core_metadata is not False:
+            return {"sha256": digest} if digest is not None else True
+        match self.judged.inspections.get(file.filename):
+            case Sane(metadata_sha256=str() as extracted):  # a wheel that was had: what is in it can be offered
+                return {"sha256": extracted}
+            case _:
+                return False
 
     def _note(self, file: File) -> None:
         subject = Subject(self.index.name, str(self.state.page.name), str(file.filename))
@@ -81,11 +94,6 @@ class Entries:
             return Claim.SILENT
         path = f"integrity/{self.state.page.name}/{version}/{file.filename}/provenance"
         return f"{self.origin}/{self.index.prefix}{quoted(path)}"
-
-
-def _published_digest(file: File) -> bool | Mapping[str, str]:
-    digest = file.metadata_sha256
-    return {"sha256": digest} if digest is not None else file.core_metadata is not False
 
 
 def why_url(origin: str, file: File) -> str:

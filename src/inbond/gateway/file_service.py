@@ -7,17 +7,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from inbond.gateway.download import Download, Failed
+from inbond.gateway.download import Complete, Download, Failed
 from inbond.gateway.downloads import Downloads
+from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.indexes import Index, find_page, require_page
+from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.paths import METADATA_SUFFIX
-from inbond.gateway.provenance import EvidenceKeeper
 from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound, NotYet, Overloaded
 from inbond.model.evidence import Pending
+from inbond.model.inspection import Inspection, Sane
 from inbond.model.names import Filename, ProjectName, project_candidates
 from inbond.model.page import File
 from inbond.model.verdict import Judgement
@@ -38,6 +40,7 @@ class Located:
     state: PageState
     file: File
     metadata: bool = False  # whether its core metadata is meant, not the file itself
+    inspection: Inspection | None = None  # what was known of it when it was cleared, if it was
 
 
 class FileService:
@@ -48,12 +51,14 @@ class FileService:
         *,
         pages: PageKeeper,
         evidence: EvidenceKeeper,
+        inspections: InspectionKeeper,
         judge: Judge,
         downloads: Downloads,
         metadata: MetadataKeeper,
     ) -> None:
         self._pages = pages
         self._evidence = evidence
+        self._inspections = inspections
         self._judge = judge
         self._downloads = downloads
         self._metadata = metadata
@@ -106,17 +111,19 @@ class FileService:
         A file whose page gives no digest is downloaded first, whole; then it has one, by which it is judged again.
         `until`: by when the answer is wanted, on the event loop's clock. Raises `NotYet` where it takes longer.
         """
+        known = self._inspections.known_of(located.state, located.file)
         judgement = await self._judge.file(located.index, located.state, located.file, until=until)
         if judgement.verdict.allowed and _hangs_on_bytes(located, judgement):
             located = await self._first_had(located, until=until)
             until = max(until, asyncio.get_running_loop().time() + LEFT_TO_JUDGE)
+            known = self._inspections.known_of(located.state, located.file)
             judgement = await self._judge.file(located.index, located.state, located.file, until=until)
             if judgement.verdict.allowed and _is_unsettled(located, judgement):
                 raise NotYet(f"{located.file.filename} is not checked yet", remedy="try again in a few seconds")
         self._judge.tell(judgement)
         if not judgement.verdict.allowed:
             raise Denied(judgement)
-        return located, judgement
+        return replace(located, inspection=known), judgement
 
     async def _first_had(self, located: Located, *, until: float) -> Located:
         """The file under the digest that its first download fixes, once that is done."""
@@ -148,7 +155,7 @@ class FileService:
         """The bytes of a file that was cleared: whole from the store, or growing from upstream.
 
         `until`: by when the answer is wanted, on the event loop's clock. Raises `Denied` while a failed digest check
-        is remembered.
+        is remembered, and where a stored archive is looked into for the first time and found wanting.
         """
         sha256 = located.file.sha256
         if sha256 is None:
@@ -158,12 +165,34 @@ class FileService:
             if blob is not None:
                 with suppress(FileNotFoundError):
                     await self._downloads.check(located.file, blob)
+                    await self.inspected(located, blob, until=until)
                     return blob
             return self._downloads.join(
                 located.state, located.file, renew=lambda: self._pages.other_url(located.state, located.file)
             )
         except DigestMismatch as error:
             raise await self.mismatched(located, error, until=until) from error
+
+    async def inspected(self, located: Located, blob: Blob, *, until: float) -> None:
+        """Judges a whole file once more where what is in it has become known since it was cleared.
+
+        To be awaited before the last bytes leave.
+
+        `until` as in `content`. Raises `Denied`; `NotYet` where looking into it takes longer.
+        """
+        state, file = located.state, located.file
+        left = max(LEFT_TO_JUDGE, until - asyncio.get_running_loop().time())
+        if not await self._inspections.look(state, file, blob.sha256, blob.path, within=left):
+            raise NotYet(f"{file.filename} is still being looked into", remedy="try again in a few seconds")
+        if self._inspections.may_stop(state, file) and self._inspections.known_of(state, file) != located.inspection:
+            await self._denied_by_now(located, until=until)
+
+    async def _denied_by_now(self, located: Located, *, until: float) -> None:
+        """Raises `Denied` where what has become known since the file was cleared stops it."""
+        judgement = await self._judge.file(located.index, located.state, located.file, until=until)
+        if not judgement.verdict.allowed:
+            self._judge.tell(judgement)
+            raise Denied(judgement)
 
     def check_place(self, located: Located, download: Download) -> None:
         """Raises `Overloaded` where a download that was waited for has not begun because others take its place."""
@@ -185,11 +214,40 @@ class FileService:
         return denied
 
     async def core_metadata(self, located: Located, *, until: float) -> bytes:
-        """The file's core metadata. `until` as in `content`. Raises `Denied`, `NotFound`, `UpstreamFault`."""
+        """The file's core metadata: upstream's, or where it has none the METADATA of a wheel that was had.
+
+        `until` as in `content`. Raises `Denied`, `NotFound`, `NotYet`, `UpstreamFault`.
+        """
+        if located.file.core_metadata is False:
+            return await self._extracted(located, until=until)
         try:
-            return await self._metadata.read(located.state, located.file)
+            body = await self._metadata.read(located.state, located.file)
         except DigestMismatch as error:
             raise await self.mismatched(located, error, until=until) from error
+        if located.file.metadata_sha256 is None and not self._inspections.served(located.state, located.file, body):
+            await self._denied_by_now(located, until=until)
+        return body
+
+    async def _extracted(self, located: Located, *, until: float) -> bytes:
+        match self._inspections.known_of(located.state, located.file):
+            case Sane(metadata_sha256=str() as digest):
+                body = await self._inspections.metadata(digest)
+                return body if body is not None else await self._extracted_anew(located, digest, until=until)
+            case _:
+                raise NotFound(f"{located.file.filename} has no core metadata file on its index")
+
+    async def _extracted_anew(self, located: Located, digest: str, *, until: float) -> bytes:
+        """METADATA was promised and is not kept any more: out of the wheel, which is fetched where it is not either."""
+        content = await self.content(located, until=until)
+        outcome = await content.ended(until) if isinstance(content, Download) else Complete(content)
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        if outcome is None:
+            raise NotYet(f"{located.file.filename} is being fetched anew", remedy="try again in a few seconds")
+        body = await self._inspections.extract(located.file, outcome.blob.path, digest)
+        if body is None:
+            raise NotYet(f"{located.file.filename} could not be looked into", remedy="try again in a few seconds")
+        return body
 
     async def provenance(self, located: Located) -> bytes:
         """Upstream's provenance object, unchanged. Raises `NotFound` where there is none, `UpstreamFault`."""

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from inbond.gateway.clock import Clock
+from inbond.gateway.evidence import ANSWER_WITHIN, EvidenceKeeper
 from inbond.gateway.indexes import Index
+from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
-from inbond.gateway.provenance import ANSWER_WITHIN, EvidenceKeeper
 from inbond.gateway.why import Subject, WhyBook
 from inbond.model.errors import Denied, DigestMismatch
 from inbond.model.events import Observer, VerdictReached
@@ -22,6 +23,7 @@ from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Finding, Judgement, Outcome, Verdict
 from inbond.policy.engine import (
+    Inspections,
     judge_file,
     judge_files,
     judge_page,
@@ -56,6 +58,7 @@ class Judged:
     generation: tuple[str, int]
     verdicts: Mapping[Filename, Verdict]
     evidence: Mapping[Filename, EvidenceOrPending]
+    inspections: Inspections
     at: datetime
     expires_at: datetime | None
 
@@ -80,9 +83,17 @@ class Judge:
     """Applies an index's policy to pages and files."""
 
     def __init__(
-        self, evidence: EvidenceKeeper, mismatches: Mismatches, why: WhyBook, clock: Clock, observer: Observer
+        self,
+        evidence: EvidenceKeeper,
+        inspections: InspectionKeeper,
+        mismatches: Mismatches,
+        why: WhyBook,
+        *,
+        clock: Clock,
+        observer: Observer,
     ) -> None:
         self._evidence = evidence
+        self._inspections = inspections
         self._mismatches = mismatches
         self._why = why
         self._clock = clock
@@ -94,6 +105,7 @@ class Judge:
     async def page(self, index: Index, state: PageState) -> Judged:
         """A verdict for each file of a page from what is known now."""
         await self._evidence.load(state)
+        await self._inspections.load(state)
         key = (index.name, state.upstream, state.page.name)
         kept = self._judged.get(key)
         if kept is not None and self._holds(kept, index, state):
@@ -110,6 +122,7 @@ class Judge:
     def _judge_page(self, index: Index, state: PageState) -> Judged:
         generation = self._evidence.generation(state.upstream, state.page.name)
         evidence = self._evidence.known(state)
+        inspections = self._inspections.known(state, state.page.files)
         now = self._clock()
         verdicts = judge_page(
             index=index.name,
@@ -117,6 +130,7 @@ class Judge:
             memory=state.memory,
             settings=index.policy,
             evidence=evidence,
+            inspections=inspections,
             now=now,
         )
         return Judged(
@@ -125,6 +139,7 @@ class Judge:
             generation=generation,
             verdicts=verdicts,
             evidence=evidence,
+            inspections=inspections,
             at=now,
             expires_at=next_change(verdicts),
         )
@@ -139,11 +154,12 @@ class Judge:
         clock = asyncio.get_running_loop().time
         until = until if until is not None else clock() + ANSWER_WITHIN
         await self._evidence.load(state)
+        await self._inspections.load(state)
         files = len(state.page.files)
         needed = await off_loop(files, judged_with, state.page, file)
         if thorough or index.policy.for_project(state.page.name).asks_for_evidence:
             within = min(ANSWER_WITHIN, max(LEAST_WAIT, until - clock()))
-            await self._evidence.establish(state, needed, within=within, own=True)
+            await self._evidence.establish(state, needed, within=within)
             evidence: dict[Filename, EvidenceOrPending] = {
                 one.filename: self._evidence.settled(state, one) for one in needed
             }
@@ -158,6 +174,7 @@ class Judge:
             memory=state.memory,
             settings=index.policy,
             evidence=evidence,
+            inspections=self._inspections.known(state, needed),
             now=self._clock(),
         )
         if thorough:
@@ -177,7 +194,8 @@ class Judge:
         """
         needed = await off_loop(len(state.page.files), judged_with_all, state.page, files)
         await self._evidence.load_some(state, needed)
-        await self._evidence.establish(state, needed, within=within, own=True)
+        await self._inspections.load_some(needed)
+        await self._evidence.establish(state, needed, within=within)
         evidence = {one.filename: self._evidence.settled(state, one) for one in needed}
         judged = await off_loop(
             len(state.page.files),
@@ -188,6 +206,7 @@ class Judge:
             memory=state.memory,
             settings=index.policy,
             evidence=evidence,
+            inspections=self._inspections.known(state, needed),
             now=self._clock(),
         )
         verdicts = {
@@ -243,7 +262,7 @@ class Judge:
             if not unchecked:
                 return newest
             left = until - asyncio.get_running_loop().time()
-            await self._evidence.establish(state, unchecked, within=max(0.0, min(RECOMMEND_WITHIN, left)), own=True)
+            await self._evidence.establish(state, unchecked, within=max(0.0, min(RECOMMEND_WITHIN, left)))
             if self._evidence.unsettled(state, unchecked):
                 return None
         return None

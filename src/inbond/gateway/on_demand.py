@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from datetime import datetime
-from pathlib import Path
+from typing import Self
 
-from inbond.gateway.verifier import VerifierFailed, VerifierProcess
-from inbond.gateway.verifier_worker import Hello
-from inbond.model.errors import ConfigurationError, OperatorFault
-from inbond.model.evidence import Rejected, Unsupported, Verified
+from inbond.gateway.trust_keeper import TrustKeeper
+from inbond.gateway.verifier import Finding, VerifierFailed
+from inbond.gateway.verifier_frames import Hello
+from inbond.model.errors import OperatorFault
 from inbond.model.names import Filename
 
 
 class VerifierOnDemand:
-    """`VerifierProcess`, started at first use. Raises ConfigurationError where the trusted root cannot be read.
+    """A `TrustKeeper`, started at first use; made by `open`.
 
-    The root's digest is known at once, from the file. A process that then reads another one is not asked anything:
-    evidence would be kept under the wrong root.
+    What vouches is known at once: the sources' roots, where they are the last good ones or nothing is known of those.
+    Only a root that is another than the last good one must be tried first, which takes a process.
     """
 
-    def __init__(self, root: Path) -> None:
-        try:
-            self._sha256 = hashlib.sha256(root.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ConfigurationError(f"the trusted root {root} cannot be read: {error.strerror or error}") from error
-        self._process = VerifierProcess(root)
+    def __init__(self, keeper: TrustKeeper) -> None:
+        self._keeper = keeper
         self._starting: asyncio.Task[Hello] | None = None
 
-    def trust_of(self, upstream: str) -> str:  # noqa: ARG002 (one root vouches for all)
+    @classmethod
+    async def open(cls, keeper: TrustKeeper) -> Self:
+        """Reads the roots. Raises OperatorFault where a scope has none."""
+        verifier = cls(keeper)
+        try:
+            await keeper.load()
+            if keeper.undecided:
+                await verifier.hello()
+        except BaseException:
+            await verifier.aclose()
+            raise
+        return verifier
+
+    def trust_of(self, upstream: str) -> str:
         """The digest of what vouches for files of an upstream."""
-        return self._sha256
+        return self._keeper.trust_of(upstream)
 
     @property
     def started(self) -> bool:
@@ -45,24 +53,22 @@ class VerifierOnDemand:
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> Hello:
-        await self._process.start()
-        return self._process.hello
+        await self._keeper.start()
+        return self._keeper.hello
 
     async def verify(
         self, provenance: bytes, *, upstream: str, filename: Filename, sha256: str, now: datetime
-    ) -> Verified | Rejected | Unsupported:
-        """As `VerifierProcess.verify`; raises `VerifierFailed` too where the process cannot be started."""
+    ) -> Finding:
+        """As `TrustKeeper.verify`; raises `VerifierFailed` too where the process cannot be started."""
         try:
             await self.hello()
         except OperatorFault as error:
             raise VerifierFailed(error.message, remedy=error.remedy) from error
-        if self._process.trust_of(upstream) != self._sha256:
-            raise VerifierFailed("the trusted root was replaced meanwhile", remedy="run the command again")
-        return await self._process.verify(provenance, upstream=upstream, filename=filename, sha256=sha256, now=now)
+        return await self._keeper.verify(provenance, upstream=upstream, filename=filename, sha256=sha256, now=now)
 
     async def aclose(self) -> None:
         """Ends the process, if there is one."""
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
-        await self._process.aclose()
+        await self._keeper.aclose()

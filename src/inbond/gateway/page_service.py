@@ -10,6 +10,7 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.gateway.coding import compress
 from inbond.gateway.entries import Entries
+from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.indexes import Index, require_page
 from inbond.gateway.judging import Judged
 from inbond.gateway.lru import Lru
@@ -17,7 +18,6 @@ from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
-from inbond.gateway.provenance import EvidenceKeeper
 from inbond.gateway.settling import Settler
 from inbond.gateway.single_flight import SingleFlight
 from inbond.gateway.why import WhyBook
@@ -76,6 +76,7 @@ class PageService:
         self._rendered: Lru[_RenderKey, Ready] = Lru(RENDERED_BYTES, lambda ready: len(ready.body) + 1024)
         self._listed: Lru[tuple[str, ProjectName], Judged] = Lru(LISTED_FILES, lambda judged: len(judged.verdicts) + 1)
         self._flights: SingleFlight[tuple[_RenderKey, _Basis], Ready] = SingleFlight()
+        self._keeping: SingleFlight[tuple[str, ProjectName], None] = SingleFlight()
 
     async def page(
         self,
@@ -99,7 +100,9 @@ class PageService:
             self._observer(CacheLookup(kind="rendered", hit=True))
             return ready
         self._observer(CacheLookup(kind="rendered", hit=False))
-        return await self._flights.do((key, basis), lambda: self._make(key, index, state))
+        judged = await self._judged(index, state)
+        basis = self._basis(index, state, judged)
+        return await self._flights.do((key, basis), lambda: self._make(key, index, state, judged, basis))
 
     def _basis(self, index: Index, state: PageState, judged: Judged | None = None) -> _Basis:
         """What a page would be made from now, or was, where it has been judged already."""
@@ -110,14 +113,13 @@ class PageService:
     def _lasts(self, expires_at: datetime | None) -> bool:
         return expires_at is None or self._clock() < expires_at
 
-    async def _make(self, key: _RenderKey, index: Index, state: PageState) -> Ready:
+    async def _make(self, key: _RenderKey, index: Index, state: PageState, judged: Judged, basis: _Basis) -> Ready:
         _, _, form, coding, origin = key
-        judged = await self._judged(index, state)
-        basis = self._basis(index, state, judged)
         entries = Entries(index=index, state=state, judged=judged, origin=origin, lost=basis[3], why=self._why)
         ready = await off_loop(len(state.page.files), _render, entries, form, coding, basis)
         self._rendered.put(key, ready)
-        await self._why.keep(entries.stopped[:MAX_KEPT_WHYS])
+        # A store that is busy keeps no page waiting: until they are kept, the links are known to this process.
+        self._keeping.start((index.name, state.page.name), lambda: self._why.keep(entries.stopped[:MAX_KEPT_WHYS]))
         return ready
 
     async def _judged(self, index: Index, state: PageState) -> Judged:
@@ -136,8 +138,9 @@ class PageService:
         return judged
 
     async def aclose(self) -> None:
-        """Ends what is under way."""
+        """Ends what is under way, but for links that are being kept."""
         await self._flights.aclose()
+        await self._keeping.wait()
 
 
 def _render(entries: Entries, form: Format, coding: Coding, basis: _Basis) -> Ready:

@@ -1,4 +1,4 @@
-"""Settling young files before their page is shown.
+"""Settling young files before their page is shown, and what a page wants besides behind it.
 
 No installer goes back to an older version when a download is refused, so the first person to meet a bad new release
 must already see it marked: the page waits a moment while what its young files claim is fetched and verified. Which
@@ -7,49 +7,77 @@ files those are, and what becomes of those that did not settle in time, is polic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from inbond.gateway.indexes import Index
+from inbond.gateway.backlog import Backlog
+from inbond.gateway.evidence import EvidenceKeeper
+from inbond.gateway.indexes import Index, find_page
 from inbond.gateway.judging import Judge, Judged
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
-from inbond.gateway.provenance import EvidenceKeeper
+from inbond.gateway.pages import PageKeeper
+from inbond.gateway.single_flight import SingleFlight
+from inbond.model.errors import InbondError
+from inbond.model.events import Observer, PageWaited
 from inbond.model.evidence import Pending
+from inbond.model.names import ProjectName
 from inbond.model.page import File
 from inbond.policy.engine import next_change
-from inbond.policy.listing import listed, to_settle
+from inbond.policy.listing import ToSettle, listed, to_settle
 from inbond.policy.settings import Listing
 
 PAGE_WAITS: Final = 2.0  # seconds
+
+_Page = tuple[str, str, ProjectName, str, str]  # index, upstream, project, document, policy
 
 
 class Settler:
     """Judges a page once what it should wait for is established, or the time that it may wait is over."""
 
-    def __init__(self, evidence: EvidenceKeeper, judge: Judge) -> None:
+    def __init__(self, evidence: EvidenceKeeper, judge: Judge, backlog: Backlog, observer: Observer) -> None:
         self._evidence = evidence
         self._judge = judge
+        self._backlog = backlog
+        self._observer = observer
+        self._flights: SingleFlight[_Page, Judged] = SingleFlight()
+        self._resuming: asyncio.Task[None] | None = None
 
     async def judged(self, index: Index, state: PageState) -> Judged:
-        """The page's verdicts as its listing shows them."""
-        files = len(state.page.files)
+        """The page's verdicts as its listing shows them. Who asks while others wait for the same waits with them."""
+        page = (index.name, state.upstream, state.page.name, state.document_id, index.policy_digest)
+        return await self._flights.do(page, lambda: self._judged(index, state))
+
+    async def _judged(self, index: Index, state: PageState) -> Judged:
         judged = await self._judge.page(index, state)
-        wanted = await off_loop(files, _wanted, index, state, judged)
-        if wanted:
-            await self._evidence.establish(state, wanted, within=PAGE_WAITS)
+        asks = index.policy.for_project(state.page.name).asks_for_evidence
+        if index.policy.listing is Listing.LAZY or not asks:
+            return judged
+        wanted = await off_loop(len(state.page.files), _wanted, index, state, judged)
+        outdated = self._evidence.outdated(state)
+        if wanted.files or outdated:
+            await self._settle(index, state, wanted, outdated)
             judged = await self._judge.page(index, state)
-        if index.policy.listing is not Listing.LAZY:
-            self._evidence.renew(state, judged.evidence)
+        await self._evidence.renew(state, judged.evidence)
+        return await off_loop(len(state.page.files), self._as_listed, index, state, wanted, judged)
+
+    async def _settle(self, index: Index, state: PageState, wanted: ToSettle, outdated: Sequence[File]) -> None:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        done = await self._evidence.settle(state, wanted.young, wanted.rest, outdated, within=PAGE_WAITS)
+        self._observer(PageWaited(seconds=clock() - started))
+        if not done:
+            self._backlog.note(index.name, state.upstream, state.page.name)
+
+    def _as_listed(self, index: Index, state: PageState, wanted: ToSettle, judged: Judged) -> Judged:
         unsettled = {
             file.filename
-            for file in wanted
+            for file in wanted.files
             if isinstance(judged.evidence[file.filename], Pending) and not self._evidence.waits_for_bytes(state, file)
         }
-        verdicts = await off_loop(
-            files,
-            listed,
+        verdicts = listed(
             judged.verdicts,
             page=state.page,
             settings=index.policy,
@@ -59,8 +87,41 @@ class Settler:
         )
         return replace(judged, verdicts=verdicts, expires_at=next_change(verdicts))
 
+    def resume(self, indexes: Mapping[str, Index], pages: PageKeeper) -> None:
+        """Takes up, behind, what the last run left unfinished."""
+        self._resuming = asyncio.get_running_loop().create_task(self._resume(indexes, pages))
 
-def _wanted(index: Index, state: PageState, judged: Judged) -> Sequence[File]:
+    async def _resume(self, indexes: Mapping[str, Index], pages: PageKeeper) -> None:
+        for one, project in await self._backlog.from_last_run():
+            index = indexes.get(one.index)
+            if index is not None:
+                await self._take_up(index, project, pages)
+            self._backlog.taken_up(one)
+
+    async def _take_up(self, index: Index, project: ProjectName, pages: PageKeeper) -> None:
+        """One page's work again, as its policy wants it today. What cannot be had now is left to the next request."""
+        try:
+            state = await find_page(pages, index, project)
+            if state is None:
+                return
+            judged = await self._judge.page(index, state)
+        except InbondError:
+            return
+        wanted = await off_loop(len(state.page.files), _wanted, index, state, judged)
+        if wanted.files:
+            await self._evidence.behind(state, wanted.files)
+            self._backlog.note(index.name, state.upstream, project)
+
+    async def aclose(self) -> None:
+        """Ends what is under way, and keeps what is unfinished for the next run."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+            await asyncio.gather(self._resuming, return_exceptions=True)
+        await self._flights.aclose()
+        await self._backlog.aclose()
+
+
+def _wanted(index: Index, state: PageState, judged: Judged) -> ToSettle:
     return to_settle(
         index=index.name,
         page=state.page,

@@ -1,10 +1,11 @@
-"""The serving process's side of the verifier process: starts it, asks it, and starts it again when it must.
+"""The serving process's side of the verifier process: asks it, and has it started again when it must.
 
-One request is under way at a time; the others wait here and not in the pipe. So it is always known which provenance
-a hang or a crash belongs to, and a poisonous one takes down only its own file: those that wait are asked of the next
-process. A process is bound by one core whatever its queue, so nothing is lost by that.
+A few requests are sent ahead, so that the process need not wait for the next; the others wait here and not in the
+pipe. It works through them in order, so the first without an answer is the one it is at: a hang or a crash belongs to
+that provenance, and a poisonous one takes down only its own file. Those behind it are asked of the next process.
 
-- A call that takes longer than `CALL_TIMEOUT` kills the process; its caller gets `VerifierTimeout`.
+- A call that takes longer than `CALL_TIMEOUT`, from when the one before it was answered, kills the process; its
+  caller gets `VerifierTimeout`.
 - A process that ends, or says something that is no answer, is replaced and the request asked once more; then its
   caller gets `VerifierFailed`. Ends in a row are followed by growing pauses, during which calls fail at once.
 - A caller that goes away changes nothing: its request is skipped, or its answer dropped.
@@ -14,35 +15,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.util import find_spec
 from itertools import count
-from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
 from inbond.attest.limits import check_question, over_limit
 from inbond.attest.wire import decode_evidence
-from inbond.gateway.verifier_worker import HEADER_BYTES, Answer, Hello, Request, Unusable, body_length, frame
-from inbond.model.errors import ConfigurationError, InbondError, OperatorFault
+from inbond.gateway.verifier_child import START_TIMEOUT, WORKER, Child, UnusableRoot, VerifierFailed, read_frame
+from inbond.gateway.verifier_frames import Answer, Hello, Request, frame
+from inbond.model.errors import InbondError
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
+from inbond.model.trust import KeyUse, Trust
+
+__all__ = ["Answered", "UnusableRoot", "VerifierFailed", "VerifierProcess", "VerifierTimeout"]
 
 CALL_TIMEOUT: Final = 5.0  # seconds; an honest verification takes 1 to 10 ms
-START_TIMEOUT: Final = 30.0  # seconds; importing sigstore takes 0.3 to 1 s, from a cold disk many times that
 MAX_WAITING: Final = 4096  # calls; at most 10 kB each as a rule, and 5 s of work
-FIRST_PAUSE: Final = 0.5  # seconds after the second end in a row, doubled with each further one
-LONGEST_PAUSE: Final = 30.0  # seconds
-# A pause as short as this is waited for; during a longer one calls fail at once.
-PATIENCE: Final = 1.0  # seconds
+# Calls sent and not answered. Two keep the process busy; more make up for an event loop that is late by some ms.
+SENT_AHEAD: Final = 16
+TRIES: Final = 2  # of one call, each with a process of its own
 
-_PRODUCTION: Final = "https://tuf-repo-cdn.sigstore.dev"  # under this name sigstore ships its trusted root
-_FIRST: Final = msgspec.msgpack.Decoder(Hello | Unusable)
 _ANSWER: Final = msgspec.msgpack.Decoder(Answer)
 
 Finding = Verified | Rejected | Unsupported
@@ -52,15 +50,19 @@ class VerifierTimeout(InbondError):
     """The verifier did not answer in time. Nothing is known about the file: it is *unavailable*, not rejected."""
 
 
-class VerifierFailed(InbondError):
-    """The verifier ended, or could not be asked. Nothing is known about the file either."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A finding, and the keys that signed each attestation where they were asked for and the finding is `Verified`."""
+
+    finding: Finding
+    keys: tuple[tuple[KeyUse, ...], ...] = ()
 
 
 class VerifierProcess:
-    """A verifier process, kept running between `start` and `aclose`.
+    """A verifier process with trusted roots that stay, kept running between `start` and `aclose`.
 
     Args:
-        root: path of a `trusted_root.json`; read anew whenever a process starts.
+        trust: the roots, and which of them each upstream trusts.
         call_timeout: seconds a verification may take.
         start_timeout: seconds a process may take to say hello.
         max_waiting: calls that may wait; more fail with `VerifierFailed`.
@@ -69,57 +71,54 @@ class VerifierProcess:
 
     def __init__(
         self,
-        root: Path,
+        trust: Trust,
         *,
         call_timeout: float = CALL_TIMEOUT,
         start_timeout: float = START_TIMEOUT,
         max_waiting: int = MAX_WAITING,
-        command: Sequence[str] | None = None,
+        command: Sequence[str] = WORKER,
     ) -> None:
-        # -P: what lies in the working directory is not imported
-        worker = (sys.executable, "-P", "-m", "inbond.gateway.verifier_worker", "--root", str(root))
-        self._command = tuple(command) if command is not None else worker
+        self.trust: Final = trust
+        self._digests = {upstream: trust.digest(names) for upstream, names in trust.by_upstream.items()}
         self._call_timeout = call_timeout
-        self._start_timeout = start_timeout
+        self._child = Child(trust, start_timeout=start_timeout, command=command)
         self._waiting: asyncio.Queue[_Call] = asyncio.Queue(max_waiting)
+        self._under_way: deque[_Call] = deque()  # in the order in which they were, or will be, asked
+        self._asked: asyncio.subprocess.Process | None = None  # the process that those marked as sent were sent to
+        self._open: set[_Call] = set()  # those that somebody waits for
         self._numbers = count(1)
-        self._hello: Hello | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self._under_way: _Call | None = None
         self._worker: asyncio.Task[None] | None = None
-        self._ends = 0  # in a row
-        self._pause_until = 0.0  # event loop time
         self._closed = False
 
     @property
     def hello(self) -> Hello:
         """What the process said when it started last. Only after `start`."""
-        if self._hello is None:
+        if self._child.hello is None:
             raise RuntimeError("the verifier process was not started")
-        return self._hello
+        return self._child.hello
 
-    def trust_of(self, upstream: str) -> str:  # noqa: ARG002 (one root vouches for all)
-        """The digest of what vouches for files of an upstream; it may change when a process is replaced."""
-        return self.hello.trusted_root_sha256
+    def trust_of(self, upstream: str) -> str:
+        """The digest of what vouches for files of an upstream."""
+        return self._digests[upstream]
 
     @property
     def alive(self) -> bool:
         """Whether a process is running now. Where it is not, the next call starts one."""
-        return self._process is not None and self._process.returncode is None
+        return self._child.alive
 
     @property
     def failing(self) -> bool:
         """Whether the process has ended several times in a row, with no verification in between."""
-        return self._ends > 1
+        return self._child.failing
 
     @property
     def pid(self) -> int | None:
         """The process's id, None where none is running."""
-        return self._process.pid if self._process is not None and self.alive else None
+        return self._child.pid
 
     async def start(self) -> None:
-        """Starts the process. Raises OperatorFault: ConfigurationError where the trusted root cannot be used."""
-        await self._spawn()
+        """Starts the process. Raises OperatorFault: `UnusableRoot` where a trusted root cannot be used."""
+        await self._child.start()
         self._worker = asyncio.create_task(self._work(), name="verifier")
 
     async def verify(
@@ -130,21 +129,41 @@ class VerifierProcess:
         Raises VerifierTimeout and VerifierFailed; both mean *unavailable*. ValueError where `sha256` is
         no digest or `now` has no zone.
         """
+        trust = self.trust_of(upstream)
+        return (await self.ask(provenance, trust=trust, filename=filename, sha256=sha256, now=now)).finding
+
+    async def ask(
+        self, provenance: bytes, *, trust: str, filename: Filename, sha256: str, now: datetime, keys: bool = False
+    ) -> Answered:
+        """As `verify`, under any of the sets of scopes, by its digest; with `keys`, also who signed."""
         check_question(sha256=sha256, now=now)
-        refused = over_limit(provenance, trusted_root_sha256=self.trust_of(upstream), now=now)
+        refused = over_limit(provenance, trusted_root_sha256=trust, now=now)
         if refused is not None:
-            return refused
+            return Answered(finding=refused)
         if self._closed:
             raise VerifierFailed("the verifier is shut down")
         name = str(filename)  # msgpack takes no subclass
-        request = Request(id=next(self._numbers), filename=name, sha256=sha256, provenance=provenance, now=now)
-        answer: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
-        call = _Call(id=request.id, frame=frame(request), answer=answer)
+        number = next(self._numbers)
+        request = Request(
+            id=number, trust=trust, filename=name, sha256=sha256, provenance=provenance, now=now, keys=keys
+        )
+        call = _Call(id=number, frame=frame(request), answer=asyncio.get_running_loop().create_future())
         try:
             self._waiting.put_nowait(call)
         except asyncio.QueueFull:
             raise VerifierFailed("too many files wait to be verified", remedy="try again in a few seconds") from None
-        return await call.answer
+        self._open.add(call)
+        try:
+            return await call.answer
+        finally:
+            self._open.discard(call)
+
+    async def finish(self, *, within: float) -> None:
+        """Takes no new calls, waits at most so many seconds for those under way, and closes."""
+        self._closed = True
+        if answers := [call.answer for call in self._open]:
+            await asyncio.wait(answers, timeout=within)
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Ends the process; calls that wait fail with VerifierFailed. May be called at any time, also twice."""
@@ -153,100 +172,71 @@ class VerifierProcess:
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
-        await self._end()
+        await self._child.end()
         shut_down = VerifierFailed("the verifier is shut down")
-        if self._under_way is not None:
-            self._under_way.fail(shut_down)
         while not self._waiting.empty():
-            self._waiting.get_nowait().fail(shut_down)
+            self._under_way.append(self._waiting.get_nowait())
+        for call in self._under_way:
+            call.fail(shut_down)
 
-    # --- one call after the other
+    # --- the calls, in order
 
     async def _work(self) -> None:
         while True:
-            self._under_way = call = await self._waiting.get()
-            if call.answer.done():  # its caller has gone
-                continue
-            try:
-                call.settle(await self._answered(call))
-            except InbondError as error:
-                call.fail(error)
-            except Exception as error:  # noqa: BLE001 (the loop must go on: without it all calls would hang)
-                await self._ended()
-                call.fail(VerifierFailed(f"the verifier process cannot be used: {error}"))
+            if not self._under_way:
+                self._take(await self._waiting.get())
+            while len(self._under_way) < SENT_AHEAD and not self._waiting.empty():
+                self._take(self._waiting.get_nowait())
+            if self._under_way:
+                await self._step(self._under_way[0])
 
-    async def _answered(self, call: _Call) -> Finding:
-        for _ in range(2):
-            process = await self._ready()
-            try:
-                async with asyncio.timeout(self._call_timeout):
-                    finding = await _ask(process, call)
-            except TimeoutError:
-                await self._ended()
-                raise VerifierTimeout(f"the verifier did not answer within {self._call_timeout:g} s") from None
-            except _Broken:
-                await self._ended()
-            else:
-                self._ends = 0
-                return finding
-        raise VerifierFailed("the verifier process ended twice while it checked this file")
+    def _take(self, call: _Call) -> None:
+        if not call.answer.done():  # its caller has not gone
+            self._under_way.append(call)
 
-    # --- the process
-
-    async def _ready(self) -> asyncio.subprocess.Process:
-        """A running process, started where there is none."""
-        if self._process is not None and self.alive:
-            return self._process
-        pause = self._pause_until - asyncio.get_running_loop().time()
-        if pause > PATIENCE:
-            raise VerifierFailed(
-                f"the verifier process ended {self._ends} times in a row; it is started again in {pause:.0f} s"
-            )
-        await asyncio.sleep(max(0.0, pause))
+    async def _step(self, call: _Call) -> None:
+        """Has the first call answered, and the others sent; ends with the first call done, or to be asked again."""
         try:
-            return await self._spawn()
-        except OperatorFault as error:
-            await self._ended()
-            raise VerifierFailed(error.message, remedy=error.remedy) from error
-
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        await self._end()
-        pipe = asyncio.subprocess.PIPE
-        try:
-            # Its stderr is ours: what the libraries log stands in the log.
-            self._process = process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe)
-            async with asyncio.timeout(self._start_timeout):
-                self._hello = await _greeting(process)
+            process = await self._child.ready()
+            async with asyncio.timeout(self._call_timeout):
+                await self._send(process)
+                answered = await _answer(process, call)
+        except VerifierFailed as error:
+            call.fail(error)
         except TimeoutError:
-            await self._end()
-            raise OperatorFault(
-                f"the verifier process did not start within {self._start_timeout:g} s",
-                remedy="see its messages in the log; a machine under heavy load may need another try",
-            ) from None
-        except OSError as error:
-            raise OperatorFault(f"the verifier process cannot be started: {error}") from error
-        except OperatorFault:
-            await self._end()
-            raise
-        return process
+            await self._child.ended()
+            call.fail(VerifierTimeout(f"the verifier did not answer within {self._call_timeout:g} s"))
+        except _Broken:
+            await self._child.ended()
+            call.tries += 1
+            if call.tries < TRIES and not call.answer.done():
+                return
+            call.fail(VerifierFailed("the verifier process ended twice while it checked this file"))
+        except Exception as error:  # noqa: BLE001 (the loop must go on: without it all calls would hang)
+            await self._child.ended()
+            call.fail(VerifierFailed(f"the verifier process cannot be used: {error}"))
+        else:
+            self._child.answered()
+            call.settle(answered)
+        self._under_way.popleft()
 
-    async def _ended(self) -> None:
-        """Ends the process after something went wrong, and notes how long to pause."""
-        await self._end()
-        self._ends += 1
-        if self._ends > 1:  # the first is replaced at once
-            pause = min(FIRST_PAUSE * 2.0 ** min(self._ends - 2, 10), LONGEST_PAUSE)
-            self._pause_until = asyncio.get_running_loop().time() + pause
-
-    async def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+    async def _send(self, process: asyncio.subprocess.Process) -> None:
+        """Sends what this process was not sent yet."""
         assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
+        fresh = process is not self._asked
+        self._asked = process
+        frames: list[bytes] = []
+        for call in self._under_way:
+            if fresh or not call.sent:
+                call.sent = True
+                frames.append(call.frame)
+        if not frames:
+            return
+        try:
+            process.stdin.writelines(frames)
+            await process.stdin.drain()
+        except OSError as error:
+            raise _Broken from error
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -255,11 +245,13 @@ class _Call:
 
     id: int
     frame: bytes
-    answer: asyncio.Future[Finding]
+    answer: asyncio.Future[Answered]
+    sent: bool = False
+    tries: int = 0  # processes that ended while they were at it
 
-    def settle(self, finding: Finding) -> None:
+    def settle(self, answered: Answered) -> None:
         if not self.answer.done():
-            self.answer.set_result(finding)
+            self.answer.set_result(answered)
 
     def fail(self, error: InbondError) -> None:
         if not self.answer.done():
@@ -270,45 +262,12 @@ class _Broken(Exception):
     """The process ended, or what it said is no answer to what it was asked."""
 
 
-async def _ask(process: asyncio.subprocess.Process, call: _Call) -> Finding:
-    assert process.stdin is not None
+async def _answer(process: asyncio.subprocess.Process, call: _Call) -> Answered:
     try:
-        process.stdin.write(call.frame)
-        await process.stdin.drain()
-        answer = _ANSWER.decode(await _frame(process))
+        answer = _ANSWER.decode(await read_frame(process))
         evidence = decode_evidence(answer.evidence)
     except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
         raise _Broken from error
     if answer.id != call.id or not isinstance(evidence, Verified | Rejected | Unsupported):
         raise _Broken
-    return evidence
-
-
-async def _greeting(process: asyncio.subprocess.Process) -> Hello:
-    try:
-        first: Hello | Unusable = _FIRST.decode(await _frame(process))
-    except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
-        raise OperatorFault(
-            "the verifier process ended before it was ready", remedy="see its messages in the log"
-        ) from error
-    if isinstance(first, Unusable):
-        raise ConfigurationError(first.message, remedy=first.remedy)
-    return first
-
-
-async def _frame(process: asyncio.subprocess.Process) -> bytes:
-    assert process.stdout is not None
-    return await process.stdout.readexactly(body_length(await process.stdout.readexactly(HEADER_BYTES)))
-
-
-def bundled_root_path() -> Path:
-    """The trusted root of the public Sigstore that sigstore ships, found without importing it. Raises OperatorFault."""
-    spec = find_spec("sigstore")
-    if spec is not None and spec.origin is not None:
-        path = Path(spec.origin).parent / "_store" / quote(_PRODUCTION, safe="") / "trusted_root.json"
-        if path.is_file():
-            return path
-    raise OperatorFault(
-        "sigstore and the trusted root it ships are not installed",
-        remedy="install inbond with its pinned requirements, or name a trusted_root.json in [trust.public]",
-    )
+    return Answered(finding=evidence, keys=answer.keys)

@@ -1,155 +1,142 @@
-"""The verifier process: `python -m inbond.gateway.verifier_worker --root trusted_root.json`.
+"""The verifier process: `python -m inbond.gateway.verifier_worker`.
 
 It alone imports sigstore (93 MB, and work that holds the interpreter's lock), and it may be killed at any moment:
-it keeps nothing. Messages are msgpack in frames of a length of four bytes, on stdin and stdout. It says hello first,
-or why it cannot; then each request has one answer, in order. It ends when its stdin does, which is when its parent
-is gone, in the middle of a verification too.
-
-This module is read by both sides; what is heavy is imported when the process starts.
+it keeps nothing. Stdin first brings the trusted roots, so that one that is started anew judges by those that were
+accepted, whatever became of their files. It says hello, or why it cannot; then each request has one answer, in order.
+It ends when its stdin does, which is when its parent is gone, in the middle of a verification too.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import os
 import queue
 import resource
 import signal
-import struct
 import sys
 import threading
 import traceback
-from datetime import datetime
+from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
 import msgspec
 
 from inbond.attest.wire import encode_evidence
-from inbond.model.errors import ConfigurationError, OperatorFault
+from inbond.gateway.verifier_frames import (
+    HEADER_BYTES,
+    MAX_SETUP_BYTES,
+    Answer,
+    Hello,
+    Request,
+    Setup,
+    Unusable,
+    body_length,
+    frame,
+)
+from inbond.model.errors import ConfigurationError
+from inbond.model.evidence import Verified
 from inbond.model.names import Filename
+from inbond.model.trust import RootFacts, TrustScope
 
 if TYPE_CHECKING:
     from inbond.attest.verify import ProvenanceVerifier
 
-# Above the limit of a provenance object and what stands around it; a longer frame is not one of ours.
-MAX_FRAME_BYTES: Final = 2**20
 # Of address space; 220 MiB are in use after the start. Where hostile input wants more, this process ends and no other.
 MAX_ADDRESS_SPACE: Final = 2**30
 
-_LENGTH: Final = struct.Struct("!I")
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
-class Hello(msgspec.Struct, tag="hello", frozen=True, kw_only=True):
-    """The first frame: what verifies here, and against what."""
+class _UnusableScope(Exception):
+    """The root of a scope is none."""
 
-    sigstore_version: str
-    pypi_attestations_version: str
-    publish_predicate_type: str  # its host's parent domain is the preset index
-    trusted_root_sha256: str
-
-
-class Unusable(msgspec.Struct, tag="unusable", frozen=True, kw_only=True):
-    """The first frame where nothing can be verified: the trusted root cannot be used."""
-
-    message: str
-    remedy: str | None
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Verify one provenance object. `id` comes back with the answer."""
-
-    id: int
-    filename: str
-    sha256: str
-    provenance: bytes
-    now: datetime
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The evidence, encoded as `inbond.attest.wire` does."""
-
-    id: int
-    evidence: bytes
-
-
-def frame(message: msgspec.Struct) -> bytes:
-    """A message as it goes over a pipe."""
-    body = msgspec.msgpack.encode(message)
-    return _LENGTH.pack(len(body)) + body
-
-
-def body_length(header: bytes) -> int:
-    """The length in a frame's header. Raises ValueError for one that no frame of ours has."""
-    length: int = _LENGTH.unpack(header)[0]
-    if not 0 < length <= MAX_FRAME_BYTES:
-        raise ValueError("not a frame")
-    return length
-
-
-HEADER_BYTES: Final = _LENGTH.size
+    def __init__(self, scope: str, error: ConfigurationError) -> None:
+        super().__init__(scope)
+        self.said = Unusable(scope=scope, message=error.message, remedy=error.remedy)
 
 
 def main() -> int:
-    """Serves requests until stdin ends; returns 1 where the trusted root cannot be used, or after a crash."""
+    """Serves requests until stdin ends; returns 1 where a trusted root cannot be used, or after a crash."""
     # Who stops the server by Ctrl-C or SIGTERM means the parent; this process ends after it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    parser = argparse.ArgumentParser(prog="python -m inbond.gateway.verifier_worker")
-    parser.add_argument("--root", type=Path, required=True)
-    root: Path = parser.parse_args().root
     requests, answers = _take_pipes()
     _die_with_parent()
     _bound_memory()
+    setup = _setup(requests)
+    if setup is None:
+        return 0
     try:
-        verifier = _verifier(root)
-    except OperatorFault as error:
-        _send(answers, Unusable(message=error.message, remedy=error.remedy))
+        roots = _facts(setup)
+    except _UnusableScope as error:
+        _send(answers, error.said)
         return 1
-    _send(answers, _hello(verifier))
+    verifiers = _verifiers(setup)
+    _send(answers, _hello(tuple(verifiers), roots))
     try:
-        _serve(verifier, requests, answers)
+        _serve(verifiers, requests, answers)
     except BaseException:  # noqa: BLE001 (out of memory above all: the parent hears the pipe close)
         traceback.print_exc()
     os._exit(1)  # at once: the reading thread would hold up an orderly end
 
 
-def _verifier(root: Path) -> ProvenanceVerifier:
-    from inbond.attest.verify import ProvenanceVerifier  # noqa: PLC0415 (imports sigstore: only in this process)
-
+def _setup(requests: BinaryIO) -> Setup | None:
+    """The first frame; None where stdin ends without one."""
+    header = requests.read(HEADER_BYTES)
+    if not header:
+        return None
     try:
-        raw = root.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the trusted root {root} cannot be read: {error.strerror}",
-            remedy="name a trusted_root.json that this user may read",
-        ) from error
-    return ProvenanceVerifier.public(raw)
+        return msgspec.msgpack.decode(requests.read(body_length(header, limit=MAX_SETUP_BYTES)), type=Setup)
+    except (ValueError, msgspec.MsgspecError) as error:
+        _refuse(error)
 
 
-def _hello(verifier: ProvenanceVerifier) -> Hello:
+def _facts(setup: Setup) -> dict[str, RootFacts]:
+    from inbond.attest.root import Root  # noqa: PLC0415 (imports sigstore: only in this process)
+
+    facts: dict[str, RootFacts] = {}
+    for scope in setup.scopes:
+        try:
+            facts[scope.name] = Root(scope.root).facts
+        except ConfigurationError as error:
+            raise _UnusableScope(scope.name, error) from error
+    return facts
+
+
+def _verifiers(setup: Setup) -> Mapping[str, ProvenanceVerifier]:
+    from inbond.attest.verify import ProvenanceVerifier  # noqa: PLC0415 (as above)
+
+    scopes = {one.name: TrustScope(name=one.name, root=one.root, issuers=one.issuers) for one in setup.scopes}
+    verifiers = (ProvenanceVerifier([scopes[name] for name in names]) for names in setup.sets)
+    return {one.trusted_root_sha256: one for one in verifiers}
+
+
+def _hello(digests: tuple[str, ...], roots: dict[str, RootFacts]) -> Hello:
     from inbond.attest.verify import PUBLISH_PREDICATE_TYPE  # noqa: PLC0415 (as above)
 
     return Hello(
         sigstore_version=version("sigstore"),
         pypi_attestations_version=version("pypi-attestations"),
         publish_predicate_type=PUBLISH_PREDICATE_TYPE,
-        trusted_root_sha256=verifier.trusted_root_sha256,
+        digests=digests,
+        roots=roots,
     )
 
 
-def _serve(verifier: ProvenanceVerifier, requests: BinaryIO, answers: BinaryIO) -> NoReturn:
+def _serve(verifiers: Mapping[str, ProvenanceVerifier], requests: BinaryIO, answers: BinaryIO) -> NoReturn:
+    from inbond.attest.keys import signing_keys  # noqa: PLC0415 (as above)
+
     waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, waiting), daemon=True).start()
     while True:
         request = waiting.get()
-        evidence = verifier.verify(
+        evidence = verifiers[request.trust].verify(
             request.provenance, filename=Filename(request.filename), sha256=request.sha256, now=request.now
         )
-        _send(answers, Answer(id=request.id, evidence=encode_evidence(evidence)))
+        wanted = request.keys and isinstance(evidence, Verified)
+        keys = signing_keys(request.provenance) if wanted else ()
+        _send(answers, Answer(id=request.id, evidence=encode_evidence(evidence), keys=keys))
 
 
 def _receive(requests: BinaryIO, waiting: queue.SimpleQueue[Request]) -> None:
@@ -158,10 +145,14 @@ def _receive(requests: BinaryIO, waiting: queue.SimpleQueue[Request]) -> None:
     try:
         while header := requests.read(HEADER_BYTES):
             waiting.put(decoder.decode(requests.read(body_length(header))))
-    except (ValueError, struct.error, msgspec.MsgspecError) as error:
-        print(f"verifier: not a request: {error}", file=sys.stderr)  # noqa: T201 (stderr is this process's log)
-        os._exit(1)
+    except (ValueError, msgspec.MsgspecError) as error:
+        _refuse(error)
     os._exit(0)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    print(f"verifier: not a request: {error}", file=sys.stderr)  # noqa: T201 (stderr is this process's log)
+    os._exit(1)
 
 
 def _send(answers: BinaryIO, message: msgspec.Struct) -> None:

@@ -23,7 +23,7 @@ class UpstreamRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheLookup:
-    """The cache was asked. `kind`: page, rendered, blob, metadata, provenance or evidence."""
+    """The cache was asked. `kind`: page, rendered, blob, metadata, provenance, evidence or inspection."""
 
     kind: str
     hit: bool
@@ -34,6 +34,34 @@ class ProvenanceVerified:
     """The evidence of one file was established."""
 
     state: EvidenceState
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettled:
+    """A file's evidence was asked for, and established or not to be had.
+
+    `how`: for-file (a request for it waits), before-page (a page waits) or behind (nobody does).
+    """
+
+    upstream: str
+    how: str
+    state: EvidenceState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlingChanged:
+    """Files of an upstream whose evidence is being established, and those that wait for their turn."""
+
+    upstream: str
+    waiting: int
+    under_way: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageWaited:
+    """A page was held back until its files were settled or the time for that was over."""
+
     seconds: float
 
 
@@ -83,6 +111,9 @@ Event = (
     UpstreamRequest
     | CacheLookup
     | ProvenanceVerified
+    | FileSettled
+    | SettlingChanged
+    | PageWaited
     | VerdictReached
     | DownloadChanged
     | BytesServed

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from itertools import pairwise
 from typing import Final, Self, assert_never
+
+from inbond.model import globs
+from inbond.model.forge_uris import (
+    after_host,
+    circleci_pipeline,
+    circleci_project,
+    gitlab_project,
+    names_host,
+    with_gitlab_host,
+)
 
 
 class Forge(StrEnum):
@@ -20,8 +27,10 @@ class Forge(StrEnum):
     OIDC = "oidc"
 
 
-# Owners, groups, repositories and mail hosts are case-insensitive there; identifiers and OIDC subjects are not.
+# Owners, groups, repositories and mail hosts are case-insensitive there; identifiers and OIDC subjects are not. Paths
+# of workflows are case-sensitive everywhere, names of environments everywhere but on GitHub.
 _CASELESS: Final = frozenset({Forge.GITHUB, Forge.GITLAB, Forge.GOOGLE})
+_CASELESS_ENVIRONMENT: Final = frozenset({Forge.GITHUB})
 _WITH_WORKFLOW: Final = frozenset({Forge.GITHUB, Forge.GITLAB, Forge.CIRCLECI})
 
 
@@ -45,36 +54,45 @@ class Publisher:
 class SigningIdentity:
     """What the signing certificate proves: Fulcio's extensions under 1.3.6.1.4.1.57264.1.N (N beside each field).
 
-    Empty certificates fields are None. URIs are kept whole; `pattern_subject` gives the short form.
+    Empty fields of the certificate are None. URIs are kept whole; `pattern_subject` gives the short form. .1 to .6 are
+    an older form, of GitHub but for the issuer; where both are there they say the same, and where the newer is missing
+    the older stands for it, as it is signed by the same authority. Only .5 does not: it names no host.
     """
 
     forge: Forge
-    issuer: str  # .8, or .1 where it is missing
+    issuer: str  # .8, or .1
     subject: str | None = None  # subject alternative name: workflow URI or e-mail
     repository: str | None = None  # .12 source repository URI
     repository_id: str | None = None  # .15
     owner: str | None = None  # .16
     owner_id: str | None = None  # .17
     workflow: str | None = None  # .18 build config URI: the *calling* workflow, with its ref
+    workflow_digest: str | None = None  # .19 the commit that the calling workflow was read at
     build_signer: str | None = None  # .9: the workflow that ran, a reusable one perhaps
-    ref: str | None = None  # .14
-    commit: str | None = None  # .13
+    build_signer_digest: str | None = None  # .10 the commit that it was read at
+    ref: str | None = None  # .14, or .6
+    commit: str | None = None  # .13, or .3
     runner: str | None = None  # .11
-    trigger: str | None = None  # .20
+    trigger: str | None = None  # .20, or .2
     run_url: str | None = None  # .21
     visibility: str | None = None  # .22
     environment: str | None = None  # .23
     token_subject: str | None = None  # .24
+    workflow_name: str | None = None  # .4, as it is titled; there is no newer form
+    legacy_issuer: str | None = None  # .1
+    legacy_trigger: str | None = None  # .2
+    legacy_commit: str | None = None  # .3
+    legacy_repository: str | None = None  # .5 owner/repository
+    legacy_ref: str | None = None  # .6
 
     @property
     def pattern_subject(self) -> str:
         """What stands behind the colon of a publisher pattern that would name this identity."""
         match self.forge:
             case Forge.GITHUB:
-                return _after_host(self.repository or "")
+                return after_host(self.repository or "")
             case Forge.GITLAB:
-                path = _after_scheme(self.repository or "")
-                return path.removeprefix("gitlab.com/")
+                return gitlab_project(self.repository or "")
             case Forge.GOOGLE:
                 return self.subject or ""
             case Forge.CIRCLECI:
@@ -120,32 +138,6 @@ class SigningIdentity:
         return _written(self.forge, self.pattern_subject, self.pattern_workflow, self.pattern_environment)
 
 
-def circleci_project(uri: str) -> str:
-    """The project id in CircleCI's signer URI, `https://circleci.com/api/v2/projects/ID/pipeline-definitions/ID`."""
-    return _segment_after(uri, "projects") or ""
-
-
-def circleci_pipeline(uri: str) -> str | None:
-    """The pipeline definition's id in CircleCI's signer URI."""
-    return _segment_after(uri, "pipeline-definitions")
-
-
-def _segment_after(uri: str, word: str) -> str | None:
-    parts = uri.split("/")
-    for before, after in pairwise(parts):
-        if before == word:
-            return after
-    return None
-
-
-def _after_scheme(uri: str) -> str:
-    return uri.partition("://")[2]
-
-
-def _after_host(uri: str) -> str:
-    return _after_scheme(uri).partition("/")[2]
-
-
 def _written(forge: Forge, subject: str, workflow: str | None, environment: str | None) -> str:
     at = f"@{workflow}" if workflow else ""
     hash_ = f"#{environment}" if environment else ""
@@ -156,7 +148,9 @@ def _written(forge: Forge, subject: str, workflow: str | None, environment: str 
 class PublisherPattern:
     """An operator's pin, `github:owner/repo@workflow.yml#environment`; later parts may be left out.
 
-    `*` does not cross "/", `**` does. Matches what the certificate proves, never what the index claims.
+    `*` does not cross "/", `**` does. Matches what the certificate proves, never what the index claims: in
+    `oidc:ISSUER#SUBJECT` the subject is the certificate's alternative name. Of GitLab, what begins with no host is on
+    its public server.
     """
 
     forge: Forge
@@ -179,31 +173,30 @@ class PublisherPattern:
             rest, _, workflow = rest.partition("@")
         if not colon or not rest:
             raise ValueError(f"{text!r} names nobody: write for example 'github:owner/repo'")
+        if forge is Forge.GITLAB and names_host(rest) and "**" in rest.partition("/")[0]:
+            raise ValueError(f"{text!r}: in the name of a host, '**' would reach beyond it; write '*'")
         return cls(forge=forge, subject=rest, workflow=workflow or None, environment=environment or None)
 
     def matches(self, identity: SigningIdentity) -> bool:
         """Whether the identity that a certificate proves is one this pattern names."""
         if identity.forge is not self.forge:
             return False
-        caseless = self.forge in _CASELESS
+        environment = identity.pattern_environment
         return (
-            _glob(self.subject, caseless=caseless).fullmatch(identity.pattern_subject) is not None
+            self._names(identity.pattern_subject)
             and _part_matches(self.workflow, identity.pattern_workflow)
-            and _part_matches(self.environment, identity.pattern_environment)
+            and _part_matches(self.environment, environment, caseless=self.forge in _CASELESS_ENVIRONMENT)
         )
+
+    def _names(self, subject: str) -> bool:
+        pattern = self.subject
+        if self.forge is Forge.GITLAB:
+            pattern, subject = with_gitlab_host(pattern), with_gitlab_host(subject)
+        return globs.matches(pattern, subject, caseless=self.forge in _CASELESS)
 
     def __str__(self) -> str:
         return _written(self.forge, self.subject, self.workflow, self.environment)
 
 
-def _part_matches(pattern: str | None, value: str | None) -> bool:
-    if pattern is None:
-        return True
-    return value is not None and _glob(pattern, caseless=False).fullmatch(value) is not None
-
-
-@lru_cache(maxsize=4096)
-def _glob(pattern: str, *, caseless: bool) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*|\*)", pattern)
-    translated = "".join({"**": ".*", "*": "[^/]*"}.get(part) or re.escape(part) for part in parts)
-    return re.compile(translated, re.IGNORECASE if caseless else 0)
+def _part_matches(pattern: str | None, value: str | None, *, caseless: bool = False) -> bool:
+    return pattern is None or (value is not None and globs.matches(pattern, value, caseless=caseless))

@@ -16,6 +16,7 @@ from inbond.model.evidence import (
     Verified,
     VerifiedAttestation,
 )
+from inbond.model.inspection import Inspection
 from inbond.model.memory import PageMemory
 from inbond.model.page import File, Page
 from inbond.policy.settings import PolicySettings, ProjectPolicy, UnknownDate
@@ -69,6 +70,7 @@ class Case:
     shared: PageCase
     file: File
     evidence: EvidenceOrPending
+    inspection: Inspection | None = None  # None: its bytes were not had yet, or are of no kind that is looked into
 
     @property
     def index(self) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from packaging.version import Version
 
 from inbond.model.evidence import Absent, EvidenceOrPending, Pending
+from inbond.model.inspection import Inspection
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, Kind, stated_version
 from inbond.model.page import Claim, File, Page
@@ -22,25 +24,43 @@ from inbond.policy.case import Case, PageCase
 from inbond.policy.rule import Rule
 from inbond.policy.rules import (
     allow,
+    archive,
     attestations,
     cooldown,
     deny,
+    environments,
     filename,
     hashes,
+    predicates,
     publishers,
+    pull_requests,
+    refs,
     release,
+    reusable_workflows,
+    runners,
     sdists,
     status,
+    triggers,
     yanked,
 )
 from inbond.policy.settings import PolicySettings
 
+# They ask for a verified publish attestation whatever `attestations` says (inbond.policy.signers).
+DEMANDS: Final[tuple[Rule, ...]] = (
+    environments, predicates, publishers, refs, reusable_workflows, runners, triggers,
+)  # fmt: skip
 RULES: Final[tuple[Rule, ...]] = (
-    allow, attestations, cooldown, deny, filename, hashes, publishers, sdists, status, yanked,
+    allow, archive, attestations, cooldown, deny, filename, hashes, pull_requests, sdists, status, yanked, *DEMANDS,
 )  # fmt: skip
 RULE_NAMES: Final = frozenset({*(rule.name for rule in RULES), release.name})
+# The rules whose holds say, where there is no evidence, that it could not be had.
+ABOUT_EVIDENCE: Final = frozenset({attestations.name, *(rule.name for rule in DEMANDS)})
 # "`audit` never relaxes length or digest" (docs/design.md): what a filename first stood for is its digest.
 NEVER_AUDITED: Final = frozenset({filename.name, hashes.name})
+
+# What was found in the archives that were had, by filename; files that nothing is known of are left out.
+Inspections = Mapping[Filename, Inspection]
+NOTHING_INSPECTED: Final[Inspections] = MappingProxyType({})
 
 _ABSENT: Final = Absent()
 _PENDING: Final = Pending()
@@ -54,6 +74,7 @@ def judge_page(
     settings: PolicySettings,
     evidence: Mapping[Filename, EvidenceOrPending],
     now: datetime,
+    inspections: Inspections = NOTHING_INSPECTED,
     rules: tuple[Rule, ...] = RULES,
 ) -> Mapping[Filename, Verdict]:
     """The verdict on every file of a page, by filename, from what is known.
@@ -61,7 +82,7 @@ def judge_page(
     A file that `evidence` does not name is absent where the page says so, and pending otherwise.
     """
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
-    judging = _Judging(shared, rules)
+    judging = _Judging(shared, rules, inspections)
     verdicts = {file.filename: judging.alone(file, evidence) for file in page.files}
     if judging.has_denied:
         _spread(judging, page, verdicts)
@@ -77,11 +98,12 @@ def judge_file(
     settings: PolicySettings,
     evidence: Mapping[Filename, EvidenceOrPending],
     now: datetime,
+    inspections: Inspections = NOTHING_INSPECTED,
     rules: tuple[Rule, ...] = RULES,
 ) -> Verdict:
     """The verdict on one file of a page. `evidence` should name all of `judged_with` that can have any."""
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
-    judging = _Judging(shared, rules)
+    judging = _Judging(shared, rules, inspections)
     verdict = judging.alone(file, evidence)
     wheels = [(wheel.filename, judging.alone(wheel, evidence)) for wheel in judged_with(page, file)[1:]]
     return judging.in_release(verdict, wheels)
@@ -96,11 +118,12 @@ def judge_files(
     settings: PolicySettings,
     evidence: Mapping[Filename, EvidenceOrPending],
     now: datetime,
+    inspections: Inspections = NOTHING_INSPECTED,
     rules: tuple[Rule, ...] = RULES,
 ) -> Mapping[Filename, Verdict]:
     """As `judge_file`, for some files of a page. `evidence` should name all of `judged_with_all` that can have any."""
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
-    judging = _Judging(shared, rules)
+    judging = _Judging(shared, rules, inspections)
     beside = _wheels_beside(page, files)
     found: dict[Filename, Verdict] = {}
     for file in files:
@@ -169,8 +192,9 @@ def next_change(verdicts: Mapping[Filename, Verdict]) -> datetime | None:
 class _Judging:
     """The rules that can speak on one page, and the verdicts they have led to so far."""
 
-    def __init__(self, shared: PageCase, rules: Iterable[Rule]) -> None:
+    def __init__(self, shared: PageCase, rules: Iterable[Rule], inspections: Inspections) -> None:
         self._shared = shared
+        self._inspections = inspections
         self._judges: tuple[Callable[[Case], Finding | None], ...] = tuple(
             rule.judge for rule in rules if rule.applies(shared)
         )
@@ -180,7 +204,8 @@ class _Judging:
 
     def alone(self, file: File, evidence: Mapping[Filename, EvidenceOrPending]) -> Verdict:
         """The verdict on a file without its release."""
-        case = Case(shared=self._shared, file=file, evidence=evidence_of(file, evidence))
+        inspection = self._inspections.get(file.filename)
+        case = Case(shared=self._shared, file=file, evidence=evidence_of(file, evidence), inspection=inspection)
         findings = []
         for judge in self._judges:
             finding = judge(case)

@@ -7,7 +7,7 @@ file, which is then checked before its first byte leaves.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,7 +19,7 @@ from inbond.model.verdict import Decision, Verdict
 from inbond.policy.case import Case, PageCase, Undated
 from inbond.policy.engine import evidence_of
 from inbond.policy.rule import hold, later
-from inbond.policy.rules import attestations, publishers
+from inbond.policy.rules import attestations
 from inbond.policy.settings import Attestations, Listing, PolicySettings
 
 RECHECK_PENDING: Final = timedelta(seconds=60)  # when a page that holds pending files is rendered again at the latest
@@ -31,6 +31,19 @@ _NO_DIGEST: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToSettle:
+    """The pending files that a page waits for, each part youngest first: what is young, and what is not."""
+
+    young: tuple[File, ...] = ()
+    rest: tuple[File, ...] = ()
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All of them, in the order in which they are wanted."""
+        return self.young + self.rest
+
+
 def to_settle(
     *,
     index: str,
@@ -40,29 +53,36 @@ def to_settle(
     evidence: Mapping[Filename, EvidenceOrPending],
     verdicts: Mapping[Filename, Verdict],
     now: datetime,
-) -> tuple[File, ...]:
-    """The pending files whose provenance a page of this policy waits for, youngest first.
+) -> ToSettle:
+    """The pending files whose provenance a page of this policy waits for.
 
     Under `settled` those younger than the policy's longest hold, under `verified` all, which it keeps out until they
     clear; none under `lazy`, and none that is denied whatever its provenance.
     """
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
     if settings.listing is Listing.LAZY or not shared.project_policy.asks_for_evidence:
-        return ()
-    everything = settings.listing is Listing.VERIFIED
-    dated: list[tuple[datetime, File]] = []
-    old: list[File] = []
+        return ToSettle()
+    young: list[tuple[datetime, File]] = []
+    aged: list[tuple[datetime, File]] = []
+    undated: list[File] = []
     for file in page.files:
         known = evidence_of(file, evidence)
         if not isinstance(known, Pending) or verdicts[file.filename].decision is Decision.DENY:
             continue
         time = Case(shared=shared, file=file, evidence=known).trusted_time
         if isinstance(time, Undated):
-            old.append(file)
-        elif everything or later(time, shared.project_policy.longest_hold) > now:
-            dated.append((time, file))
-    youngest_first = [file for _, file in sorted(dated, key=lambda pair: pair[0], reverse=True)]
-    return tuple(youngest_first + old if everything else youngest_first)
+            undated.append(file)
+        elif later(time, shared.project_policy.longest_hold) > now:
+            young.append((time, file))
+        else:
+            aged.append((time, file))
+    if settings.listing is Listing.SETTLED:
+        return ToSettle(young=_youngest_first(young))
+    return ToSettle(young=_youngest_first(young), rest=(*_youngest_first(aged), *undated))
+
+
+def _youngest_first(dated: list[tuple[datetime, File]]) -> tuple[File, ...]:
+    return tuple(file for _, file in sorted(dated, key=lambda pair: pair[0], reverse=True))
 
 
 def listed(
@@ -82,21 +102,28 @@ def listed(
     if settings.listing is Listing.LAZY or not settings.for_project(page.name).asks_for_evidence:
         return verdicts
     everything = settings.listing is Listing.VERIFIED
-    return {
-        file.filename: (
-            held_until_cleared(verdicts[file.filename], page=page, file=file, settings=settings, now=now)
-            if (everything or file.filename in unsettled) and isinstance(evidence_of(file, evidence), Pending)
-            else verdicts[file.filename]
-        )
-        for file in page.files
-    }
+    held: dict[tuple[int, bool], Verdict] = {}  # files with one verdict share what becomes of it: pages list thousands
+
+    def shown(file: File) -> Verdict:
+        verdict = verdicts[file.filename]
+        kept_out = everything or file.filename in unsettled
+        if not kept_out or not isinstance(evidence_of(file, evidence), Pending):
+            return verdict
+        key = (id(verdict), file.sha256 is None)
+        if key not in held:
+            held[key] = held_until_cleared(verdict, page=page, file=file, settings=settings, now=now)
+        return held[key]
+
+    return {file.filename: shown(file) for file in page.files}
 
 
 def held_until_cleared(verdict: Verdict, *, page: Page, file: File, settings: PolicySettings, now: datetime) -> Verdict:
     """The verdict on a pending file that is kept out: held by the rule that waits for its provenance."""
-    off = settings.for_project(page.name).attestations is Attestations.OFF
+    policy = settings.for_project(page.name)
+    own = () if policy.attestations is Attestations.OFF else (attestations.name,)
+    waiting = (*own, *policy.demands)
+    # One that is only recorded keeps nothing out, and must not speak for one that does.
+    rule = next((name for name in waiting if not settings.audits(name)), waiting[0])
     message, remedy = _CHECKING if file.sha256 is not None else _NO_DIGEST
-    finding = hold(
-        publishers.name if off else attestations.name, message, remedy=remedy, until=later(now, RECHECK_PENDING)
-    )
+    finding = hold(rule, message, remedy=remedy, until=later(now, RECHECK_PENDING))
     return Verdict.of((*verdict.findings, replace(finding, audited=settings.audits(finding.rule))))

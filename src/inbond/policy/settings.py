@@ -17,6 +17,7 @@ from inbond.model.names import ProjectName
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import format_duration, parse_duration
 from inbond.model.verdict import Outcome
+from inbond.policy.demands import ReusableWorkflows, Runners
 
 
 class Attestations(StrEnum):
@@ -172,17 +173,40 @@ class ProjectPolicy:
     hashes: Hashes = Hashes.REQUIRE
     yanked: Presence = Presence.ALLOW
     sdists: Presence = Presence.ALLOW
+    archive: Action = field(default_factory=lambda: Action.parse("deny"))
+    predicates: tuple[str, ...] = ()  # predicate types, in full
+    refs: tuple[str, ...] = ()  # patterns, as `inbond.model.globs` reads them; so are environments
+    runners: Runners = Runners.ANY
+    environments: tuple[str, ...] = ()
+    deny_triggers: tuple[str, ...] = ()
+    reusable_workflows: ReusableWorkflows = ReusableWorkflows.ANY
+    pull_requests: Action = field(default_factory=lambda: Action.parse("warn"))
     publishers: tuple[PublisherPattern, ...] = ()
 
     @property
     def asks_for_evidence(self) -> bool:
         """Whether any verdict waits for a file's provenance."""
-        return self.attestations is not Attestations.OFF or bool(self.publishers)
+        return self.attestations is not Attestations.OFF or bool(self.demands)
+
+    @property
+    def demands(self) -> tuple[str, ...]:
+        """The rules that ask for a verified publish attestation, whatever `attestations` says."""
+        asked = {
+            "publishers": bool(self.publishers),
+            "predicates": bool(self.predicates),
+            "refs": bool(self.refs),
+            "runners": self.runners is not Runners.ANY,
+            "environments": bool(self.environments),
+            "triggers": bool(self.deny_triggers),
+            "reusable_workflows": self.reusable_workflows is not ReusableWorkflows.ANY,
+        }
+        return tuple(name for name, is_asked in asked.items() if is_asked)
 
     @property
     def longest_hold(self) -> timedelta:
         """The age at which no hold counted from trusted time can be in force any more."""
-        return max(self.min_age, self.unsupported.age or timedelta(0))
+        none = timedelta(0)
+        return max(self.min_age, self.unsupported.age or none, self.pull_requests.age or none, self.archive.age or none)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

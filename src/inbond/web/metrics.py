@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -16,7 +16,10 @@ from inbond.model.events import (
     DocumentRefused,
     DownloadChanged,
     Event,
+    FileSettled,
+    PageWaited,
     ProvenanceVerified,
+    SettlingChanged,
     UpstreamRequest,
     VerdictReached,
 )
@@ -59,6 +62,20 @@ class Metrics:
             "inbond_verification_seconds", "Time that checking a provenance object took.",
             buckets=LATENCIES, registry=r,
         )  # fmt: skip
+        self.settled = Counter(
+            "inbond_settled_files",
+            "Files whose evidence was asked for, by the state found and who waited: a request for the file, a page, "
+            "or nobody.",
+            ["how", "state"], registry=r,
+        )  # fmt: skip
+        self.settling = Gauge(
+            "inbond_settling_files", "Files whose evidence is being established, and those that wait for it.",
+            ["upstream", "state"], registry=r,
+        )  # fmt: skip
+        self.page_waits = Histogram(
+            "inbond_page_settling_seconds", "Time that pages waited for their files' evidence, where they had to.",
+            buckets=LATENCIES, registry=r,
+        )  # fmt: skip
         self.verdicts = Counter(
             "inbond_verdicts",
             "Verdicts that requests for files met, by decision, deciding rule, and the decision without audit.",
@@ -84,6 +101,13 @@ class Metrics:
             case ProvenanceVerified():
                 self.verifications.labels(str(event.state)).inc()
                 self.verification_latency.observe(event.seconds)
+            case FileSettled():
+                self.settled.labels(event.how, str(event.state)).inc()
+            case SettlingChanged():
+                self.settling.labels(event.upstream, "waiting").set(event.waiting)
+                self.settling.labels(event.upstream, "under-way").set(event.under_way)
+            case PageWaited():
+                self.page_waits.observe(event.seconds)
             case VerdictReached():
                 self.verdicts.labels(event.decision, event.rule, event.would).inc()
             case DownloadChanged():
@@ -95,13 +119,14 @@ class Metrics:
             case Alert():
                 self.alerts.labels(event.name).inc()
 
-    def trusted_root(self, changed_at: datetime, clock: Callable[[], datetime]) -> None:
-        """Exports the trusted root's age, computed whenever it is asked for."""
+    def trusted_roots(self, since: Mapping[str, Callable[[], datetime]], clock: Callable[[], datetime]) -> None:
+        """Exports the age of each scope's trusted root, computed whenever it is asked for."""
         age = Gauge(
-            "inbond_trusted_root_age_seconds", "Time since the trusted root's file was last changed.",
-            registry=self.registry,
+            "inbond_trusted_root_age_seconds", "Time since the trusted root of a scope came into force here.",
+            ["scope"], registry=self.registry,
         )  # fmt: skip
-        age.set_function(lambda: _seconds_since(changed_at, clock()))
+        for scope, moment in since.items():
+            age.labels(scope).set_function(_age(moment, clock))
 
     def exposition(self) -> bytes:
         """The metrics as Prometheus reads them."""
@@ -114,6 +139,10 @@ class Metrics:
             due = loop.time() + LAG_EVERY
             await asyncio.sleep(LAG_EVERY)
             self.lag.observe(max(0.0, loop.time() - due))
+
+
+def _age(moment: Callable[[], datetime], clock: Callable[[], datetime]) -> Callable[[], float]:
+    return lambda: _seconds_since(moment(), clock())
 
 
 def _seconds_since(moment: datetime, now: datetime) -> float:

@@ -7,7 +7,7 @@ carries a validator of its download, not the digest, and a download that fails e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import BinaryIO, Final
@@ -16,7 +16,7 @@ from aiohttp import HttpVersion11, web
 
 from inbond.gateway.download import Complete, Download, Failed
 from inbond.gateway.file_service import FileService, Located
-from inbond.model.errors import DigestMismatch, UpstreamTimeout
+from inbond.model.errors import Denied, DigestMismatch, NotYet, UpstreamTimeout
 from inbond.model.events import BytesServed, Observer
 from inbond.store.protocols import Blob
 from inbond.web.conditions import Holds, Span, Unsatisfiable, none_match, wanted_span
@@ -113,6 +113,7 @@ async def _blob_of(download: Download, own: _Own) -> Blob | None:
         case None:
             return None
         case Complete(blob):
+            await own.files.inspected(own.located, blob, until=own.until)
             return blob
         case Failed(DigestMismatch() as error):
             raise await own.files.mismatched(own.located, error, until=own.until) from error
@@ -204,9 +205,21 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
         if request.method == "HEAD":
             return response
         async with sending(request, response, file) as sender:
-            await _follow(sender, download, span)
+            await _follow(sender, download, span, lambda blob: _is_cleared(request, blob, own))
         observer(BytesServed(source="upstream", count=sender.sent))
         return response
+
+
+async def _is_cleared(request: web.Request, blob: Blob, own: _Own) -> bool:
+    """Whether a whole file may leave, the part that was held back included."""
+    try:
+        await own.files.inspected(own.located, blob, until=own.until)
+    except Denied as denied:
+        note(request, decision=str(denied.judgement.verdict.decision))
+        return False
+    except (NotYet, FileNotFoundError):
+        return False
+    return True
 
 
 def _open(download: Download) -> BinaryIO | None:
@@ -217,10 +230,17 @@ def _open(download: Download) -> BinaryIO | None:
     return None
 
 
-async def _follow(sender: Sender, download: Download, span: Span | None) -> None:
-    """Sends what becomes visible until the end of what is wanted; returns unfinished where the download fails."""
+async def _follow(
+    sender: Sender, download: Download, span: Span | None, is_cleared: Callable[[Blob], Awaitable[bool]]
+) -> None:
+    """Sends what becomes visible until the end of what is wanted; returns unfinished where that may not leave."""
     position, stop = (span.start, span.stop) if span is not None else (0, None)
+    cleared = False
     while True:
+        if isinstance(download.outcome, Complete) and not cleared:
+            cleared = await is_cleared(download.outcome.blob)
+            if not cleared:
+                return
         end = download.visible if stop is None else min(stop, download.visible)
         if end > position:
             await sender.send(position, end - position)

@@ -19,8 +19,8 @@ from inbond.model.evidence import (
     VerifiedAttestation,
     state_of,
 )
-from inbond.model.publisher import SigningIdentity
 from inbond.model.verdict import Finding, Judgement
+from inbond.web.identity_facts import identity_json
 
 
 def why_link(judgement: Judgement, origin: str) -> str:
@@ -94,28 +94,7 @@ def _attestation(attestation: AttestationOutcome) -> dict[str, Any]:
         "log_index": verified.log_index if verified else None,
         "trust": verified.trust if verified else None,
         "publisher": str(attestation.publisher) if attestation.publisher is not None else None,
-        "identity": _identity(verified.identity) if verified else None,
-    }
-
-
-def _identity(identity: SigningIdentity) -> dict[str, Any]:
-    return {
-        "name": str(identity),
-        "issuer": identity.issuer,
-        "subject": identity.subject,
-        "repository": identity.repository,
-        "repository_id": identity.repository_id,
-        "owner": identity.owner,
-        "owner_id": identity.owner_id,
-        "workflow": identity.workflow,
-        "build_signer": identity.build_signer,
-        "ref": identity.ref,
-        "commit": identity.commit,
-        "runner": identity.runner,
-        "trigger": identity.trigger,
-        "run_url": identity.run_url,
-        "visibility": identity.visibility,
-        "environment": identity.environment,
+        "identity": identity_json(verified.identity) if verified else None,
     }
 
 

@@ -20,6 +20,7 @@ from inbond.model.units import format_duration, format_size
 from inbond.model.verdict import Judgement
 from inbond.policy.rule import later, stamp
 from inbond.policy.settings import EVERY_RULE, Attestations, PolicySettings
+from inbond.web.identity_facts import identity_facts
 from inbond.web.origin import origin_of
 from inbond.web.simple_routes import GATEWAY
 from inbond.web.verdict_json import evidence_json
@@ -87,7 +88,13 @@ _pages: Final = Environment(
     loader=PackageLoader("inbond.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _pages.filters.update(
-    date=_date, end=_end, size=format_size, duration=format_duration, ended=_ended, enforcement=_enforcement
+    date=_date,
+    end=_end,
+    size=format_size,
+    duration=format_duration,
+    ended=_ended,
+    enforcement=_enforcement,
+    facts=identity_facts,
 )
 _pages.globals.update(version=__version__, attestations=ATTESTATIONS, states=STATES)
 

@@ -1,22 +1,24 @@
 """Pins: only files whose certificate proves one of the named publishers pass (`publishers` in `rules`).
 
-A pin asks for a verified *publish* attestation whatever `attestations` says.
+A pin asks for a verified *publish* attestation whatever `attestations` says. Of several, one by a pinned publisher is
+enough; what else a policy asks for is asked of all of them (`inbond.policy.signers`).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from inbond.model.evidence import Absent, Pending, Rejected, Unavailable, Unsupported, Verified
+from inbond.model.evidence import Verified
 from inbond.model.publisher import SigningIdentity
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
-from inbond.policy.rule import deny, hold, next_retry, stamp
+from inbond.policy.rule import deny
+from inbond.policy.signers import ATTESTED, unproven
 
 name: Final = "publishers"
 
 _REMEDY: Final = "use a pinned publisher's version, or add a pin"
-_UNPROVEN: Final = "use an attested version, or lift the pin"
+_UNPROVEN: Final = ATTESTED.format(key="the pin")
 
 
 def applies(shared: PageCase) -> bool:
@@ -29,26 +31,12 @@ def judge(case: Case) -> Finding | None:
     pins = case.project_policy.publishers
     if not pins:
         return None
-    match case.evidence:
-        case Pending():
-            return None
-        case Verified(identities=identities):
-            if any(pin.matches(identity) for identity in identities for pin in pins):
-                return None
-            return deny(name, f"published by {_named(identities)}, which no pin names", remedy=_REMEDY)
-        case Unavailable(since=since, remedy=remedy):
-            return hold(
-                name,
-                f"publisher unproven: provenance unavailable since {stamp(since)}",
-                remedy=remedy or "wait: it is asked for again within 60 s",
-                until=next_retry(since, case.now),
-            )
-        case Absent():
-            return deny(name, "publisher unproven: no attestation", remedy=_UNPROVEN)
-        case Rejected():
-            return deny(name, "publisher unproven: attestation rejected", remedy=_UNPROVEN)
-        case Unsupported():  # pragma: no branch (the match is exhaustive)
-            return deny(name, "publisher unproven: attestation not supported", remedy=_UNPROVEN)
+    if not isinstance(case.evidence, Verified):
+        return unproven(case, rule=name, subject="publisher", remedy=_UNPROVEN)
+    identities = case.evidence.identities
+    if any(pin.matches(identity) for identity in identities for pin in pins):
+        return None
+    return deny(name, f"published by {_named(identities)}, which no pin names", remedy=_REMEDY)
 
 
 def _named(identities: tuple[SigningIdentity, ...]) -> str:

@@ -1,0 +1,112 @@
+"""How the trusted roots stand, as seen without a server: what their sources hold, and what was in force last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from inbond.cli.config import Config
+from inbond.cli.config_trust import ScopeSettings
+from inbond.cli.trust_sources import source_of, trust_by_upstream, trust_dir
+from inbond.gateway.clock import Clock, utc_now
+from inbond.gateway.trust import RootSource
+from inbond.gateway.trust_candidate import facts_of
+from inbond.gateway.trust_files import KeptRoot, TrustFiles
+from inbond.gateway.trust_kept import Attempt, Fetched
+from inbond.gateway.trust_update import AutoSource
+from inbond.model.errors import InbondError, OperatorFault
+from inbond.model.events import unobserved
+from inbond.model.trust import RootFacts, TrustScope
+
+__all__ = ["ScopeState", "facts_or_problem", "held", "look"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeState:
+    """One scope. `facts` are those of the source's root, or, where that has a problem, of the one in force."""
+
+    name: str
+    root: str  # "auto", "bundled" or a path
+    where: str
+    issuers: tuple[str, ...]
+    trusted_by: tuple[str, ...]  # upstreams
+    used: bool  # whether one of them is asked for anything
+    sha256: str | None  # of the source's root
+    problem: str | None  # why the source's root cannot be used
+    in_force: KeptRoot | None  # as a server left it; None where none has run
+    facts: RootFacts | None
+    fetched: Fetched | None  # how the source's root came here; None for what was not fetched
+    attempt: Attempt | None  # the last refresh
+    written_at: datetime | None  # of a file of the operator's
+    now: datetime
+
+
+async def look(config: Config, *, clock: Clock = utc_now) -> tuple[ScopeState, ...]:
+    """All scopes that are defined. Asks nobody over the network; one process reads the roots."""
+    return tuple(await asyncio.gather(*(_state(config, scope, clock) for scope in config.trust)))
+
+
+async def _state(config: Config, scope: ScopeSettings, clock: Clock) -> ScopeState:
+    source = source_of(config, scope, clock=clock, observer=unobserved)
+    in_force = await asyncio.to_thread(TrustFiles(trust_dir(config)).root, scope.name)
+    raw, fetched, problem = await _read(source)
+    facts: RootFacts | None = None
+    if raw is not None:
+        facts, problem = await facts_or_problem(scope, raw)
+    if facts is None and in_force is not None:
+        facts, _ = await facts_or_problem(scope, in_force.raw)
+    used = trust_by_upstream(config)
+    return ScopeState(
+        name=scope.name,
+        root=str(scope.root),
+        where=source.where,
+        issuers=scope.issuers,
+        trusted_by=tuple(sorted(name for name, table in config.upstream_tables.items() if scope.name in table.trust)),
+        used=any(scope.name in names for names in used.values()),
+        sha256=None if raw is None else TrustScope(name=scope.name, root=raw).root_sha256,
+        problem=problem,
+        in_force=in_force,
+        facts=facts,
+        fetched=fetched,
+        attempt=source.kept.attempt() if isinstance(source, AutoSource) else None,
+        written_at=_written_at(scope.root) if isinstance(scope.root, Path) else None,
+        now=clock(),
+    )
+
+
+def _written_at(path: Path) -> datetime | None:
+    with suppress(OSError):
+        return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+    return None
+
+
+async def _read(source: RootSource) -> tuple[bytes | None, Fetched | None, str | None]:
+    """The source's root, how it came here, and what is wrong."""
+    try:
+        raw, fetched = await held(source)
+    except InbondError as error:
+        return None, None, error.message
+    return raw, fetched, None
+
+
+async def held(source: RootSource) -> tuple[bytes, Fetched | None]:
+    """The root that a source has on this machine; nobody is asked over the network. Raises OperatorFault."""
+    if not isinstance(source, AutoSource):
+        return await source.read(), None
+    found = await asyncio.to_thread(source.current)
+    if found is None:
+        raise source.missing()
+    return found
+
+
+async def facts_or_problem(scope: ScopeSettings, raw: bytes) -> tuple[RootFacts | None, str | None]:
+    """What stands in a root, or why it cannot be used."""
+    try:
+        found: Mapping[str, RootFacts] = await facts_of([TrustScope(name=scope.name, root=raw, issuers=scope.issuers)])
+    except OperatorFault as error:
+        return None, error.message.removeprefix(f"[trust.{scope.name}] ")
+    return found[scope.name], None

@@ -1,0 +1,75 @@
+"""The verifier with its trusted roots, built from the configuration: for serving, and for commands without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from inbond.cli.config import Config
+from inbond.cli.logs import log_alerts
+from inbond.cli.trust_sources import sources, trust_by_upstream, trust_dir
+from inbond.gateway.clock import Clock, utc_now
+from inbond.gateway.on_demand import VerifierOnDemand
+from inbond.gateway.trust import RootSource
+from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
+from inbond.gateway.trust_update import AutoSource
+from inbond.model.events import Observer
+from inbond.web.operations import Check
+
+
+@asynccontextmanager
+async def trusting(
+    config: Config, *, clock: Clock, observer: Observer, poll_every: float = POLL_EVERY
+) -> AsyncIterator[TrustKeeper]:
+    """Starts it, and closes it. Raises `OperatorFault`."""
+    used = sources(config, clock=clock, observer=observer)
+    keeper = _keeper(config, used, clock=clock, observer=observer, poll_every=poll_every)
+    refreshing: list[asyncio.Task[None]] = []
+    try:
+        await keeper.start()
+        refreshing = [asyncio.create_task(source.keep_fresh()) for source in used if isinstance(source, AutoSource)]
+        yield keeper
+    finally:
+        for task in refreshing:
+            task.cancel()
+        await asyncio.gather(*refreshing, return_exceptions=True)
+        await keeper.aclose()
+
+
+async def verifier_on_demand(config: Config, *, clock: Clock = utc_now) -> VerifierOnDemand:
+    """One that starts only where something has to be verified; close it. Raises `OperatorFault`."""
+    used = sources(config, clock=clock, observer=log_alerts)
+    return await VerifierOnDemand.open(_keeper(config, used, clock=clock, observer=log_alerts))
+
+
+def checks_of(keeper: TrustKeeper) -> dict[str, Callable[[], Awaitable[Check]]]:
+    """What readiness asks: whether anything can be verified, and whether the roots are as they should be."""
+
+    async def verifying() -> Check:
+        process = keeper.process
+        if process.failing:
+            return Check(problem="the verifier process keeps ending; nothing can be verified")
+        if process.alive:
+            return Check()
+        return Check(advice="the verifier process has ended; it is started again for the next file to verify")
+
+    async def trusted() -> Check:
+        said = [status.problem for status in keeper.scopes()]
+        said += [source.advice() for source in keeper.sources if isinstance(source, AutoSource)]
+        return Check(advice="; ".join(filter(None, said)) or None)
+
+    return {"verifier": verifying, "trust": trusted}
+
+
+def _keeper(
+    config: Config, used: Iterable[RootSource], *, clock: Clock, observer: Observer, poll_every: float = POLL_EVERY
+) -> TrustKeeper:
+    return TrustKeeper(
+        used,
+        trust_by_upstream=trust_by_upstream(config),
+        directory=trust_dir(config),
+        clock=clock,
+        observer=observer,
+        poll_every=poll_every,
+    )

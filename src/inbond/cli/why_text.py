@@ -1,0 +1,133 @@
+"""One file's story on a screen, and as the JSON that a server gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from inbond.check.files import Result
+from inbond.cli.check_table import PADDING, STYLES, screen
+from inbond.cli.why_run import Story
+from inbond.model.text import printable
+from inbond.model.units import format_size
+from inbond.model.verdict import Finding
+from inbond.policy.rule import stamp
+from inbond.web.identity_facts import identity_facts
+from inbond.web.verdict_json import judgement_json
+from inbond.web.views import STATES
+
+_OUTCOMES: Final[Mapping[str, str]] = {"allow": "green", "warn": "yellow", "hold": "magenta", "deny": "bold red"}
+_DECISIONS: Final[Mapping[Result, str]] = {
+    Result.CLEAR: "allowed",
+    Result.WARNED: "allowed, with a warning",
+    Result.HELD: "held",
+    Result.UNTOLD: "held: could not tell",
+    Result.DENIED: "denied",
+}
+
+
+def as_json(story: Story) -> str:
+    """The body of `/-/verdict/…` for the file, with a newline at its end."""
+    return f"{json.dumps(judgement_json(story.judgement, story.origin), indent=2)}\n"
+
+
+def as_text(story: Story) -> str:
+    """Verdict, findings, evidence and each attestation, with a newline at the end."""
+    console = screen(to_file=False)
+    body = judgement_json(story.judgement, story.origin)
+    with console.capture() as captured:
+        _print_verdict(console, story)
+        _print_findings(console, story.judgement.verdict.findings)
+        _print_facts(console, "Evidence", _evidence(story, body["evidence"]))
+        for number, attestation in enumerate(body["evidence"]["attestations"], 1):
+            _print_facts(console, f"Attestation {number}: {attestation['state']}", _attestation(attestation))
+        console.print(f"\n[dim]while inbond serves: {escape(body['why'])}[/]", soft_wrap=True)
+    return PADDING.sub("", captured.get())
+
+
+def _print_verdict(console: Console, story: Story) -> None:
+    judgement, result = story.judgement, story.result
+    style = STYLES[result]
+    console.print(f"[bold]{_shown(str(judgement.file.filename))}[/]: [{style}]{_DECISIONS[result]}[/]", soft_wrap=True)
+    deciding = judgement.verdict.deciding
+    lines = []
+    if deciding is not None:
+        until = f" until {stamp(deciding.until)}" if deciding.until else ""
+        lines.append(f"by rule {deciding.rule}{until}: {deciding.message}")
+        lines += [f"What would lift it: {deciding.remedy}"] if deciding.remedy else []
+    if judgement.newest_allowed is not None:
+        lines.append(f"What can be had now: {judgement.project}=={judgement.newest_allowed}")
+    if judgement.verdict.would is not None:
+        lines.append(f"Rules that only record for now would decide: {judgement.verdict.would}")
+    lines.append(f"project {judgement.project}, index {judgement.index}, policy {story.policy}")
+    for line in lines:
+        console.print(f"  {printable(line)}", markup=False, soft_wrap=True)
+
+
+def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("rule", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for finding in findings:
+        recorded = " (recorded)" if finding.audited else ""
+        outcome = str(finding.outcome)
+        table.add_row(_shown(finding.rule), f"[{_OUTCOMES[outcome]}]{outcome}[/]{recorded}", _shown(finding.message))
+    if table.row_count:
+        console.print()
+        console.print(table)
+
+
+def _print_facts(console: Console, title: str, facts: Mapping[str, str | None]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False, show_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value:
+            table.add_row(f"  {name}", _shown(value))
+    console.print(f"\n[bold]{escape(title)}[/]")
+    console.print(table)
+
+
+def _evidence(story: Story, evidence: Mapping[str, Any]) -> dict[str, str | None]:
+    file = story.judgement.file
+    reason = f": {evidence['reason']}" if evidence["reason"] else ""
+    return {
+        "attestations": STATES[evidence["state"]] + reason,
+        "sha256": file.sha256 or "none on its page",
+        "size": format_size(file.size) if file.size is not None else "not on its page",
+        "uploaded": _date(file.upload_time),
+        "first seen here": _date(story.first_seen),
+        "checked": evidence["verified_at"],
+        "provenance": evidence["provenance_sha256"],
+        "trusted root": evidence["trusted_root_sha256"],
+    }
+
+
+def _attestation(attestation: Mapping[str, Any]) -> dict[str, str | None]:
+    identity: Mapping[str, str | None] = attestation["identity"] or {}
+    index = attestation["log_index"]
+    facts = {
+        "reason": attestation["reason"],
+        "publisher, as the index says": attestation["publisher"],
+        "identity, as the certificate proves": identity.get("name"),
+        "predicate type": attestation["predicate_type"],
+        "signed": attestation["signed_at"],
+        "log entry": None if index is None else str(index),
+        "vouched for by": f"[trust.{attestation['trust']}]" if attestation["trust"] else None,
+    }
+    return facts | identity_facts(identity)
+
+
+def _date(moment: datetime | None) -> str:
+    return stamp(moment) if moment is not None else "not known"
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text))

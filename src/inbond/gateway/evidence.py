@@ -1,0 +1,194 @@
+"""Evidence about files: what is known already, and establishing it where it is not.
+
+Files of one upstream wait in one `SettlingQueue`. Whoever asks waits only so long; the work goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from inbond.gateway.checking import Checker
+from inbond.gateway.clock import Clock
+from inbond.gateway.establishing import Establishing
+from inbond.gateway.evidence_retries import MAX_RETRIED
+from inbond.gateway.known_evidence import KnownEvidence, Tidings
+from inbond.gateway.off_loop import off_loop
+from inbond.gateway.page_state import PageState
+from inbond.gateway.provenance import ProvenanceKeeper, Verifier
+from inbond.gateway.settling_queue import Lane
+from inbond.gateway.stored_evidence import StoredEvidence
+from inbond.model.events import CacheLookup, Observer
+from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Unavailable
+from inbond.model.names import Filename, ProjectName
+from inbond.model.page import Claim, File
+from inbond.store.protocols import Documents
+from inbond.upstream.index import Upstream
+
+# Installers give up after 15 s without a byte; the work goes on after the answer.
+ANSWER_WITHIN: Final = 8.0  # seconds
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class EvidenceKeeper:
+    """Knows the evidence about every file it was asked for."""
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        documents: Documents,
+        verifier: Verifier,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self._verifier = verifier
+        self._observer = observer
+        self._provenances = ProvenanceKeeper(upstreams, documents, clock, observer)
+        self._checker = Checker(self._provenances, documents, verifier, clock, observer)
+        self._known = KnownEvidence(verifier, clock)
+        self._stored = StoredEvidence(self._known, self._provenances, self._checker, verifier)
+        self._tidings = Tidings()
+        self._work = Establishing(
+            upstreams,
+            checker=self._checker,
+            provenances=self._provenances,
+            known=self._known,
+            tidings=self._tidings,
+            verifier=verifier,
+            observer=observer,
+        )
+
+    def generation(self, upstream: str, project: ProjectName) -> tuple[str, int]:
+        """Changes whenever what is known about a file of the project does; at most half a second later."""
+        return self._verifier.trust_of(upstream), self._tidings.of((upstream, project))
+
+    def news(self, upstream: str, project: ProjectName) -> None:
+        """Something else has become known about a file of the project: its pages are made anew."""
+        self._tidings.tell((upstream, project))
+
+    # --- what is known
+
+    def known(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
+        """What is known about each file of a page, without asking anybody; the rest is pending."""
+        return {file.filename: self.known_of(state, file) for file in state.page.files}
+
+    def known_of(self, state: PageState, file: File) -> EvidenceOrPending:
+        """The same of one file."""
+        if file.provenance is Claim.NONE:
+            return Absent()
+        known = self._known.get(self._known.key(state, file))
+        return known.evidence if known is not None else Pending()
+
+    def unsettled(self, state: PageState, files: Iterable[File]) -> list[File]:
+        """Those of the files whose evidence would have to be fetched or fetched again."""
+        return [
+            file
+            for file in files
+            if file.provenance is not Claim.NONE and self._known.current(self._known.key(state, file)) is None
+        ]
+
+    def waits_for_bytes(self, state: PageState, file: File) -> bool:
+        """Whether provenance is there that only a first download can be checked against: no page gives a digest."""
+        known = self._known.get(self._known.key(state, file))
+        return known is not None and isinstance(known.evidence, Pending)
+
+    def settled(self, state: PageState, file: File) -> EvidenceOrPending:
+        """What is known about a file whose evidence was waited for; *unavailable* where that takes longer.
+
+        It is pending only where it `waits_for_bytes`.
+        """
+        if file.provenance is Claim.NONE:
+            return Absent()
+        key = self._known.key(state, file)
+        known = self._known.get(key)
+        if known is not None and (self._known.current(key) is not None or isinstance(known.evidence, Unavailable)):
+            return known.evidence
+        since = self._checker.failing_since(key.file)
+        return Unavailable(reason="the check is still under way", since=since)
+
+    async def load(self, state: PageState) -> None:
+        """Finds what is stored about a page's files, once for each version of the page and each trust."""
+        await self._stored.load(state)
+
+    async def load_some(self, state: PageState, files: Sequence[File]) -> None:
+        """Finds what is stored about some files of a page."""
+        await self._stored.load_some(state, files)
+
+    # --- establishing it
+
+    async def establish(self, state: PageState, files: Sequence[File], *, within: float) -> None:
+        """Has the evidence about these files established for a request that needs it; before all that pages wait for.
+
+        It waits at most so many seconds; what is not done by then goes on behind.
+        """
+        missing = await off_loop(len(files), self.unsettled, state, files)
+        if len(missing) < len(files):
+            self._observer(CacheLookup(kind="evidence", hit=True))
+        await _wait(await self._work.ask(Lane.OWN, object(), state, missing), within)
+
+    async def settle(
+        self, state: PageState, young: Sequence[File], rest: Sequence[File], kept: Sequence[File], *, within: float
+    ) -> bool:
+        """The same for a page that waits: for its young files before the rest of any project. Whether all is done.
+
+        `kept`: files of which no more is wanted than what can be had without asking upstream (see `outdated`).
+        """
+        project = (state.upstream, state.page.name)
+        early, late = [await off_loop(len(files), self.unsettled, state, files) for files in (young, rest)]
+        if len(early) + len(late) < len(young) + len(rest):
+            self._observer(CacheLookup(kind="evidence", hit=True))
+        waited = [
+            *await self._work.ask(Lane.YOUNG, project, state, early),
+            *await self._work.ask(Lane.BEHIND, project, state, late),
+        ]
+        all_taken = len(waited) == len(early) + len(late)
+        waited += self._work.ask_if_kept(state, kept)
+        done = await _wait(waited, within)
+        self._work.leave(state)
+        self._tidings.tell_now(project)
+        return done and all_taken
+
+    def outdated(self, state: PageState) -> list[File]:
+        """The files of a loaded page whose provenance was had and is not judged under today's trust, newest first.
+
+        Judging them asks nobody. So a change of trust is followed by what was judged before it.
+        """
+        files = [file for file in self._stored.outdated(state) if self._known.get(self._known.key(state, file)) is None]
+        return sorted(files, key=lambda file: file.upload_time or _LONG_AGO, reverse=True)
+
+    async def behind(self, state: PageState, files: Sequence[File]) -> None:
+        """Has the evidence about these files established; nobody waits."""
+        missing = await off_loop(len(files), self.unsettled, state, files)
+        await self._work.ask(Lane.BEHIND, (state.upstream, state.page.name), state, missing)
+
+    async def renew(self, state: PageState, evidence: Mapping[Filename, EvidenceOrPending]) -> None:
+        """Starts asking again, behind, for what of a page could not be had or is no longer believed."""
+        doubtful = [f for f in state.page.files if isinstance(evidence[f.filename], Unavailable | Absent)]
+        missing = await off_loop(len(doubtful), self.unsettled, state, doubtful)
+        await self._work.ask(Lane.BEHIND, (state.upstream, state.page.name), state, missing[:MAX_RETRIED])
+
+    def busy(self, upstream: str, project: ProjectName) -> bool:
+        """Whether evidence about a file of the project is being established for pages, or waits for that."""
+        return self._work.busy(upstream, project)
+
+    async def provenance(self, state: PageState, file: File) -> bytes | None:
+        """Upstream's provenance object, byte for byte, or None where there is none. Raises `UpstreamFault`."""
+        return await self._provenances.get(state, file)
+
+    async def aclose(self) -> None:
+        """Ends what is under way."""
+        self._tidings.close()
+        await self._work.aclose()
+        await self._stored.aclose()
+        await self._provenances.aclose()
+        self._tidings.close()
+
+
+async def _wait(work: Sequence[asyncio.Future[None]], within: float) -> bool:
+    """Waits at most so many seconds; whether all is done."""
+    if not work:
+        return True
+    _, pending = await asyncio.wait(work, timeout=max(0.0, within))
+    return not pending

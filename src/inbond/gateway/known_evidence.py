@@ -1,0 +1,112 @@
+"""What is known about files in memory, how long each kind of it is believed, and when pages learn of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from inbond.gateway.clock import Clock
+from inbond.gateway.evidence_key import EvidenceKey, FileKey
+from inbond.gateway.generations import Generations
+from inbond.gateway.lru import Lru
+from inbond.gateway.page_state import PageState
+from inbond.gateway.provenance import ABSENT_FOR, Verifier
+from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Rejected, Unavailable, Unsupported, Verified
+from inbond.model.names import ProjectName
+from inbond.model.page import File
+
+MAX_KNOWN: Final = 100_000  # files whose evidence is kept in memory
+# What could not be checked is asked for again by the next request after this long.
+RETRY_UNAVAILABLE_AFTER: Final = timedelta(seconds=15)
+# A page that is asked for while its files settle behind is judged anew at most this often: each time costs as much as
+# it has files, and thousands may settle in seconds.
+TOLD_EVERY: Final = 0.5  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Evidence, and when it was established. Pending: provenance is there, and no digest yet to check it against."""
+
+    evidence: EvidenceOrPending
+    at: datetime
+
+
+class KnownEvidence:
+    """Evidence by file and trust. Safe to read and write from threads, but for the generations."""
+
+    def __init__(self, verifier: Verifier, clock: Clock) -> None:
+        self._verifier = verifier
+        self._clock = clock
+        self._known: Lru[EvidenceKey, Known] = Lru(MAX_KNOWN)
+
+    def key(self, state: PageState, file: File) -> EvidenceKey:
+        """What evidence about a file of a page is known under, as trust is now."""
+        return EvidenceKey(self._verifier.trust_of(state.upstream), FileKey.of(state, file))
+
+    def get(self, key: EvidenceKey) -> Known | None:
+        """What is known, whether it is still believed or not."""
+        return self._known.get(key)
+
+    def current(self, key: EvidenceKey) -> Known | None:
+        """What is known and need not be asked for again."""
+        known = self._known.get(key)
+        if known is None:
+            return None
+        age = self._clock() - known.at
+        match known.evidence:
+            case Unavailable():
+                return known if age < RETRY_UNAVAILABLE_AFTER else None
+            case Absent():
+                return known if age < ABSENT_FOR else None
+            case Verified() | Rejected() | Unsupported() | Pending():
+                return known
+
+    def learn(self, key: EvidenceKey, evidence: EvidenceOrPending) -> bool:
+        """Keeps what was established now; whether that is news."""
+        before = self._known.get(key)
+        self._known.put(key, Known(evidence, self._clock()))
+        return before is None or before.evidence != evidence
+
+    def recall(self, key: EvidenceKey, evidence: EvidenceOrPending, *, at: datetime) -> None:
+        """Keeps what was read from the store, unless something was established meanwhile."""
+        if self._known.get(key) is None:
+            self._known.put(key, Known(evidence, at))
+
+
+class Tidings:
+    """The generation of what is known about a project's files, by upstream and name; pages are made anew after it."""
+
+    def __init__(self) -> None:
+        self._generations = Generations()
+        self._later: dict[tuple[str, ProjectName], asyncio.TimerHandle] = {}
+
+    def of(self, project: tuple[str, ProjectName]) -> int:
+        """The project's generation now."""
+        return self._generations.of(project)
+
+    def tell(self, project: tuple[str, ProjectName]) -> None:
+        """What is known has changed, and the next page is to show it."""
+        self._forget(project)
+        self._generations.advance(project)
+
+    def tell_soon(self, project: tuple[str, ProjectName]) -> None:
+        """The same within `TOLD_EVERY`, together with what else comes until then."""
+        if project not in self._later:
+            self._later[project] = asyncio.get_running_loop().call_later(TOLD_EVERY, self.tell, project)
+
+    def tell_now(self, project: tuple[str, ProjectName]) -> None:
+        """What `tell_soon` put off is told now."""
+        if project in self._later:
+            self.tell(project)
+
+    def close(self) -> None:
+        """Nothing more is told later."""
+        for project in list(self._later):
+            self._forget(project)
+
+    def _forget(self, project: tuple[str, ProjectName]) -> None:
+        handle = self._later.pop(project, None)
+        if handle is not None:
+            handle.cancel()

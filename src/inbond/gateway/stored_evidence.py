@@ -1,0 +1,85 @@
+"""What is stored about a page's files is found once for each version of the page and each trust, in a few reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from inbond.gateway.checking import Checker
+from inbond.gateway.evidence_key import EvidenceKey, FileKey
+from inbond.gateway.known_evidence import KnownEvidence
+from inbond.gateway.lru import Lru
+from inbond.gateway.off_loop import off_loop
+from inbond.gateway.page_state import PageState
+from inbond.gateway.provenance import Claimed, ProvenanceKeeper, Verifier
+from inbond.gateway.single_flight import SingleFlight
+from inbond.model.evidence import Absent, Evidence
+from inbond.model.names import Filename, ProjectName
+from inbond.model.page import Claim, File
+
+MAX_LOADED: Final = 100_000  # pages, counted in one each and in their outdated files
+
+_Version = tuple[str, str]  # the page's document, and the trust
+
+
+class StoredEvidence:
+    """Brings what is stored into memory."""
+
+    def __init__(
+        self, known: KnownEvidence, provenances: ProvenanceKeeper, checker: Checker, verifier: Verifier
+    ) -> None:
+        self._known = known
+        self._provenances = provenances
+        self._checker = checker
+        self._verifier = verifier
+        self._loaded: Lru[tuple[str, ProjectName], tuple[_Version, frozenset[Filename]]] = Lru(
+            MAX_LOADED, lambda loaded: 1 + len(loaded[1])
+        )
+        self._flights: SingleFlight[tuple[str, ProjectName, _Version], None] = SingleFlight()
+
+    async def load(self, state: PageState) -> None:
+        """Finds what is stored about a page's files, once for each version of the page and each trust."""
+        loaded = self._loaded.get((state.upstream, state.page.name))
+        version = self._version(state)
+        if loaded is None or loaded[0] != version:
+            key = (state.upstream, state.page.name, version)
+            await self._flights.do(key, lambda: self._load(state, version))
+
+    async def _load(self, state: PageState, version: _Version) -> None:
+        outdated = await self.load_some(state, state.page.files)
+        self._loaded.put((state.upstream, state.page.name), (version, outdated))
+
+    def outdated(self, state: PageState) -> list[File]:
+        """The files of a loaded page whose provenance is known and evidence about them under its trust was not kept."""
+        loaded = self._loaded.get((state.upstream, state.page.name))
+        if loaded is None or not loaded[1] or loaded[0] != self._version(state):
+            return []
+        return [file for file in state.page.files if file.filename in loaded[1]]
+
+    async def load_some(self, state: PageState, files: Sequence[File]) -> frozenset[Filename]:
+        """Finds what is stored about some files of a page; those are given back of which only provenance was had."""
+        trust = self._verifier.trust_of(state.upstream)
+        wanted = await off_loop(len(files), self._unknown, state, files, trust)
+        claims = await self._provenances.claims(list(wanted))
+        attested = [(key, claimed) for key, claimed in claims.items() if claimed.provenance_sha256 is not None]
+        found = await self._checker.stored(attested, trust)
+        await off_loop(len(claims), self._recall, trust, claims, found)
+        return frozenset(wanted[key].filename for key, _ in attested if key not in found)
+
+    def _unknown(self, state: PageState, files: Sequence[File], trust: str) -> dict[FileKey, File]:
+        """Those of the files that nothing is known about in memory."""
+        claimed = [(FileKey.of(state, f), f) for f in files if f.provenance is not Claim.NONE and f.sha256]
+        return {key: file for key, file in claimed if self._known.get(EvidenceKey(trust, key)) is None}
+
+    def _recall(self, trust: str, claims: Mapping[FileKey, Claimed], found: Mapping[FileKey, Evidence]) -> None:
+        for key, claimed in claims.items():
+            evidence = Absent() if claimed.provenance_sha256 is None else found.get(key)
+            if evidence is not None:
+                self._known.recall(EvidenceKey(trust, key), evidence, at=claimed.asked_at)
+
+    def _version(self, state: PageState) -> _Version:
+        return state.document_id, self._verifier.trust_of(state.upstream)
+
+    async def aclose(self) -> None:
+        """Ends what is under way."""
+        await self._flights.aclose()

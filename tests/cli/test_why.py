@@ -1,0 +1,104 @@
+"""`inbond why` as users run it: a process of its own, its output and its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from check.support import EVIL, OLD, signed_by, young
+from e2e.service import plain_environment
+from sim.index import SimIndex, Status
+from stack import sigstore
+
+
+@dataclass
+class Here:
+    """A directory to run the command in, and the index that it asks."""
+
+    place: Path
+    index: SimIndex
+    policy: str = ""
+
+    async def why(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        root = self.place / "root.json"
+        root.write_bytes(sigstore().trusted_root())
+        (self.place / "inbond.toml").write_text(f'[trust.public]\nroot = "{root}"\n{self.policy}')
+        options = ["--config", "inbond.toml", "--data", "data", "--upstream", self.index.url]
+        return await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "inbond", "why", *arguments, *options],
+            cwd=self.place, env=plain_environment(self.place), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+
+async def test_an_allowed_file_with_all_that_its_certificate_proves(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        result = await Here(tmp_path, index).why("demo", wheel.filename)
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert result.returncode == 0, result.stderr
+    assert lines[0] == f"{wheel.filename}: allowed"
+    assert lines[1] == "project demo, index root, policy default"
+    assert "attestations allow 1 attestation verified" in lines
+    assert "attestations there, and genuine (verified)" in lines
+    assert "Attestation 1: verified" in lines
+    assert "identity, as the certificate proves github:acme/widgets@release.yml" in lines
+    assert "vouched for by [trust.public]" in lines
+    assert "repository id 1001" in lines
+    assert lines[-1].startswith("while inbond serves: http://127.0.0.1:8642/why/")
+
+
+async def test_a_denied_file_says_what_would_lift_it_and_what_can_be_had(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        wheel = index.add_wheel("demo", "2.0", provenance=signed_by(EVIL, sct="badsig"), upload_time=OLD)
+        result = await Here(tmp_path, index).why("demo", wheel.filename)
+    assert result.returncode == 1, result.stderr
+    assert f"{wheel.filename}: denied\n  by rule attestations: attestation rejected: " in result.stdout
+    assert "What would lift it: do not install it; ask its maintainers" in result.stdout
+    assert "What can be had now: demo==1.0" in result.stdout
+
+
+async def test_a_held_file_says_until_when(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "2.0", upload_time=young())
+        result = await Here(tmp_path, index).why("demo", wheel.filename)
+    assert result.returncode == 1, result.stderr
+    assert f"{wheel.filename}: held\n  by rule cooldown until 20" in result.stdout
+
+
+async def test_what_could_not_be_had_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=Status(503), upload_time=OLD)
+        result = await Here(tmp_path, index).why("demo", wheel.filename)
+    assert result.returncode == 2, result.stdout
+    assert f"{wheel.filename}: held: could not tell" in result.stdout
+
+
+async def test_json_is_the_verdict_of_a_server(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        result = await Here(tmp_path, index).why("demo", wheel.filename, "--format", "json")
+    body = json.loads(result.stdout)
+    assert (body["decision"], body["evidence"]["state"]) == ("allow", "verified")
+    assert body["evidence"]["attestations"][0]["identity"]["repository_id"] == "1001"
+    assert body["why"] == f"http://127.0.0.1:8642/why/{wheel.sha256[:12]}"
+
+
+async def test_a_name_that_no_page_lists_is_told_with_what_it_may_have_been(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        here = Here(tmp_path, index)
+        near = await here.why("demo", wheel.filename.replace("1.0", "1.1"))
+        other = await here.why("demo", "x")
+        unknown = await here.why("nobody", "x")
+        no_name = await here.why("no name", "x")
+    assert [result.returncode for result in (near, other, unknown, no_name)] == [2, 2, 2, 2]
+    assert f"it lists {wheel.filename}" in near.stderr
+    assert "it lists 1 file under other names" in other.stderr
+    assert "nobody" in unknown.stderr
+    assert "no name" in no_name.stderr

@@ -1,0 +1,66 @@
+"""Evidence is kept under the trust that made it, and believed under no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from inbond.attest.wire import encode_evidence
+from inbond.gateway.checking import Checker
+from inbond.gateway.evidence_key import FileKey
+from inbond.gateway.provenance import Claimed, ProvenanceKeeper
+from inbond.model.events import unobserved
+from inbond.model.evidence import Absent, Derivation, Rejected
+from stack import LocalVerifier
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+KEY = FileKey("pypi", "demo", "demo-1.0.tar.gz", "0" * 64, "https://index.example/provenance")
+PROVENANCE, TRUST, OTHER = "a" * 64, "b" * 64, "c" * 64
+MADE = Derivation(provenance_sha256=PROVENANCE, trusted_root_sha256=TRUST, verified_at=NOW)
+FINDING = Rejected(reason="forged", attestations=(), derivation=MADE)
+
+
+class One:
+    """A store that holds the same under every key."""
+
+    def __init__(self, value: bytes) -> None:
+        self.value = value
+
+    async def get(self, key: str) -> bytes | None:
+        return self.value
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return dict.fromkeys(keys, self.value)
+
+    async def put(self, key: str, value: bytes) -> None:
+        raise AssertionError("nothing is written")
+
+    async def delete(self, key: str) -> None:
+        raise AssertionError("nothing is deleted")
+
+
+@pytest.mark.parametrize(
+    ("raw", "trust", "found"),
+    [
+        (encode_evidence(FINDING), TRUST, {KEY: FINDING}),
+        (encode_evidence(FINDING), OTHER, {}),
+        (encode_evidence(Absent()), TRUST, {}),
+        (b"no evidence", TRUST, {}),
+    ],
+)
+async def test_a_stored_finding_counts_only_under_its_own_trust(
+    raw: bytes, trust: str, found: dict[FileKey, Rejected]
+) -> None:
+    documents = One(raw)
+    provenances = ProvenanceKeeper({}, documents, lambda: NOW, unobserved)
+    checker = Checker(provenances, documents, LocalVerifier(), lambda: NOW, unobserved)
+    claims = [(KEY, Claimed(NOW, PROVENANCE)), (KEY._replace(filename="demo-2.0.tar.gz"), Claimed(NOW, None))]
+    assert await checker.stored(claims, trust) == found
+
+
+async def test_a_claim_that_cannot_be_read_is_none() -> None:
+    provenances = ProvenanceKeeper({}, One(b"no claim"), lambda: NOW, unobserved)
+    assert await provenances.claims([KEY]) == {}
+    assert not await provenances.kept(KEY)

@@ -1,0 +1,180 @@
+"""What was found in archives is kept, told once to whom it concerns, and never found twice."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archive.building import METADATA, WHEEL, crowd, wheel
+from inbond.gateway.inspection import InspectionKeeper
+from inbond.gateway.page_state import PageState, page_state
+from inbond.model.events import CacheLookup, Event
+from inbond.model.inspection import Odd, Sane
+from inbond.model.memory import PageMemory
+from inbond.model.names import Filename, ProjectName
+from inbond.model.page import File, Page
+from inbond.store.documents import open_documents
+from inbond.upstream.answers import Validators
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+DIGEST = hashlib.sha256(METADATA).hexdigest()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def state_of(*files: File, upstream: str = "pypi") -> PageState:
+    page = Page(name=ProjectName("demo"), files=files)
+    return await page_state(upstream, page, b"", PageMemory(project_first_seen=NOW), Validators(), validated_at=NOW)
+
+
+def file_of(content: bytes, **fields: Any) -> File:
+    return File(filename=WHEEL, url="http://files.example/x", hashes={"sha256": sha256(content)}, **fields)
+
+
+class Kept:
+    """A keeper over a real store, and what it told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.news: list[tuple[str, ProjectName]] = []
+        self.keeper: InspectionKeeper
+
+    @property
+    def looks(self) -> int:
+        return sum(isinstance(event, CacheLookup) and not event.hit for event in self.events)
+
+
+@asynccontextmanager
+async def keeping(data: Path) -> AsyncIterator[Kept]:
+    kept = Kept()
+    documents = open_documents(data / "documents", size_limit=2**30, observer=kept.events.append)
+    news = lambda upstream, project: kept.news.append((upstream, project))  # noqa: E731 (two words of a test)
+    kept.keeper = InspectionKeeper(documents, kept.events.append, news=news)
+    try:
+        yield kept
+    finally:
+        await kept.keeper.aclose()
+        await documents.aclose()
+
+
+def lying(data: Path, content: bytes) -> Path:
+    path = data / sha256(content)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("offered", "news"),
+    [({"sha256": DIGEST}, 0), ({"sha256": "0" * 64}, 1), (False, 1)],
+    ids=["the same", "another", "none"],
+)
+async def test_a_page_is_told_where_it_changes_and_only_once(tmp_path: Path, offered: Any, news: int) -> None:
+    content = wheel()
+    file = file_of(content, core_metadata=offered)
+    state = await state_of(file)
+    async with keeping(tmp_path) as kept:
+        path = lying(tmp_path, content)
+        assert kept.keeper.known_of(state, file) is None
+        assert not kept.keeper.may_stop(state, file)
+        answers = [kept.keeper.look(state, file, sha256(content), path) for _ in range(5)]
+        assert await asyncio.gather(*answers) == [True] * 5
+        assert kept.keeper.known(state, [file]) == {WHEEL: Sane(metadata_sha256=DIGEST)}
+        assert len(kept.news) == news
+        assert kept.keeper.may_stop(state, file) is (offered == {"sha256": "0" * 64})
+        assert kept.looks == 1
+
+
+async def test_what_was_found_is_found_again_without_a_look(tmp_path: Path) -> None:
+    content = wheel() + b"\0"
+    file = file_of(content)
+    state = await state_of(file)
+    async with keeping(tmp_path) as kept:
+        await kept.keeper.look(state, file, sha256(content), lying(tmp_path, content))
+    async with keeping(tmp_path) as kept:
+        await kept.keeper.load(state)
+        assert kept.keeper.known_of(state, file) == Odd(reasons=("bytes stand behind its end",))
+        await kept.keeper.load(state)  # once for each version of a page
+    async with keeping(tmp_path) as kept:  # not loaded: as where another page lists the same file
+        await kept.keeper.look(state, file, sha256(content), tmp_path / "gone")
+        assert isinstance(kept.keeper.known_of(state, file), Odd)
+        assert kept.looks == 0
+        assert kept.news == [("pypi", "demo")]
+
+
+async def test_a_look_that_takes_longer_goes_on_behind(tmp_path: Path) -> None:
+    content = crowd(20_000)
+    file = file_of(content)
+    state = await state_of(file)
+    async with keeping(tmp_path) as kept:
+        path = lying(tmp_path, content)
+        assert not await kept.keeper.look(state, file, sha256(content), path, within=0.001)
+        assert await kept.keeper.look(state, file, sha256(content), path)
+        assert isinstance(kept.keeper.known_of(state, file), Sane)
+        assert kept.news == [("pypi", "demo")]
+
+
+async def test_bytes_that_are_gone_are_told(tmp_path: Path) -> None:
+    file = file_of(wheel())
+    async with keeping(tmp_path) as kept:
+        state = await state_of(file)
+        with pytest.raises(FileNotFoundError):
+            await kept.keeper.look(state, file, sha256(wheel()), tmp_path / "gone")
+        assert kept.keeper.known_of(state, file) is None
+
+
+async def test_other_files_are_known_to_be_of_no_interest(tmp_path: Path) -> None:
+    file = File(filename=Filename("demo-1.0.tar.gz"), url="http://files.example/x", hashes={"sha256": "0" * 64})
+    async with keeping(tmp_path) as kept:
+        state = await state_of(file)
+        assert await kept.keeper.look(state, file, "0" * 64, tmp_path / "gone")
+        assert kept.keeper.known(state, [file]) == {}
+
+
+async def test_a_first_download_is_news_whatever_it_holds(tmp_path: Path) -> None:
+    content = wheel()
+    file = File(filename=WHEEL, url="http://files.example/x", core_metadata={"sha256": DIGEST})
+    async with keeping(tmp_path) as kept:
+        state = await state_of(file)
+        await kept.keeper.look(state, file, sha256(content), lying(tmp_path, content))
+        assert kept.keeper.known_of(state, file) is None  # its page gives no digest yet
+        assert kept.news == [("pypi", "demo")]
+
+
+async def test_metadata_is_kept_and_taken_out_again_only_as_promised(tmp_path: Path) -> None:
+    content = wheel()
+    file = file_of(content, core_metadata=False)
+    async with keeping(tmp_path) as kept:
+        path = lying(tmp_path, content)
+        await kept.keeper.look(await state_of(file), file, sha256(content), path)
+        assert await kept.keeper.metadata(DIGEST) == METADATA
+        assert await kept.keeper.metadata("0" * 64) is None
+        assert await kept.keeper.extract(file, path, DIGEST) == METADATA
+        assert await kept.keeper.extract(file, path, "0" * 64) is None
+        assert await kept.keeper.extract(file, lying(tmp_path, b"no wheel"), DIGEST) is None
+
+
+@pytest.mark.parametrize("wheel_first", [True, False])
+async def test_core_metadata_without_a_digest_is_held_against_the_wheel(tmp_path: Path, *, wheel_first: bool) -> None:
+    content = wheel()
+    file = file_of(content, core_metadata=True)
+    async with keeping(tmp_path) as kept:
+        state = await state_of(file)
+        path = lying(tmp_path, content)
+        if wheel_first:
+            await kept.keeper.look(state, file, sha256(content), path)
+        assert kept.keeper.served(state, file, METADATA)
+        assert kept.keeper.served(state, file, METADATA)
+        assert kept.keeper.served(state, file, b"other") is not wheel_first
+        await kept.keeper.look(state, file, sha256(content), path)
+        assert isinstance(kept.keeper.known_of(state, file), Odd)
+        assert not kept.keeper.served(state, file, b"other")
+        assert kept.news
