@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import os
 import re
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -304,7 +305,11 @@ def test_where_nothing_can_be_judged_nothing_is_refused_or_installed(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = machine.with_file(OLD.trusted_root())
-    monkeypatch.setattr(sys, "executable", "/no/such/python")
+
+    async def no_more_processes(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", no_more_processes)
     result = machine.run("update", "--scope", "acme", "--from", machine.write("new.json", OLD.trusted_root(NEW)))
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("inbond: the verifier process cannot be started")
