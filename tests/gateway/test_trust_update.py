@@ -263,7 +263,7 @@ async def test_a_repository_that_is_not_there_is_named(place: Place, repository:
     with pytest.raises(RootNotFetched) as raised:
         await source.fetch(install=True)
     assert raised.value.message.startswith("no trusted root from http://127.0.0.1:9/: ")
-    assert "refused" in raised.value.message
+    assert raised.value.message.endswith(": no connection: Connection refused")
     assert raised.value.remedy is not None
     assert "HTTPS_PROXY" in raised.value.remedy
 
@@ -315,7 +315,7 @@ async def test_an_unknown_authority_is_not_believed(place: Place) -> None:
     with TufRepository(FIRST, tls=Authority(place.path).server()) as repository:
         source = place.source(repository)
         assert not await source.refresh()
-        assert "CERTIFICATE_VERIFY_FAILED" in place.alerts[0]
+        assert ": its certificate is not to be trusted: " in place.alerts[0]
         assert repository.fetched == []
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -184,9 +186,28 @@ class _NotFetched(OperatorFault):
 
 
 def _said(error: Exception) -> str:
-    """What happened, with what was behind it; python-tuf's own message for a failed connection is only an address."""
+    """What happened: the system's word for it, where there is one behind the libraries' layers; else their own."""
+    for behind in _behind(error):
+        match behind:
+            case socket.gaierror():
+                return "its name does not resolve"
+            case ssl.SSLCertVerificationError():
+                return f"its certificate is not to be trusted: {behind.verify_message}"
+            case OSError(strerror=str(reason)) if reason:
+                return f"no connection: {reason}"
     cause = error.__cause__
     return f"{error}: {cause}" if cause is not None and str(cause) else str(error) or type(error).__name__
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """The errors that an error came of; urllib3 keeps the one that its last try ended with as `reason`."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        reason = getattr(found, "reason", None)
+        found = reason if isinstance(reason, BaseException) else found.__cause__ or found.__context__
 
 
 def _fetcher(wanted: Wanted) -> FetcherInterface:
