@@ -164,7 +164,11 @@ def test_fields_that_say_nothing_are_none() -> None:
         ("https://oidc.circleci.com", Forge.CIRCLECI),
         ("https://oidc.circleci.com/org/0d6f2f5e", Forge.CIRCLECI),
         ("https://oidc.circleci.com.evil.example/org/0d6f2f5e", Forge.OIDC),
-        ("https://token.actions.githubusercontent.com/acme", Forge.OIDC),
+        ("https://token.actions.githubusercontent.com/acme", Forge.GITHUB),
+        ("https://token.actions.githubusercontent.com/acme/x", Forge.OIDC),
+        ("https://token.actions.githubusercontent.com/", Forge.OIDC),
+        ("https://ghes.acme.example/_services/token", Forge.OIDC),
+        ("https://oidc.circleci.com/org/", Forge.OIDC),
         ("https://gitlab.acme.example", Forge.OIDC),
         ("https://agent.buildkite.com", Forge.OIDC),
     ],
@@ -187,6 +191,36 @@ def test_an_own_gitlab_server_cannot_speak_for_another_host(repository: str | No
     forged = certificate(GitLab(host="https://gitlab.evil.example"), claims={12: repository})
 
     assert proven_identity(forged, claimed=Forge.GITLAB).forge is Forge.OIDC
+
+
+def on_server(host: str, **claims: str | None) -> x509.Certificate:
+    """Of a GitHub server of one's own."""
+    moved = {arc: text.replace("https://github.com", host) for arc, text in GitHub().claims().items()}
+    issuer = f"{host}/_services/token"
+    return certificate(GitHub(), claims=moved | {1: issuer, 8: issuer} | {int(arc[1:]): v for arc, v in claims.items()})
+
+
+def test_an_own_github_server_is_told_by_the_publisher_beside_it() -> None:
+    own = on_server("https://ghes.acme.example")
+
+    assert proven_identity(own).forge is Forge.OIDC
+    assert proven_identity(own, claimed=Forge.GITLAB).forge is Forge.OIDC
+    claimed = proven_identity(own, claimed=Forge.GITHUB)
+    assert str(claimed) == "github:ghes.acme.example/acme/widgets@release.yml"
+
+
+@pytest.mark.parametrize("repository", ["https://github.com/acme/widgets", "https://ghes.evil.example.evil/a/b", None])
+def test_an_own_github_server_cannot_speak_for_another_host(repository: str | None) -> None:
+    forged = on_server("https://ghes.evil.example", _12=repository, _5=None)
+
+    assert proven_identity(forged, claimed=Forge.GITHUB).forge is Forge.OIDC
+
+
+def test_an_enterprise_s_issuer_speaks_for_the_public_host_alone() -> None:
+    issuer = "https://token.actions.githubusercontent.com/acme"
+    claims = {1: issuer, 8: issuer, 5: None, 12: "https://ghes.acme.example/acme/widgets"}
+
+    assert proven_identity(certificate(GitHub(), claims=claims), claimed=Forge.GITHUB).forge is Forge.OIDC
 
 
 def test_names_of_other_kinds_are_no_subject() -> None:

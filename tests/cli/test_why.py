@@ -11,6 +11,9 @@ from pathlib import Path
 
 from check.support import EVIL, OLD, signed_by, young
 from e2e.service import plain_environment
+from inbond.gateway.why import WhyBook
+from inbond.model.events import unobserved
+from inbond.store.documents import open_documents
 from sim.index import SimIndex, Status
 from stack import sigstore
 
@@ -35,6 +38,15 @@ class Here:
         )  # fmt: skip
 
 
+async def known_to_a_server(data: Path, sha256: str) -> list[str]:
+    """The files that a server over the same data would explain under the digest."""
+    documents = open_documents(data / "cache" / "documents", size_limit=2**20, observer=unobserved)
+    try:
+        return [subject.filename for subject in await WhyBook(documents).find(sha256[:12])]
+    finally:
+        await documents.aclose()
+
+
 async def test_an_allowed_file_with_all_that_its_certificate_proves(tmp_path: Path) -> None:
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
@@ -49,7 +61,8 @@ async def test_an_allowed_file_with_all_that_its_certificate_proves(tmp_path: Pa
     assert "identity, as the certificate proves github:acme/widgets@release.yml" in lines
     assert "vouched for by [trust.public]" in lines
     assert "repository id 1001" in lines
-    assert lines[-1].startswith("while inbond serves: http://127.0.0.1:8642/why/")
+    assert lines[-1] == f"while inbond serves: http://127.0.0.1:8642/why/{wheel.sha256[:12]}"
+    assert await known_to_a_server(tmp_path / "data", wheel.sha256) == [wheel.filename]
 
 
 async def test_a_denied_file_says_what_would_lift_it_and_what_can_be_had(tmp_path: Path) -> None:

@@ -9,7 +9,14 @@ import pytest
 
 from gateway.trust_support import NAME, Heard
 from inbond.gateway.trust_unknown import MAX_TOLD, TELL_EVERY, UnknownKeys
-from inbond.model.evidence import Derivation, Rejected, Unsupported, UnsupportedAttestation, UnsupportedCause
+from inbond.model.evidence import (
+    Derivation,
+    Rejected,
+    Unsupported,
+    UnsupportedAttestation,
+    UnsupportedCause,
+    Verified,
+)
 
 DERIVATION = Derivation(
     provenance_sha256="1" * 64, trusted_root_sha256="2" * 64, verified_at=datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,7 +38,7 @@ class Bench:
     async def _refresh(self, scope: str) -> None:
         self.refreshed.append(scope)
 
-    def note(self, finding: Unsupported | Rejected, *scopes: str) -> None:
+    def note(self, finding: Unsupported | Rejected | Verified, *scopes: str) -> None:
         self.keys.note(finding, filename=NAME, upstream="pypi", scopes=scopes or ("public",))
 
     @property
@@ -62,6 +69,23 @@ async def test_however_many_keys_are_seen_few_are_told() -> None:
     bench.now += TELL_EVERY
     bench.note(unknown("new"))
     assert len(bench.told) == MAX_TOLD + 1
+    await bench.keys.aclose()
+
+
+async def test_what_is_told_is_what_becomes_of_the_file() -> None:
+    bench = Bench()
+    beside = unknown("aa").attestations
+    bench.note(Verified(attestations=beside, derivation=DERIVATION))
+    bench.note(Rejected(reason="forged", attestations=beside, derivation=DERIVATION))
+    for _ in range(2):
+        bench.note(unknown("aa"))
+
+    has = f"{NAME} from pypi has an attestation that is signed with a log (aa); it "
+    assert bench.told == [
+        has + "does not count, and another holds",
+        has + "is denied for another one, which is rejected",
+        f"{NAME} from pypi is signed with a log (aa); it is denied until a trusted root knows it",
+    ]
     await bench.keys.aclose()
 
 

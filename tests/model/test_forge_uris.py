@@ -3,13 +3,16 @@ from __future__ import annotations
 import pytest
 
 from inbond.model.forge_uris import (
+    GITHUB_HOST,
+    GITLAB_HOST,
     after_host,
     circleci_pipeline,
     circleci_project,
-    gitlab_project,
     host_and_owner,
+    may_name_project,
     names_host,
-    with_gitlab_host,
+    project_at,
+    with_host,
 )
 
 SIGNER = "https://circleci.com/api/v2/projects/p-1/pipeline-definitions/d-2"
@@ -35,10 +38,28 @@ def test_circleci_ids_are_cut_from_the_signers_address() -> None:
         ("", ""),
     ],
 )
-def test_no_two_projects_of_gitlab_have_one_name(uri: str, project: str) -> None:
-    assert gitlab_project(uri) == project
+def test_no_two_projects_of_a_forge_have_one_name(uri: str, project: str) -> None:
+    assert project_at(uri, public=GITLAB_HOST) == project
+    at_github = uri.replace(GITLAB_HOST, GITHUB_HOST)
+    assert project_at(at_github, public=GITHUB_HOST) == project.replace(GITLAB_HOST, GITHUB_HOST)
     if project:
-        assert f"https://{with_gitlab_host(project)}" == uri.replace("//git/", "//git:443/")
+        assert f"https://{with_host(project, public=GITLAB_HOST)}" == uri.replace("//git/", "//git:443/")
+
+
+@pytest.mark.parametrize("pattern", ["a/b", "a/*", "*/b", "**", "a**", "a/**", "git.example/a/b", "git.example/**", "x:1/*/b"])
+def test_a_pattern_that_may_name_a_project(pattern: str) -> None:
+    assert may_name_project(pattern, public=GITHUB_HOST, deepest=2)
+
+
+@pytest.mark.parametrize("pattern", ["a", "*", "a/", "/b", "git.example", "git.example/a", "git.example/**/", "a//**"])
+def test_a_pattern_that_can_name_none(pattern: str) -> None:
+    assert not may_name_project(pattern, public=GITLAB_HOST, deepest=None)
+
+
+def test_only_groups_lie_in_groups() -> None:
+    for pattern in ("a/b/c", "a/**/c", "git.example/a/b/c"):
+        assert may_name_project(pattern, public=GITLAB_HOST, deepest=None)
+        assert not may_name_project(pattern, public=GITHUB_HOST, deepest=2)
 
 
 def test_a_host_has_a_dot_or_a_port() -> None:

@@ -28,6 +28,14 @@ SELF_HOSTED = replace(GITLAB, repository="https://git.acme.example/tools/cli", w
 # On the public server, in a group that took the name of somebody else's server.
 POSING = replace(GITLAB, repository="https://gitlab.com/git.acme.example/tools/cli", workflow=None)
 DOTLESS = replace(GITLAB, repository="https://git/tools/cli", workflow=None)
+# A GitHub server of one's own.
+OWN_GITHUB = replace(
+    GITHUB,
+    issuer="https://ghes.acme.example/_services/token",
+    repository="https://ghes.acme.example/acme/cli",
+    workflow="https://ghes.acme.example/acme/cli/.github/workflows/release.yml@refs/tags/v1",
+    environment=None,
+)
 GOOGLE = SigningIdentity(forge=Forge.GOOGLE, issuer="https://accounts.google.com", subject="build@acme.example")
 CIRCLECI = SigningIdentity(
     forge=Forge.CIRCLECI,
@@ -44,6 +52,7 @@ OIDC = SigningIdentity(forge=Forge.OIDC, issuer="https://issuer.example", subjec
         (replace(GITHUB, environment=None), "github:PyPA/sampleproject@release.yml"),
         (replace(GITHUB, workflow=None), "github:PyPA/sampleproject#pypi"),
         (replace(GITHUB, repository=None, workflow=None, environment=None), "github:"),
+        (OWN_GITHUB, "github:ghes.acme.example/acme/cli@release.yml"),
         (GITLAB, "gitlab:group/sub/project@ci/release.yml"),
         (SELF_HOSTED, "gitlab:git.acme.example/tools/cli"),
         (POSING, "gitlab:gitlab.com/git.acme.example/tools/cli"),
@@ -61,7 +70,7 @@ def test_an_identity_is_written_as_the_pattern_that_names_it(identity: SigningId
     assert str(identity) == text
 
 
-@pytest.mark.parametrize("identity", [GITHUB, GITLAB, SELF_HOSTED, POSING, DOTLESS, GOOGLE, CIRCLECI, OIDC])
+@pytest.mark.parametrize("identity", [GITHUB, OWN_GITHUB, GITLAB, SELF_HOSTED, POSING, DOTLESS, GOOGLE, CIRCLECI, OIDC])
 def test_the_pattern_an_identity_is_written_as_matches_it(identity: SigningIdentity) -> None:
     assert PublisherPattern.parse(str(identity)).matches(identity)
 
@@ -72,7 +81,16 @@ def test_the_pattern_an_identity_is_written_as_matches_it(identity: SigningIdent
         ("github:pypa/sampleproject", GITHUB, True),
         ("github:pypa/*", GITHUB, True),
         ("github:pypa/sample*", GITHUB, True),
-        ("github:*", GITHUB, False),
+        ("github:github.com/pypa/*", GITHUB, True),
+        ("github:**", OWN_GITHUB, False),
+        ("github:acme/cli", OWN_GITHUB, False),
+        ("github:ghes.acme.example/acme/cli@release.yml", OWN_GITHUB, True),
+        ("github:GHES.acme.example/Acme/*", OWN_GITHUB, True),
+        ("github:ghes.acme.example/**", OWN_GITHUB, True),
+        ("github:*.acme.example/acme/cli", OWN_GITHUB, True),
+        ("github:ghes.acme.example/evil/cli", OWN_GITHUB, False),
+        ("github:ghes.evil.example/acme/cli", OWN_GITHUB, False),
+        ("oidc:https://ghes.acme.example/_services/token", OWN_GITHUB, False),
         ("github:**", GITHUB, True),
         ("github:evil/sampleproject", GITHUB, False),
         ("github:pypa/sampleproject2", GITHUB, False),
@@ -151,7 +169,51 @@ def test_what_names_nobody_is_refused_with_what_is_missing(text: str) -> None:
         PublisherPattern.parse(text)
 
 
-@pytest.mark.parametrize("text", ["gitlab:**.acme.example/tools", "gitlab:git.**/tools", "gitlab:**:443/tools"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "github:acme/widgets@", "github:acme/widgets#", "github:acme/widgets@#", "github:acme/widgets@release.yml#",
+        "gitlab:acme/tools@", "circleci:p-1@", "oidc:https://issuer.example#",
+    ],
+)  # fmt: skip
+def test_a_part_that_is_empty_does_not_stand_for_any(text: str) -> None:
+    with pytest.raises(ValueError, match=r"has nothing behind '[@#]': name it, or leave '[@#]' out for any"):
+        PublisherPattern.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("github:acme", r"no repository is named so; write 'github:owner/repo', or 'github:owner/\*'"),
+        ("github:acme/", "no repository is named so"),
+        ("github:*", "no repository is named so"),
+        ("github:acme/tools/widgets", "no repository is named so"),
+        ("github:ghes.acme.example", "no repository is named so"),
+        ("github:ghes.acme.example/acme", "no repository is named so"),
+        ("gitlab:git.acme.example", "no repository is named so; write 'gitlab:owner/repo'"),
+        ("gitlab:group", "no repository is named so"),
+        ("google:build", "no account is named so; write its e-mail address"),
+        ("github: acme/widgets", "no name has a space in it"),
+        ("circleci:p 1", "no name has a space in it"),
+        ("github:acme/widgets@release.yml@refs/tags/v1", "the name of the workflow's file alone"),
+        ("github:acme/widgets@.github/workflows/release.yml", "the name of the workflow's file alone"),
+        ("gitlab:acme/widgets@ci.yml@refs/heads/main", "the path of the workflow's file alone"),
+        ("github:acme/widgets@ release.yml", "begins or ends with a space"),
+    ],
+)
+def test_what_can_match_nobody_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        PublisherPattern.parse(text)
+
+
+def test_an_account_may_be_a_pattern() -> None:
+    assert PublisherPattern.parse("google:build-*").subject == "build-*"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["gitlab:**.acme.example/tools", "gitlab:git.**/tools", "gitlab:**:443/tools", "github:**.acme.example/acme/cli"],
+)
 def test_the_name_of_a_host_reaches_no_further_than_a_host(text: str) -> None:
     with pytest.raises(ValueError, match=r"'\*\*' would reach beyond it; write '\*'"):
         PublisherPattern.parse(text)
@@ -163,16 +225,17 @@ def test_only_forges_with_workflows_split_at_the_at_sign() -> None:
     assert PublisherPattern.parse("github:a/b@w.yml").workflow == "w.yml"
 
 
-parts = st.text("abc/.*-", min_size=1, max_size=8)
+parts = st.text("abc.*-", min_size=1, max_size=8)
 
 
-@given(st.sampled_from(Forge), parts, st.none() | parts, st.none() | parts)
+@given(st.sampled_from(Forge), parts, parts, st.none() | parts, st.none() | parts)
 def test_patterns_and_publishers_are_written_as_they_are_read(
-    forge: Forge, subject: str, workflow: str | None, environment: str | None
+    forge: Forge, owner: str, name: str, workflow: str | None, environment: str | None
 ) -> None:
     if forge in {Forge.GOOGLE, Forge.OIDC}:
         workflow = None
-    assume("**" not in subject.partition("/")[0])  # no host of GitLab's
+    assume("." not in owner)  # no host
+    subject = f"{owner}@{name}" if forge is Forge.GOOGLE else f"{owner}/{name}"
     pattern = PublisherPattern(forge=forge, subject=subject, workflow=workflow, environment=environment)
     assert PublisherPattern.parse(str(pattern)) == pattern
     publisher = Publisher(forge=forge, subject=subject, workflow=workflow, environment=environment)

@@ -7,7 +7,6 @@ from inbond.policy.demands import (
     parse_environment,
     parse_predicate,
     parse_ref,
-    parse_trigger,
     short_predicate,
 )
 
@@ -40,10 +39,3 @@ def test_an_environment_has_a_name() -> None:
     assert parse_environment("release *") == "release *"
     with pytest.raises(ValueError, match="names no environment"):
         parse_environment("")
-
-
-def test_an_event_is_a_word_of_the_forge() -> None:
-    assert parse_trigger("pull_request_target") == "pull_request_target"
-    for text in ("", "Push", "pull-request", "push_", "*"):
-        with pytest.raises(ValueError, match="is no event that starts a build"):
-            parse_trigger(text)

@@ -20,13 +20,14 @@ from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle
 from sigstore_models.rekor.v1 import TransparencyLogEntry
 
+from inbond.attest.comparison import difference
 from inbond.attest.identity import KnownPublisher, claimed_publisher, proven_identity
 from inbond.attest.limits import MAX_CLOCK_SKEW
 from inbond.attest.outcome import Unjudged, Wrong
 from inbond.attest.profile import require_entry, require_index, require_leaf, require_one_signer
 from inbond.attest.scope import Scope
 from inbond.attest.statement import PUBLISH, attested_type
-from inbond.attest.wording import malformed, refused
+from inbond.attest.wording import malformed, refused, unread
 from inbond.model.evidence import (
     AttestationOutcome,
     RejectedAttestation,
@@ -89,7 +90,7 @@ def _judged_under(scope: Scope, raw: Any, publisher: KnownPublisher, question: Q
     except x509.ExtensionNotFound:
         reason = "its certificate is not one for signing"
     except Exception as error:  # noqa: BLE001 (hostile input makes the libraries raise almost anything)
-        reason = f"it cannot be read ({type(error).__name__})"
+        reason = unread(error)
     return RejectedAttestation(reason=reason, publisher=claimed)
 
 
@@ -189,15 +190,14 @@ class _ByPublisher:
         self.signer = self._scope.remembered(self._publisher, cert)
         if self.signer is not None:
             return
-        claimed = claimed_publisher(self._publisher)
-        self.signer = signer = proven_identity(cert, claimed=claimed.forge)
+        self.signer = signer = proven_identity(cert, claimed=claimed_publisher(self._publisher).forge)
         try:
             self._scope.compare(self._publisher, signer, cert)
-            require_one_signer(signer)
-        except Wrong:
+        except (Wrong, MemoryError):
             raise
         except Exception as error:
-            raise Wrong(f"signed by {signer}, not by {claimed}, whom the index names") from error
+            raise Wrong(difference(self._publisher, signer)) from error
+        require_one_signer(signer)
         self._scope.remember(self._publisher, cert, signer)
 
 

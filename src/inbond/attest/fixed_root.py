@@ -1,4 +1,4 @@
-"""The keys that are in force, as sigstore takes them: with no windows left in them, and read once.
+"""The keys that are in force, as sigstore takes them: those it can use, with no windows left in them, and read once.
 
 sigstore leaves out keys whose window has not begun by the wall clock, at the moment it reads them; which keys count was
 decided before (`inbond.attest.root`), by the time of the signature. And it reads them anew for every signature.
@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from sigstore._internal.trust import CTKeyring, KeyringPurpose, RekorKeyring  # as the methods here are annotated
+from sigstore._internal.trust import CTKeyring, Key, KeyringPurpose, RekorKeyring  # as the methods here are annotated
+from sigstore.errors import VerificationError
 from sigstore.models import TrustedRoot
 from sigstore_models.common.v1 import PublicKey, TimeRange
 from sigstore_models.trustroot import v1
@@ -32,6 +33,24 @@ class FixedRoot(TrustedRoot):
     def ct_keyring(self, purpose: KeyringPurpose) -> CTKeyring:  # noqa: ARG002 (nothing is signed here)
         """The certificate transparency logs' keys."""
         return self._ct_keys
+
+
+def usable(inner: v1.TrustedRoot) -> v1.TrustedRoot:
+    """The root without the logs' keys that sigstore would pass over: of what they signed nothing can be judged."""
+    return inner.model_copy(
+        update={
+            "ctlogs": [each for each in inner.ctlogs if _is_used(each.public_key)],
+            "tlogs": [each for each in inner.tlogs if _is_used(each.public_key)],
+        }
+    )
+
+
+def _is_used(key: PublicKey) -> bool:
+    try:
+        Key(key)
+    except VerificationError:
+        return False
+    return True
 
 
 def _without_windows(inner: v1.TrustedRoot) -> v1.TrustedRoot:

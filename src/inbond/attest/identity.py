@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 from pypi_attestations import CircleCIPublisher, GitHubPublisher, GitLabPublisher, GooglePublisher
 
+from inbond.attest.issuers import forge_of
 from inbond.attest.outcome import Wrong
 from inbond.model.forge_uris import after_host
 from inbond.model.publisher import Forge, Publisher, SigningIdentity
@@ -26,15 +27,6 @@ _DER_ARCS: Final = range(8, 25)  # DER UTF8String
 _TWICE: Final = (("issuer", 1, 8), ("trigger", 2, 20), ("commit", 3, 13), ("ref", 6, 14))
 # CircleCI's tokens leave the runner to two quotation marks.
 _NOTHING: Final = frozenset({"", '""'})
-
-_FORGES: Final = {
-    "https://token.actions.githubusercontent.com": Forge.GITHUB,
-    "https://gitlab.com": Forge.GITLAB,
-    "https://accounts.google.com": Forge.GOOGLE,
-    "https://oidc.circleci.com": Forge.CIRCLECI,
-}
-PUBLIC_ISSUERS: Final = frozenset(_FORGES)
-_CIRCLECI_ORGANISATIONS: Final = "https://oidc.circleci.com/org/"
 
 
 def claimed_publisher(publisher: KnownPublisher) -> Publisher:
@@ -67,7 +59,7 @@ def claimed_publisher(publisher: KnownPublisher) -> Publisher:
 def proven_identity(certificate: x509.Certificate, *, claimed: Forge | None = None) -> SigningIdentity:
     """The identity in a signing certificate; it holds as much as the certificate does.
 
-    `claimed` is the kind of publisher that stands beside it: an own GitLab server is told by nothing else.
+    `claimed` is the kind of publisher that stands beside it: an own server is told by nothing else.
     Raises Wrong where the certificate is not as Fulcio writes them.
     """
     claims = _claims(certificate)
@@ -77,7 +69,7 @@ def proven_identity(certificate: x509.Certificate, *, claimed: Forge | None = No
         raise Wrong("its certificate names no issuer")
     repository = claims.get(12)
     return SigningIdentity(
-        forge=_forge(issuer, repository, claimed),
+        forge=forge_of(issuer, repository, claimed),
         issuer=issuer,
         subject=_subject(certificate),
         repository=repository,
@@ -113,17 +105,6 @@ def _require_agreement(claims: Mapping[int, str]) -> None:
     for what, first, second in said:
         if first is not None and second is not None and first != second:
             raise Wrong(f"its certificate names two of {what}: {first} and {second}")
-
-
-def _forge(issuer: str, repository: str | None, claimed: Forge | None) -> Forge:
-    if issuer in _FORGES:
-        return _FORGES[issuer]
-    if issuer.startswith(_CIRCLECI_ORGANISATIONS):
-        return Forge.CIRCLECI
-    # Without the second half any issuer could speak for projects of another host.
-    if claimed is Forge.GITLAB and repository is not None and repository.startswith(f"{issuer}/"):
-        return Forge.GITLAB
-    return Forge.OIDC
 
 
 def _claims(certificate: x509.Certificate) -> Mapping[int, str]:

@@ -30,5 +30,7 @@ def _keys(raw: Any) -> tuple[KeyUse, ...]:
         certificate = x509.load_der_x509_certificate(material.certificate)
         signed_at = datetime.fromtimestamp(entry.integrated_time or 0, tz=UTC)
         return key_uses(certificate, log_id=entry.log_id.key_id, signed_at=signed_at)
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 (one that nobody could judge may be anything)
         return ()

@@ -52,10 +52,16 @@ def require_timely(sct_time: datetime, certificate: x509.Certificate, *, signed_
 
 
 def require_one_signer(signer: SigningIdentity) -> None:
-    """Raises Wrong where the alternative name and the build signer (.9), one thing for a forge's workflows, differ."""
+    """Raises Wrong where the alternative name and the build signer (.9), one thing for a forge's workflows, differ.
+
+    Both must be there: pins and rules go by what stands beside .9, the libraries look at neither.
+    """
     named, built = signer.subject, signer.build_signer
-    if signer.forge in _TWICE_NAMED and built is not None and built != named:
-        raise Wrong(f"its certificate names two signers: {named} and {built}")
+    if signer.forge not in _TWICE_NAMED or (built is not None and built == named):
+        return
+    if built is None:
+        raise Wrong("its certificate does not name the workflow that signs (.9)")
+    raise Wrong(f"its certificate names two signers: {named} and {built}")
 
 
 def require_entry(entry: TransparencyLogEntry) -> None:

@@ -23,7 +23,7 @@ from sigstore.verify import Verifier
 from sigstore_models.common.v1 import TimeRange
 from sigstore_models.trustroot import v1
 
-from inbond.attest.fixed_root import FixedRoot
+from inbond.attest.fixed_root import FixedRoot, usable
 from inbond.attest.outcome import Unjudged, Wrong, clean
 from inbond.attest.profile import require_timely
 from inbond.attest.root_told import told
@@ -64,7 +64,7 @@ class _Key:
 
 
 class Root:
-    """A trusted root; `facts` says what stands in it.
+    """A trusted root; `facts` says what stands in it, but for keys of types that sigstore does not use.
 
     Raises ConfigurationError for bytes that are none, or from which nothing could be verified.
     """
@@ -72,7 +72,7 @@ class Root:
     def __init__(self, raw: bytes) -> None:
         self.sha256: Final = sha256(raw).hexdigest()
         try:
-            self._inner = v1.TrustedRoot.from_json(raw)
+            self._inner = usable(v1.TrustedRoot.from_json(raw))
             self._authorities = [_authority(each) for each in self._inner.certificate_authorities]
             self._ct_logs = [_log(each) for each in self._inner.ctlogs]
             self._logs = [_log(each) for each in self._inner.tlogs]
@@ -83,6 +83,8 @@ class Root:
             )
             self._verifiers = {everything: self._build(everything)} if self._ct_logs else {}
             self.facts: Final = RootFacts(sha256=self.sha256, keys=tuple(_listed(self._inner)))
+        except MemoryError:
+            raise  # of that the root is not to blame
         except Exception as error:
             raise ConfigurationError(f"the trusted root cannot be used: {told(error)}", remedy=_REMEDY) from error
         if not self._ct_logs:

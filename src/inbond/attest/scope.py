@@ -2,7 +2,7 @@
 
 A scope without issuers of its own is the public Sigstore's; the publishers compared are those that pypi-attestations
 knows, on their public hosts. A scope that names issuers vouches for these and no others; a publisher of kind GitHub or
-GitLab then stands on the issuer's own host.
+GitLab then stands on the host that the issuer speaks for.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from cryptography import x509
-from pypi_attestations import GitHubPublisher, GitLabPublisher
 
-from inbond.attest.identity import PUBLIC_ISSUERS, KnownPublisher
+from inbond.attest.comparison import require_publisher
+from inbond.attest.identity import KnownPublisher
+from inbond.attest.issuers import PUBLIC_ISSUERS
 from inbond.attest.outcome import Wrong
 from inbond.attest.root import Root
 from inbond.model.publisher import SigningIdentity
@@ -22,7 +23,6 @@ from inbond.model.trust import TrustScope
 
 # Certificates remembered: one run of a workflow signs all files of a release with one, and its files come together.
 _REMEMBERED: Final = 256
-_GITHUB_SERVER: Final = "/_services/token"  # what an own GitHub server's issuer ends in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,26 +54,10 @@ class Scope:
         if self.issuers and signer.issuer not in self.issuers:
             raise Wrong(f"its issuer is {signer.issuer}, for which [trust.{self.name}] does not vouch")
         if self.issuers and signer.issuer not in PUBLIC_ISSUERS:
-            _require_own_host(publisher, signer)
+            require_publisher(publisher, signer)
         else:
             publisher._as_policy().verify(certificate)  # noqa: SLF001 (the comparison has no public name)
 
 
 def _pair(publisher: KnownPublisher, certificate: x509.Certificate) -> Hashable:
     return certificate, type(publisher), *publisher.__dict__.items()
-
-
-def _require_own_host(publisher: KnownPublisher, signer: SigningIdentity) -> None:
-    """As pypi-attestations compares on the public hosts: repository and workflow exactly, at a ref the signer names."""
-    match publisher:
-        case GitHubPublisher():
-            home = f"{signer.issuer.removesuffix(_GITHUB_SERVER)}/{publisher.repository}"
-            workflow = f"{home}/.github/workflows/{publisher.workflow}"
-        case GitLabPublisher():
-            home = f"{signer.issuer}/{publisher.repository}"
-            workflow = f"{home}//{publisher.workflow_filepath}"
-        case _:
-            raise ValueError("publishers of this kind have no hosts of their own")
-    at = {f"{workflow}@{end}" for end in (signer.commit, signer.ref) if end}
-    if signer.repository != home or signer.workflow not in at:
-        raise ValueError("another repository or workflow")

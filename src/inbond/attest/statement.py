@@ -80,6 +80,8 @@ def same_file(subject: str, filename: Filename) -> bool:
     suffix = _suffix(filename)
     if suffix is None or _suffix(subject) != suffix or any(character.isspace() for character in subject):
         return False  # packaging reads over space around a version
+    if not subject.isascii():
+        return False  # nor would it tell the sign for kelvin from a "k"
     parse = parse_wheel_filename if suffix == ".whl" else parse_sdist_filename
     try:
         # As short as a filename must be: the tags of a wheel multiply.

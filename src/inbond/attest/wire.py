@@ -30,7 +30,7 @@ from inbond.model.evidence import (
 
 _T = TypeVar("_T")
 # Goes up whenever a field changes its meaning: stored evidence of another format counts as none.
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _ATTESTATIONS: Final[dict[str, type[AttestationOutcome]]] = {
     "verified": VerifiedAttestation,
     "rejected": RejectedAttestation,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import binascii
 from typing import Final
 
 from sigstore.errors import Error as SigstoreError
 
+from inbond.attest.strict_json import RepeatedMember
+
 # By a piece of the beginning of what the library says, in lower case. The first that fits counts.
 _REFUSED: Final = (
-    ("certificate chain", "its certificate was not issued by the authority it names"),
+    ("certificate chain", "its certificate does not hold under the authority it names"),
     ("verify sct", "the certificate transparency timestamp of its certificate is not genuine"),
     ("usage is not", "its certificate is not one for signing"),
     ("usage does not", "its certificate is not one for signing"),
@@ -39,6 +42,17 @@ def malformed(error: Exception) -> str:
     """Why an attestation cannot be put together."""
     said = _said(error)
     return next((ours for theirs, ours in _MALFORMED if theirs in said), "its certificate or signature is malformed")
+
+
+def unread(error: Exception) -> str:
+    """Why an attestation cannot be read, where a library raised what is none of its own exceptions."""
+    match error:
+        case binascii.Error():
+            return "something in it is not base64"
+        case RepeatedMember():
+            return "its log entry names the same member twice"
+        case _:
+            return f"it cannot be read ({type(error).__name__})"
 
 
 def _said(error: Exception) -> str:

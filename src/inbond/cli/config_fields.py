@@ -20,13 +20,13 @@ from inbond.cli.config_paths import parse_path
 from inbond.model.errors import ConfigurationError
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration, parse_size
+from inbond.policy.build_events import parse_trigger
 from inbond.policy.demands import (
     ReusableWorkflows,
     Runners,
     parse_environment,
     parse_predicate,
     parse_ref,
-    parse_trigger,
 )
 from inbond.policy.engine import NEVER_AUDITED, RULE_NAMES
 from inbond.policy.settings import (

@@ -14,13 +14,13 @@ from typing import Any, Final
 from inbond.cli.config_model import PolicyTable, RuleTable
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration
+from inbond.policy.build_events import parse_trigger
 from inbond.policy.demands import (
     ReusableWorkflows,
     Runners,
     parse_environment,
     parse_predicate,
     parse_ref,
-    parse_trigger,
 )
 from inbond.policy.settings import (
     Action,

@@ -101,6 +101,7 @@ class Looking:
     indexes: Mapping[str, Index]
     pages: PageKeeper
     judge: Judge
+    why: WhyBook
     clock: Clock
 
 
@@ -117,17 +118,12 @@ async def looking(
     """Builds what judges, on the same cache and ledger as a server, which may run meanwhile. Raises `OperatorFault`."""
     built = foundation(config, upstream_settings, verifier, clock=clock, observer=observer, limits=limits)
     async with built as base:
+        why = WhyBook(base.documents)
         yield Looking(
             indexes=indexes_of(config, upstream_settings),
             pages=base.pages,
-            judge=Judge(
-                base.evidence,
-                base.inspections,
-                NothingDownloaded(),
-                WhyBook(base.documents),
-                clock=clock,
-                observer=observer,
-            ),
+            judge=Judge(base.evidence, base.inspections, NothingDownloaded(), why, clock=clock, observer=observer),
+            why=why,
             clock=clock,
         )
 

@@ -53,6 +53,8 @@ async def _story(look: Looking, index: Index, state: PageState, name: str, *, or
             f"the page of {state.page.name} on index {index.name} lists no file {name!a}", remedy=_near(state, name)
         )
     (judgement,) = await look.judge.files(index, state, [file], within=JUDGED_WITHIN)
+    if file.sha256 is not None:  # the link that is shown leads somewhere, also where nothing stops the file
+        await look.why.keep([file.sha256])
     return Story(
         judgement=judgement,
         policy=index.policy.name,

@@ -14,7 +14,14 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.gateway.verifier import Finding
 from inbond.model.events import Alert, Observer
-from inbond.model.evidence import UnsupportedAttestation, UnsupportedCause
+from inbond.model.evidence import (
+    Rejected,
+    Unsupported,
+    UnsupportedAttestation,
+    UnsupportedCause,
+    Verified,
+    state_of,
+)
 from inbond.model.names import Filename
 
 TELL_EVERY: Final = timedelta(hours=1)  # the same key
@@ -37,7 +44,7 @@ class UnknownKeys:
         self._clock = clock
         self._observer = observer
         self._refresh_every = refresh_every
-        self._told: dict[str, datetime] = {}  # by what was said, at most MAX_TOLD
+        self._told: dict[str, datetime] = {}  # by key and what it comes to, at most MAX_TOLD
         self._not_before: dict[str, float] = {}  # event loop time, by scope
         self._refreshing: dict[str, asyncio.Task[None]] = {}
 
@@ -51,17 +58,18 @@ class UnknownKeys:
         if not reasons:
             return
         for reason in reasons:
-            self._tell(reason, f"{filename} from {upstream} is {reason}; it is denied until a trusted root knows it")
+            # A file that is denied is told of although one that is not was before.
+            self._tell(f"{state_of(finding)} {reason}", f"{filename} from {upstream} {_meant(finding, reason)}")
         for scope in scopes:
             if scope not in self._refreshing:
                 self._refreshing[scope] = asyncio.get_running_loop().create_task(self._in_time(scope))
 
-    def _tell(self, reason: str, message: str) -> None:
+    def _tell(self, what: str, message: str) -> None:
         now = self._clock()
         self._told = {said: at for said, at in self._told.items() if now - at < TELL_EVERY}
-        if reason in self._told or len(self._told) >= MAX_TOLD:
+        if what in self._told or len(self._told) >= MAX_TOLD:
             return
-        self._told[reason] = now
+        self._told[what] = now
         if len(self._told) == MAX_TOLD:
             message += f"; {MAX_TOLD} such keys were seen within the hour, further ones are not told"
         self._observer(Alert(name="unknown-key", message=message))
@@ -82,3 +90,13 @@ class UnknownKeys:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _meant(finding: Finding, reason: str) -> str:
+    match finding:
+        case Unsupported():
+            return f"is {reason}; it is denied until a trusted root knows it"
+        case Verified():
+            return f"has an attestation that is {reason}; it does not count, and another holds"
+        case Rejected():  # pragma: no branch (the match is exhaustive)
+            return f"has an attestation that is {reason}; it is denied for another one, which is rejected"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-_GITLAB: Final = "gitlab.com"
+GITHUB_HOST: Final = "github.com"
+GITLAB_HOST: Final = "gitlab.com"
 _HTTPS_PORT: Final = 443
+_OWNER_AND_PROJECT: Final = 2  # parts
 
 
 def after_host(uri: str) -> str:
@@ -20,21 +22,32 @@ def host_and_owner(uri: str) -> tuple[str, str]:
     return host, path.partition("/")[0]
 
 
-def gitlab_project(uri: str) -> str:
-    """`group/project` on GitLab's public server, `host/group/project` on others.
+def project_at(uri: str, *, public: str) -> str:
+    """`owner/project` on a forge's public server, `host/owner/project` on others.
 
-    Names of groups may hold dots: one that could be taken for a host stands behind `gitlab.com/`, or else whoever
-    takes the name of somebody's server for a group would pass for that server. A host without a dot gets its port.
+    Names of owners may hold dots: one that could be taken for a host stands behind the public server's name, or else
+    whoever takes the name of somebody's server for a group would pass for that server. A host without a dot gets its
+    port.
     """
     host, _, path = _after_scheme(uri).partition("/")
-    if not path or (host == _GITLAB and not names_host(path)):
+    if not path or (host == public and not names_host(path)):
         return path
     return f"{host}/{path}" if names_host(host) else f"{host}:{_HTTPS_PORT}/{path}"
 
 
-def with_gitlab_host(subject: str) -> str:
-    """A name or a pattern as above with its host: `gitlab.com/` where it names none."""
-    return subject if names_host(subject) else f"{_GITLAB}/{subject}"
+def with_host(subject: str, *, public: str) -> str:
+    """A name or a pattern as above with its host: the public server's where it names none."""
+    return subject if names_host(subject) else f"{public}/{subject}"
+
+
+def may_name_project(pattern: str, *, public: str, deepest: int | None) -> bool:
+    """Whether a pattern of such names fits any: below a host stand an owner and a project, in `deepest` parts at most.
+
+    None: groups lie in groups. `**` stands for any number of parts, everything else for none or one.
+    """
+    parts = with_host(pattern, public=public).split("/")[1:]
+    enough = "**" in pattern or len(parts) >= _OWNER_AND_PROJECT
+    return bool(parts) and all(parts) and enough and (deepest is None or len(parts) <= deepest)
 
 
 def names_host(subject: str) -> bool:

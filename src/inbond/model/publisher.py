@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Self, assert_never
 
 from inbond.model import globs
 from inbond.model.forge_uris import (
-    after_host,
+    GITHUB_HOST,
+    GITLAB_HOST,
     circleci_pipeline,
     circleci_project,
-    gitlab_project,
+    may_name_project,
     names_host,
-    with_gitlab_host,
+    project_at,
+    with_host,
 )
 
 
@@ -32,6 +35,8 @@ class Forge(StrEnum):
 _CASELESS: Final = frozenset({Forge.GITHUB, Forge.GITLAB, Forge.GOOGLE})
 _CASELESS_ENVIRONMENT: Final = frozenset({Forge.GITHUB})
 _WITH_WORKFLOW: Final = frozenset({Forge.GITHUB, Forge.GITLAB, Forge.CIRCLECI})
+_PUBLIC_HOST: Final = MappingProxyType({Forge.GITHUB: GITHUB_HOST, Forge.GITLAB: GITLAB_HOST})
+_DEEPEST: Final = MappingProxyType({Forge.GITHUB: 2})  # parts of a repository's name; GitLab's groups lie in groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +95,9 @@ class SigningIdentity:
         """What stands behind the colon of a publisher pattern that would name this identity."""
         match self.forge:
             case Forge.GITHUB:
-                return after_host(self.repository or "")
+                return project_at(self.repository or "", public=GITHUB_HOST)
             case Forge.GITLAB:
-                return gitlab_project(self.repository or "")
+                return project_at(self.repository or "", public=GITLAB_HOST)
             case Forge.GOOGLE:
                 return self.subject or ""
             case Forge.CIRCLECI:
@@ -149,8 +154,8 @@ class PublisherPattern:
     """An operator's pin, `github:owner/repo@workflow.yml#environment`; later parts may be left out.
 
     `*` does not cross "/", `**` does. Matches what the certificate proves, never what the index claims: in
-    `oidc:ISSUER#SUBJECT` the subject is the certificate's alternative name. Of GitLab, what begins with no host is on
-    its public server.
+    `oidc:ISSUER#SUBJECT` the subject is the certificate's alternative name. Of GitHub and GitLab, what begins with no
+    host is on their public server.
     """
 
     forge: Forge
@@ -160,22 +165,24 @@ class PublisherPattern:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads a pattern. Raises ValueError that says what is missing."""
+        """Reads a pattern. Raises ValueError that says what is missing, or why it would match nobody."""
         kind, colon, rest = text.partition(":")
         try:
             forge = Forge(kind)
         except ValueError:
             known = ", ".join(Forge)
             raise ValueError(f"{text!r} does not begin with a kind of publisher ({known}) and a colon") from None
-        rest, _, environment = rest.partition("#")
-        workflow = ""
+        # A part that is empty would stand for anything: somebody has perhaps forgotten to fill it in.
+        subject, environment = _cut(rest, "#", text)
+        workflow = None
         if forge in _WITH_WORKFLOW:
-            rest, _, workflow = rest.partition("@")
-        if not colon or not rest:
+            subject, workflow = _cut(subject, "@", text)
+        if not colon or not subject:
             raise ValueError(f"{text!r} names nobody: write for example 'github:owner/repo'")
-        if forge is Forge.GITLAB and names_host(rest) and "**" in rest.partition("/")[0]:
-            raise ValueError(f"{text!r}: in the name of a host, '**' would reach beyond it; write '*'")
-        return cls(forge=forge, subject=rest, workflow=workflow or None, environment=environment or None)
+        fault = _subject_fault(forge, subject) or _workflow_fault(forge, workflow or "")
+        if fault is not None:
+            raise ValueError(f"{text!r}: {fault}")
+        return cls(forge=forge, subject=subject, workflow=workflow, environment=environment)
 
     def matches(self, identity: SigningIdentity) -> bool:
         """Whether the identity that a certificate proves is one this pattern names."""
@@ -189,9 +196,9 @@ class PublisherPattern:
         )
 
     def _names(self, subject: str) -> bool:
-        pattern = self.subject
-        if self.forge is Forge.GITLAB:
-            pattern, subject = with_gitlab_host(pattern), with_gitlab_host(subject)
+        pattern, public = self.subject, _PUBLIC_HOST.get(self.forge)
+        if public is not None:
+            pattern, subject = with_host(pattern, public=public), with_host(subject, public=public)
         return globs.matches(pattern, subject, caseless=self.forge in _CASELESS)
 
     def __str__(self) -> str:
@@ -200,3 +207,31 @@ class PublisherPattern:
 
 def _part_matches(pattern: str | None, value: str | None, *, caseless: bool = False) -> bool:
     return pattern is None or (value is not None and globs.matches(pattern, value, caseless=caseless))
+
+
+def _cut(rest: str, separator: str, text: str) -> tuple[str, str | None]:
+    before, found, behind = rest.partition(separator)
+    if found and not behind:
+        raise ValueError(f"{text!r} has nothing behind {separator!r}: name it, or leave {separator!r} out for any")
+    return before, behind or None
+
+
+def _subject_fault(forge: Forge, subject: str) -> str | None:
+    """Why a pattern would match nobody, or more than it seems to."""
+    public = _PUBLIC_HOST.get(forge)
+    if any(character.isspace() for character in subject):
+        return "no name has a space in it"
+    if public is not None and names_host(subject) and "**" in subject.partition("/")[0]:
+        return "in the name of a host, '**' would reach beyond it; write '*'"
+    if public is not None and not may_name_project(subject, public=public, deepest=_DEEPEST.get(forge)):
+        return f"no repository is named so; write '{forge}:owner/repo', or '{forge}:owner/*' for all of an owner's"
+    if forge is Forge.GOOGLE and "@" not in subject and "*" not in subject:
+        return "no account is named so; write its e-mail address"
+    return None
+
+
+def _workflow_fault(forge: Forge, workflow: str) -> str | None:
+    if (forge is Forge.GITHUB and "/" in workflow) or "@refs/" in workflow:
+        name = "name" if forge is Forge.GITHUB else "path"
+        return f"behind '@' stands the {name} of the workflow's file alone, as in 'release.yml'; refs have a key `refs`"
+    return "no workflow's name begins or ends with a space" if workflow != workflow.strip() else None

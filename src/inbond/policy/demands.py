@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -53,11 +52,4 @@ def parse_environment(text: str) -> str:
     """A pattern of deployment environments, checked. Raises ValueError where it is empty."""
     if not text:
         raise ValueError("'' names no environment: write for example 'pypi' or 'release-*'")
-    return text
-
-
-def parse_trigger(text: str) -> str:
-    """An event that starts a build, checked. Raises ValueError for what no forge calls one."""
-    if not re.fullmatch(r"[a-z]+(?:_[a-z]+)*", text):
-        raise ValueError(f"{text!r} is no event that starts a build: write for example 'pull_request_target'")
     return text

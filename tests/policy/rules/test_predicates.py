@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from inbond.model.evidence import VerifiedAttestation
@@ -55,3 +57,28 @@ def test_under_a_pin_it_must_be_by_a_pinned_publisher() -> None:
 
     assert by_stranger is not None
     assert by_pinned is None
+
+
+def test_an_issuer_of_no_known_forge_speaks_for_many() -> None:
+    ours = SigningIdentity(
+        forge=Forge.OIDC, issuer="https://issuer.example", subject="https://git.example/acme/widgets/release",
+        repository="https://git.example/acme/widgets",
+    )  # fmt: skip
+    settings = policy(predicates=(SLSA,))
+
+    def judged(beside: SigningIdentity) -> object:
+        return predicates.judge(case_of(evidence=verified(attestation(ours), slsa(beside)), settings=settings))
+
+    assert judged(ours) is None
+    assert judged(replace(ours, repository="https://git.example/evil/other")) is not None
+    assert judged(replace(ours, subject="https://git.example/evil/other/release")) is not None
+
+
+def test_neighbours_on_an_own_github_server_are_strangers() -> None:
+    issuer = "https://ghes.acme.example/_services/token"
+    ours = identity_of(issuer=issuer, repository="https://ghes.acme.example/acme/demo")
+    theirs = identity_of(issuer=issuer, repository="https://ghes.acme.example/evil/other")
+    settings = policy(predicates=(SLSA,))
+
+    assert predicates.judge(case_of(evidence=verified(attestation(ours), slsa(ours)), settings=settings)) is None
+    assert predicates.judge(case_of(evidence=verified(attestation(ours), slsa(theirs)), settings=settings)) is not None

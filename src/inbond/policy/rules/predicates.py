@@ -43,12 +43,16 @@ def judge(case: Case) -> Finding | None:
     return deny(name, f"no attestation of kind {', '.join(missing)} by the file's publisher", remedy=_REMEDY)
 
 
-_Origin = tuple[Forge, str, str]
+_Origin = tuple[str | None, ...]
 
 
 def _origin(identity: SigningIdentity) -> _Origin:
-    """The repository, account or project that a signer works for; forges spell it alike in all certificates."""
-    return identity.forge, identity.issuer, identity.pattern_subject
+    """The repository, account or project that a signer works for; forges spell it alike in all certificates.
+
+    Of no known forge, only what is alike in all that tells signers apart is one: an issuer speaks for many.
+    """
+    whole = (identity.repository, identity.subject) if identity.forge is Forge.OIDC else ()
+    return identity.forge, identity.issuer, identity.pattern_subject, *whole
 
 
 def _has(kind: str, verified: Iterable[VerifiedAttestation], *, case: Case, origins: set[_Origin]) -> bool:
