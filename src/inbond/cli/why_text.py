@@ -104,7 +104,7 @@ def _evidence(story: Story, evidence: Mapping[str, Any]) -> dict[str, str | None
         "size": format_size(file.size) if file.size is not None else "not on its page",
         "uploaded": _date(file.upload_time),
         "first seen here": _date(story.first_seen),
-        "checked": evidence["verified_at"],
+        "checked": _written(evidence["verified_at"]),
         "provenance": evidence["provenance_sha256"],
         "trusted root": evidence["trusted_root_sha256"],
     }
@@ -118,7 +118,7 @@ def _attestation(attestation: Mapping[str, Any]) -> dict[str, str | None]:
         "publisher, as the index says": attestation["publisher"],
         "identity, as the certificate proves": identity.get("name"),
         "predicate type": attestation["predicate_type"],
-        "signed": attestation["signed_at"],
+        "signed": _written(attestation["signed_at"]),
         "log entry": None if index is None else str(index),
         "vouched for by": f"[trust.{attestation['trust']}]" if attestation["trust"] else None,
     }
@@ -127,6 +127,10 @@ def _attestation(attestation: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _date(moment: datetime | None) -> str:
     return stamp(moment) if moment is not None else "not known"
+
+
+def _written(moment: str | None) -> str | None:
+    return None if moment is None else _date(datetime.fromisoformat(moment))
 
 
 def _shown(text: str) -> str:
