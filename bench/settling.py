@@ -38,7 +38,6 @@ LISTINGS = ("lazy", "settled", "verified")
 CONFIG = """
 [policies.default]
 min_age = "0"
-unsupported = "hold 1d"
 listing = "{listing}"
 """
 HEAD = """\

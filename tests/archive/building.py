@@ -138,20 +138,26 @@ def zip64_of(members: Sequence[Member], *, short: Mapping[str, int] | None = Non
     return plain[:at] + long + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", *s.values(), 0)
 
 
-def crowd(count: int) -> bytes:
-    """A wheel of so many files, under 65,536, in a directory that names them in the worst order."""
-    files = {**files_of(), **{f"demo/{number:06}/{'x' * 40}.py": b"" for number in range(count)}}
-    members = members_of(files, record=record_of(files))
+def crowd(count: int, *, parts: int = 1, extra: bytes = b"") -> bytes:
+    """A wheel of so many empty files, each so deep and with such extra fields, whose directory is in another order."""
+    names = [f"demo/{'a/' * (parts - 3)}{number:06}/{'x' * 40}.py" for number in range(count)]
+    files = {**files_of(), **dict.fromkeys(names, b"")}
+    empties = [member(name, method=0, local={"extra": extra}, central={"extra": extra}) for name in names]
+    return assembled([*members_of(files_of(), record=record_of(files)), *empties])
+
+
+def assembled(members: Sequence[Member]) -> bytes:
+    """As `zipped`, of very many members, with the entries of the directory in the opposite order."""
     body = bytearray()
     entries = []
     for one in members:
         entries.append(one.central_bytes(len(body)))
         body += one.local_bytes(len(body))
     central = b"".join(reversed(entries))
-    end = zipped([])[-22:]
-    count_here = len(members).to_bytes(2, "little")
-    ending = end[:8] + count_here * 2 + len(central).to_bytes(4, "little") + len(body).to_bytes(4, "little") + b"\0\0"
-    return bytes(body) + central + ending
+    at, count = len(body) + len(central), len(entries)
+    long = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(central), len(body))
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    return bytes(body) + central + long + locator + b"PK\x05\x06\0\0\0\0" + b"\xff" * 12 + b"\0\0"
 
 
 def seen_in(content: bytes, filename: Filename = WHEEL) -> Inspection:

@@ -15,6 +15,7 @@ from archive.building import (
     SDIST,
     WHEEL,
     Member,
+    assembled,
     files_of,
     member,
     members_of,
@@ -161,6 +162,12 @@ DEFECTS: dict[str, tuple[bytes, str]] = {
     "a zip64 field that is too short": (
         spoilt(INIT, central={"inflated": 2**32 - 1, "extra": b"\x01\x00\x04\x00abcd"}), "too short",
     ),
+    "a zip64 field that no number refers to": (spoilt(INIT, central={"extra": ZIP64_LONG}), "nothing refers to"),
+    "a zip64 field in the local header alone": (spoilt(INIT, local={"extra": ZIP64_LONG}), "nothing refers to"),
+    "a zip64 field that says more than is asked": (
+        spoilt(INIT, central={"inflated": 2**32 - 1, "extra": ZIP64_LONG}), "nothing refers to",
+    ),
+    "many extra fields": (spoilt(INIT, local={"extra": b"\xfe\xca\0\0" * 17}), "over 8 extra fields"),
     "another name in an extra field": (
         spoilt(INIT, central={"extra": unicode_path(b"evil.py", INIT.encode())}), "another name in its extra field",
     ),
@@ -173,6 +180,13 @@ DEFECTS: dict[str, tuple[bytes, str]] = {
         spoilt(INIT, method=0, central={"inflated": 5}, local={"inflated": 5}), "two lengths differ",
     ),
     "a directory with content": (with_file("demo/data/"), "a directory with content"),
+    "a directory with bytes": (
+        wheel(None, member("demo/x/", bytes(range(32)), central={"inflated": 0}, local={"inflated": 0})),
+        "bytes stand for it",
+    ),
+    "an empty file with bytes": (
+        spoilt(INIT, central={"inflated": 0, "crc": 0}, local={"inflated": 0, "crc": 0}), "bytes stand for it",
+    ),
     "a bomb by its claim": (stretched(b"x" * 2**20, 70), "more than 50 times"),
     # names
     "no name": (wheel(None, member("")), "has no name"),
@@ -191,6 +205,7 @@ DEFECTS: dict[str, tuple[bytes, str]] = {
     "a way out": (with_file("../evil.py"), "takes a detour"),
     "a dot in the way": (with_file("demo/./evil.py"), "takes a detour"),
     "two slashes": (with_file("demo//evil.py"), "takes a detour"),
+    "a very deep path": (with_file("a/" * 64 + "b"), "over 64 parts"),
     "an absolute path": (with_file("/etc/evil"), "absolute path"),
     "a backslash": (with_file("demo\\evil.py"), "another place on Windows"),
     "a drive": (with_file("C:evil.py"), "another place on Windows"),
@@ -215,6 +230,19 @@ DEFECTS: dict[str, tuple[bytes, str]] = {
     ),
     "a version behind the header's end": (with_metadata(b"Name: demo\n\nVersion: 1.0\n"), "one name and one version"),
     "a version behind no header": (with_metadata(b"Name: demo\nnothing\nVersion: 1.0"), "one name and one version"),
+    "a key with a space": (with_metadata(b"X : y\nName: demo\nVersion: 1.0\n"), "where some readers stop"),
+    "a key that is none": (with_metadata(b"Name: demo\n: y\nVersion: 1.0\n"), "where some readers stop"),
+    "a key that is not ASCII": (with_metadata("Näme: x\nName: demo\nVersion: 1.0\n".encode()), "some readers stop"),
+    "a head over the limit": (
+        with_metadata(b"Name: demo\nVersion: 1.0\n" + (b"a:%s\n" % (b"x" * 62)) * 2**14), "head of its METADATA",
+    ),
+    "a line over the limit": (
+        with_metadata(b"Name: demo\nVersion: 1.0\nSummary:" + b"x" * 2**20 + b"\n"), "head of its METADATA",
+    ),
+    "a version of more digits than Python takes": (
+        with_metadata(b"Name: demo\nVersion: " + b"1" * 5000), "gives the version",
+    ),
+    "a name as long as the head": (with_metadata(b"Name: " + b"d" * 2**19 + b"\nVersion: 1.0"), "gives the name"),
     "a name of two lines": (with_metadata(b"Name: demo\n other\nVersion: 1.0"), "gives the name"),
     "no METADATA": (without(f"{INFO}/METADATA"), "METADATA' is missing"),
     "no WHEEL": (without(f"{INFO}/WHEEL"), "WHEEL' is missing"),
@@ -231,9 +259,22 @@ DEFECTS: dict[str, tuple[bytes, str]] = {
     "RECORD says two things": (wheel(record=record_of(files_of()) + b"demo/__init__.py,,3\n"), "says two things"),
     "RECORD with a row of two": (wheel(record=record_of(files_of()) + b"demo/x,\n"), "a row that is none"),
     "RECORD with a long path": (wheel(record=record_of(files_of()) + b"x" * 9000 + b",,\n"), "a row that is none"),
+    "RECORD with a long line": (wheel(record=b"," * 20_000), "a line of over 16,384 bytes"),
+    "RECORD with a quoted field of many lines": (
+        wheel(record=b'"' + b"a\n" * 2**20), "far more lines than there are files",
+    ),
+    "RECORD with rows for nothing": (wheel(record=record_of(files_of()) + b"a/,,\n" * 99), "far more lines than"),
+    "RECORD with empty lines": (wheel(record=record_of(files_of()) + b"\n" * 99), "far more lines than"),
     "RECORD that is no table": (wheel(record=b'"open,,\n'), "no table"),
     "RECORD that is not UTF-8": (wheel(record=b"\xff,,\n"), "not UTF-8"),
     "METADATA installed over": (with_file(f"demo-1.0.data/purelib/{INFO}/METADATA"), "installed over another file"),
+    "another .dist-info below .data": (
+        with_file("demo-1.0.data/purelib/other-9.dist-info/METADATA"), "holds 2 .dist-info",
+    ),
+    "a file in the place of a directory": (with_file("demo-1.0.data/purelib/demo"), "as a file and as a directory"),
+    "a directory in the place of a file": (
+        with_file(f"demo-1.0.data/platlib/{INIT}/x.py"), "as a file and as a directory",
+    ),
     "two files for one place": (
         wheel({**files_of(), "demo-1.0.data/purelib/a.py": b"1", "demo-1.0.data/platlib/a.py": b"2"}),
         "installed over another file",
@@ -293,7 +334,7 @@ def test_a_bomb_that_calls_itself_metadata_is_cut_off_early() -> None:
 
 def test_a_directory_over_the_limit_is_not_read() -> None:
     crowd = [member(f"{number:04}{'x' * 60_000}") for number in range(MAX_DIRECTORY_BYTES // 60_000 + 1)]
-    found = seen_in(zipped(crowd))
+    found = seen_in(assembled(crowd))
     assert isinstance(found, Odd)
     assert "over 32 MiB" in found.reasons[0]
 

@@ -155,7 +155,7 @@ def test_data_directories_that_install_elsewhere_are_let_be() -> None:
 
 
 def test_old_metadata_with_folded_lines_and_another_line_end_is_read() -> None:
-    text = b"Metadata-Version: 1.0\r\nNAME : Demo\r\nDescription: a\r\n        b\r\nVersion: 1.0.0"
+    text = b"Metadata-Version: 1.0\r\nNAME: Demo\r\nDescription: a\r\n        b\r\nVersion: 1.0.0"
     assert isinstance(seen_in(wheel(files_of(metadata=text))), Sane)
 
 

@@ -44,8 +44,9 @@ DECIDED: Final = """## The decided table
 
 {count} things that verification leaves open. The libraries accept all but those marked. What inbond finds is in the
 third column, what the default policy makes of it in the fourth, and which key of a policy makes something else of it in
-the last; each was tried. Where nothing stands in the last column there is nothing to set: only `attestations = "off"`
-would let a *rejected* file through.
+the last; each was tried. Where nothing stands in the last column there is nothing to set. A *rejected* file gets
+through only where `attestations = "off"` and no pin or other demand asks for evidence, or where `audit` names the rules
+that deny it.
 """
 MUTATIONS: Final = """## Mutations
 

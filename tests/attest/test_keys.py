@@ -6,6 +6,8 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from inbond.attest.keys import signing_keys
 from inbond.attest.root import Root
 from inbond.gateway.trust import bundled_root_path
@@ -101,3 +103,17 @@ def test_an_attestation_that_nobody_could_judge_names_none() -> None:
 
     assert unjudged == [(), (), ()]
     assert len(last) == 3
+
+
+def test_a_lack_of_memory_is_not_taken_for_an_attestation_that_nobody_could_judge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or a key that signed it could be withdrawn and nothing be judged again."""
+
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    provenance = OURS.provenance_for(NAME, SHA256, GitHub())
+    monkeypatch.setattr("inbond.attest.keys.key_uses", exhausted)
+    with pytest.raises(MemoryError):
+        signing_keys(provenance)

@@ -164,6 +164,12 @@ def test_the_engine_s_mutants_obey_the_law(corpus: Corpus) -> None:
     assert report(tally).startswith("300 mutations, 0 accepted, 0 exceptions")
 
 
+def test_the_corpus_has_signers_of_every_scope(corpus: Corpus) -> None:
+    assert {signer.issuer for signer in corpus.signed.values()} >= {"https://gitlab.acme.example", "https://gitlab.com"}
+    for raw in corpus.objects:
+        assert Engine(corpus).judge(Mutant(how="nothing", provenance=raw)).state == "verified"
+
+
 def test_a_seed_makes_the_same_mutants_again(corpus: Corpus) -> None:
     engine = Engine(corpus)
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from inbond.attest.root import Root
 from inbond.attest.verify import Finding, ProvenanceVerifier
 from inbond.model.errors import ConfigurationError
 from inbond.model.evidence import Rejected, Unsupported, UnsupportedCause, Verified
 from inbond.model.names import Filename
-from sim.sigstore import DEFAULT_NOW, GitHub, Sigstore, Windows
+from sim.sigstore import DEFAULT_NOW, Faults, GitHub, Sigstore, Windows
 
 NAME = Filename("widgets-1.0.tar.gz")
 SHA256 = hashlib.sha256(b"widgets").hexdigest()
@@ -97,7 +98,7 @@ def test_an_authority_in_force_does_not_vouch_with_the_name_of_one_that_is_not()
     finding = verified_under(json.dumps(root).encode(), forged)
 
     assert isinstance(finding, Rejected)
-    assert finding.reason == "its certificate was not issued by the authority it names"
+    assert finding.reason == "its certificate does not hold under the authority it names"
 
 
 def test_the_same_root_serves_signatures_from_before_and_after_a_key_change() -> None:
@@ -120,6 +121,42 @@ def test_an_authority_without_key_ids_is_known_by_its_keys() -> None:
     bare = Sigstore("bare.example", subject_key_ids=False)
 
     assert isinstance(verified_under(bare.trusted_root(), bare.provenance_for(NAME, SHA256, GitHub())), Verified)
+
+
+@pytest.mark.parametrize("details", ["PKIX_ECDSA_P256_HMAC_SHA_256", "PKIX_RSA_PSS_2048_SHA256", "LMS_SHA256"])
+@pytest.mark.parametrize("part", ["tlogs", "ctlogs"])
+def test_a_key_of_a_type_that_sigstore_does_not_use_is_not_held(part: str, details: str) -> None:
+    """sigstore passes over it: what it signed honestly would look forged."""
+    other = json.loads(THEIRS.trusted_root())[part]
+    other[0]["publicKey"]["keyDetails"] = details
+    root = edited(lambda root: root[part].extend(other))
+    by: Faults = {"log": THEIRS} if part == "tlogs" else {"sct_by": THEIRS}
+
+    finding = verified_under(root, OURS.provenance_for(NAME, SHA256, GitHub(), **by))
+
+    assert isinstance(finding, Unsupported)
+    assert finding.cause is UnsupportedCause.UNKNOWN_KEY
+    assert isinstance(verified_under(root, honest()), Verified)
+    assert Root(root).facts.keys == Root(OURS.trusted_root()).facts.keys
+
+
+def test_a_root_is_not_blamed_for_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("inbond.attest.root.usable", full)
+    with pytest.raises(MemoryError):
+        Root(OURS.trusted_root())
+
+
+def _unused(root: dict[str, Any]) -> None:
+    root["ctlogs"][0]["publicKey"]["keyDetails"] = "PKIX_RSA_PSS_2048_SHA256"
+
+
+def _of_another_type(root: dict[str, Any]) -> None:
+    """sigstore would pass over it, too."""
+    root["tlogs"] += json.loads(THEIRS.trusted_root())["tlogs"]
+    root["tlogs"][1]["publicKey"]["keyDetails"] = "PKIX_ED25519"
 
 
 def _drop(part: str) -> Callable[[dict[str, Any]], object]:
@@ -153,11 +190,14 @@ def _chainless(root: dict[str, Any]) -> None:
         edited(_drop("certificateAuthorities")),
         edited(_naive),
         edited(_keyless),
+        edited(_unused),
+        edited(_of_another_type),
         edited(_chainless),
     ],
     ids=[
         "empty", "html", "another-object", "nested-without-end", "other-media-type", "newer-media-type",
         "unknown-member", "no-log", "no-ct-log", "no-authority", "time-without-zone", "log-without-key",
+        "ct-log-of-unused-type", "log-of-another-type-than-its-key",
         "authority-without-certificate",
     ],
 )  # fmt: skip

@@ -62,9 +62,7 @@ def test_a_value_of_another_type_is_named_with_its_place() -> None:
 
 def test_a_key_that_is_none() -> None:
     told = said(changed(("tlogs", 0, "publicKey", "rawBytes"), "AAAA"))
-    assert told.startswith("Could not deserialize key data")
-    assert told.endswith(" (ValueError)")
-    assert len(told) < 300
+    assert told == "could not load DER-formatted public key (VerificationError)"
 
 
 def test_a_name_from_outside_cannot_spoil_a_terminal() -> None:

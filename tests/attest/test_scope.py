@@ -14,6 +14,7 @@ from inbond.attest.verify import Finding, ProvenanceVerifier
 from inbond.model.errors import ConfigurationError
 from inbond.model.evidence import Rejected, Unsupported, UnsupportedCause, Verified, VerifiedAttestation
 from inbond.model.names import Filename
+from inbond.model.publisher import PublisherPattern
 from inbond.model.trust import PUBLIC, TrustScope, trust_digest
 from sim.sigstore import DEFAULT_NOW, CircleCI, GitHub, GitLab, Google, Sigstore
 
@@ -203,13 +204,57 @@ def test_a_neighbouring_issuer_is_another() -> None:
         assert isinstance(judged(signed(GitLab(host=GITLAB)), replace(OWN, issuers=(near,))), Rejected)
 
 
-def test_a_circleci_organisation_has_an_issuer_of_its_own() -> None:
-    """It is compared as an own server's, of a kind that has none."""
-    issuer = "https://oidc.circleci.com/org/0001"
+ORGANISATION = "https://oidc.circleci.com/org/0001"
+ENTERPRISE = "https://token.actions.githubusercontent.com/acme-corp"
+BY_ORGANISATION = {1: ORGANISATION, 8: ORGANISATION}
+BY_ENTERPRISE = {1: ENTERPRISE, 8: ENTERPRISE}
 
-    finding = judged(signed(CircleCI(), claims={1: issuer, 8: issuer}), replace(OWN, issuers=(issuer,)))
 
-    assert isinstance(finding, Rejected)
+class Unsourced(CircleCI):
+    """Whose publisher names neither repository nor ref."""
+
+    def publisher(self) -> dict[str, Any]:
+        return CircleCI.publisher(self) | {"vcs_origin": None, "vcs_ref": None}
+
+
+@pytest.mark.parametrize(
+    ("identity", "issuer"),
+    [(CircleCI(), ORGANISATION), (Unsourced(), ORGANISATION), (GitHub(), ENTERPRISE)],
+    ids=["an organisation at CircleCI", "of any repository", "an enterprise at GitHub"],
+)
+def test_an_issuer_of_one_s_own_on_a_public_host_is_vouched_for_where_it_is_named(identity: Any, issuer: str) -> None:
+    provenance = signed(identity, claims={1: issuer, 8: issuer})
+
+    assert isinstance(judged(provenance, replace(OWN, issuers=(issuer,))), Verified)
+    assert isinstance(judged(provenance, replace(OWN, issuers=(issuer + "2",))), Rejected)
+    by_public = judged(signed(identity, by=PUBLIC_STORE, claims={1: issuer, 8: issuer}), THE_PUBLIC)
+    assert isinstance(by_public, Rejected)
+    assert by_public.reason == f"its issuer is {issuer}, not the public one"
+
+
+@pytest.mark.parametrize(
+    ("identity", "claims"),
+    [
+        (CircleCI(), BY_ORGANISATION | {9: CircleCI(project_id="0").claims()[9]}),
+        (CircleCI(), BY_ORGANISATION | {9: None}),
+        (CircleCI(), BY_ORGANISATION | {12: "github.com/evil/widgets"}),
+        (CircleCI(), BY_ORGANISATION | {14: "refs/heads/evil"}),
+        (CircleCI(), BY_ENTERPRISE),
+        (GitHub(), BY_ORGANISATION),
+        (GitHub(), BY_ENTERPRISE | {5: None, 12: "https://github.com/acme/others"}),
+        (GitHub(), BY_ENTERPRISE | {5: None, 12: "https://ghes.acme.example/acme/widgets"}),
+        (GitHub(), BY_ENTERPRISE | {18: GitHub(workflow="ci.yml").claims()[18]}),
+        (Google(), BY_ENTERPRISE),
+    ],
+    ids=[
+        "another project", "no pipeline", "another repository", "another ref", "GitHub's issuer", "CircleCI's issuer",
+        "another repository at GitHub", "another host", "another workflow", "a kind without",
+    ],
+)  # fmt: skip
+def test_such_an_issuer_s_certificate_must_be_the_publisher_s(identity: Any, claims: dict[int, Any]) -> None:
+    scope = replace(OWN, issuers=(ORGANISATION, ENTERPRISE))
+
+    assert isinstance(judged(signed(identity, claims=claims), scope), Rejected)
 
 
 def test_the_digest_names_all_that_vouches() -> None:
@@ -238,12 +283,34 @@ def test_a_scope_s_root_must_be_one() -> None:
         ProvenanceVerifier([THE_PUBLIC, replace(OWN, root=b"{}")])
 
 
-def test_a_workflow_that_was_called_does_not_decide_on_own_servers() -> None:
+@pytest.mark.parametrize("identity", [GitLab(host=GITLAB), Enterprise()], ids=["GitLab", "GitHub"])
+def test_a_workflow_that_was_called_does_not_decide_on_own_servers(identity: Any) -> None:
     """The repository and workflow that called it do: what is called may be another repository's, as templates are."""
-    called = f"{GITLAB}/templates/ci//release.yml@refs/heads/main"
+    called = f"{identity.host}/templates/ci//release.yml@refs/heads/main"
     names = [x509.UniformResourceIdentifier(called)]
 
-    assert isinstance(judged(signed(GitLab(host=GITLAB), names=names, claims={9: called}), OWN), Verified)
+    assert isinstance(judged(signed(identity, names=names, claims={9: called}), OWN), Verified)
+
+
+def test_a_pin_on_an_own_github_server_names_who_called_and_not_what_was_called() -> None:
+    """Else anybody on that server could call acme's release workflow and pass for acme."""
+    acme, evil = Enterprise(), Enterprise(owner="evil", repo="other")
+    called = acme.claims()[9]
+    names = [x509.UniformResourceIdentifier(called)]
+    pin = PublisherPattern.parse("github:ghes.acme.example/acme/widgets@release.yml")
+
+    by_acme, by_evil = judged(signed(acme), OWN), judged(signed(evil, names=names, claims={9: called}), OWN)
+
+    assert isinstance(by_acme, Verified)
+    assert isinstance(by_evil, Verified)
+    assert pin.matches(by_acme.identities[0])
+    assert not pin.matches(by_evil.identities[0])
+    assert str(by_evil.identities[0]) == "github:ghes.acme.example/evil/other@release.yml"
+
+
+@pytest.mark.parametrize("claims", [{9: None}, {9: "https://ghes.acme.example/evil/x"}], ids=["none", "another"])
+def test_the_workflow_that_signs_is_named_twice_on_own_servers_too(claims: dict[int, Any]) -> None:
+    assert isinstance(judged(signed(Enterprise(), claims=claims), OWN), Rejected)
 
 
 def test_a_certificate_that_was_seen_before_is_another_publisher_s_as_little_as_ever() -> None:

@@ -43,3 +43,9 @@ def test_comparing_the_tags_of_a_wheel_is_bounded() -> None:
     many = ".".join(f"py{number}" for number in range(2000))
 
     assert not same_file(f"widgets-1.0-{many}-{many}-{many}.whl", Filename("widgets-1.0-py3-none-any.whl"))
+
+
+@pytest.mark.parametrize("subject", ["\N{KELVIN SIGN}eras-1.0.tar.gz", "ker\N{LATIN SMALL LETTER LONG S}-1.0.tar.gz"])
+def test_a_letter_that_folds_into_an_ascii_one_names_another_file(subject: str) -> None:
+    assert same_file("Keras-1.0.tar.gz", Filename("keras-1.0.tar.gz"))
+    assert not same_file(subject, Filename("keras-1.0.tar.gz"))

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from attest.tampering.row import ACME, NAME, NOW, OURS, ROOT, SHA256, THEIRS, attested
+from inbond.attest.scope import Scope
 from inbond.attest.verify import Finding, ProvenanceVerifier
 from inbond.model.evidence import Rejected, UnsupportedAttestation, Verified, VerifiedAttestation
 from inbond.model.names import Filename
@@ -154,3 +155,12 @@ def test_running_out_of_memory_is_not_taken_for_a_forgery(monkeypatch: pytest.Mo
     monkeypatch.setattr(json, "loads", exhausted)
     with pytest.raises(MemoryError):
         verify(provenance)
+
+
+def test_nor_while_publishers_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Scope, "compare", exhausted)
+    with pytest.raises(MemoryError):
+        verify(OURS.provenance_for(NAME, SHA256, ACME))

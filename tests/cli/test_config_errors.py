@@ -156,7 +156,7 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
             ": 'socks5h://***@proxy:1080' is a SOCKS proxy, which inbond does not speak; name an HTTP proxy",
         ),
         ("trust.public", 'root = ""', ': is empty; name "auto", "bundled" or the path of a trusted_root.json'),
-        ("trust.public", 'root = "/no/such/file"', ": there is no file '/no/such/file'"),
+        ("trust.public", 'tuf_root = "/no/such/file"', ": there is no file '/no/such/file'"),
         ("policies.default", 'audit = ["cooldwn"]', "[0]: 'cooldwn' is no rule; did you mean 'cooldown'?"),
         (
             "policies.default",
@@ -220,7 +220,7 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         (
             "policies.default",
             'deny_triggers = ["pull-request"]',
-            "[0]: 'pull-request' is no event that starts a build: write for example 'pull_request_target'",
+            "[0]: 'pull-request' is no event of GitHub or GitLab that starts a build: did you mean 'pull_request'?",
         ),
         (
             "policies.default",
@@ -378,14 +378,14 @@ def test_names_that_nothing_bears_are_said_together_with_bad_values(tmp_path: Pa
 policy = "strikt"
 upstreams = ["pipy", "pypi"]
 [trust.public]
-root = "/no/such/file"
+tuf_root = "/no/such/file"
 [policies.default]
 min_age = 5
 """
     assert problems(toml, tmp_path=tmp_path) == [
         "FILE:3: indexes.root.policy: there is no policy 'strikt'; did you mean 'strict'?",
         "FILE:4: indexes.root.upstreams[0]: there is no upstream 'pipy'; did you mean 'pypi'?",
-        "FILE:6: trust.public.root: there is no file '/no/such/file'",
+        "FILE:6: trust.public.tuf_root: there is no file '/no/such/file'",
         "FILE:8: policies.default.min_age: must be a text in quotes, not 5",
     ]
 

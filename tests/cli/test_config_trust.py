@@ -102,7 +102,6 @@ def test_the_environment_names_scopes_too(tmp_path: Path) -> None:
             f'[trust.a]\nroot = "bundled"\n{ISSUERS}',
             '2: trust.a.root: "bundled" is the public Sigstore\'s, as in [trust.public]; name a trusted_root.json',
         ),
-        ('[trust.public]\nroot = "/no/such"\n', "2: trust.public.root: there is no file '/no/such'"),
         ('[trust.public]\ntuf_root = "/no/such"\n', "2: trust.public.tuf_root: there is no file '/no/such'"),
         ("[trust.public]\nroot = 1\n", "2: trust.public.root: must be a text in quotes, not 1"),
         (

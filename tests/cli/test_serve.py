@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import json
 import re
 import signal
@@ -23,7 +24,15 @@ from aiohttp import web
 from e2e.service import Service, client, serving
 from inbond.cli.compose import assembled
 from inbond.cli.config import load_config, preset_path
-from inbond.cli.serve import SHUTDOWN_SECONDS, STOP_SECONDS, address_of, finish, listening_fault, start
+from inbond.cli.serve import (
+    SHUTDOWN_SECONDS,
+    STOP_SECONDS,
+    address_of,
+    finish,
+    keep_collections_short,
+    listening_fault,
+    start,
+)
 from sim.index import SimIndex, Stall
 from stack import ONE_INDEX, Inbond, LocalVerifier, SetClock
 
@@ -207,3 +216,12 @@ def test_listening_beyond_this_machine_is_said_loudly(tmp_path: Path) -> None:
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(30) == 0
         assert "anybody who reaches the port may read" in service.log.read_text()
+
+
+def test_a_garbage_collection_passes_over_what_was_there_from_the_start() -> None:
+    before = len(gc.get_objects())
+    try:
+        keep_collections_short()
+        assert len(gc.get_objects()) < before / 10
+    finally:
+        gc.unfreeze()

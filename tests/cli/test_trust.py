@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Unpack
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -22,6 +23,7 @@ from inbond.gateway.trust import bundled_root_path
 from inbond.gateway.trust_files import TrustFiles
 from inbond.gateway.trust_kept import Attempt, Kept
 from inbond.gateway.trust_samples import Sample
+from inbond.gateway.trust_update import Repository
 from inbond.model.trust import KeyUse
 from sim.sigstore import DEFAULT_NOW, Faults, GitHub, Sigstore
 from sim.tuf import TufRepository
@@ -96,9 +98,10 @@ def told(result: Result, code: int) -> str:
 def test_every_scope_is_shown_with_its_keys(machine: Machine) -> None:
     root = OLD.trusted_root(ct_window=ENDED, log_window=(datetime(2999, 1, 1, tzinfo=UTC), None))
     path = machine.with_file(root)
-    acme, public = told(machine.run("show"), 0).split("\n\n")
+    acme, public = told(machine.run("show"), 1).split("\n\n")
     head, *lines = acme.splitlines()
     assert head == "[trust.acme]"
+    assert lines.pop(2).startswith("  problem      the trusted root is from the future: no transparency log of it")
     assert re.fullmatch(f"  written      {AGO}", lines.pop(2))
     assert lines[:5] == [
         f"  from         {path}",
@@ -129,7 +132,7 @@ def test_for_programs_it_is_all_there(machine: Machine) -> None:
         "root": str(path),
         "where": str(path),
         "sha256": digest(root),
-        "problem": None,
+        "problem": "no certificate transparency log of it is in force now: nothing new verifies",
         "issuers": [ISSUER],
         "trusted_by": ["own"],
         "fetched": None,
@@ -155,7 +158,7 @@ def test_a_scope_that_nobody_trusts_is_said_to_be_unused(machine: Machine) -> No
 
 def test_a_root_that_cannot_be_used_is_a_problem_and_the_one_in_force_is_shown(machine: Machine) -> None:
     machine.with_file(b"[1")
-    TrustFiles(machine.trust).keep_root("acme", OLD.trusted_root())
+    TrustFiles(machine.trust).keep_root("acme", OLD.trusted_root(), origin="file")
     text = told(machine.run("show"), 1)
     assert "  problem      the trusted root cannot be used: it is not JSON" in text
     assert re.search(f"  in force     {digest(OLD.trusted_root())}, since {AGO}: its keys are shown", text)
@@ -179,11 +182,13 @@ def test_an_unused_root_that_cannot_be_used_stops_nobody(machine: Machine) -> No
 def test_what_a_server_has_not_taken_up_yet_is_said(machine: Machine) -> None:
     machine.with_file(NEW.trusted_root())
     files = TrustFiles(machine.trust)
-    files.keep_root("acme", NEW.trusted_root())
+    files.keep_root("acme", NEW.trusted_root(), origin="file")
     assert re.search(f"  in force     since {AGO}\\n", told(machine.run("show"), 0))
-    files.keep_root("acme", OLD.trusted_root())
+    files.keep_root("acme", OLD.trusted_root(), origin="file")
     text = told(machine.run("show"), 0)
-    assert re.search(f"{digest(OLD.trusted_root())}, since {AGO}; a server checks the new one before", text)
+    assert re.search(
+        f"{digest(OLD.trusted_root())}, since {AGO}; the new one, whose keys are shown, is checked by", text
+    )
 
 
 def test_the_freshness_of_a_fetched_root_is_shown_and_nobody_is_asked(machine: Machine) -> None:
@@ -199,7 +204,8 @@ def test_the_freshness_of_a_fetched_root_is_shown_and_nobody_is_asked(machine: M
         assert f"from         tuf {repository.url}" in text
         assert re.search(f"  refreshed    {AGO}\\n", text)
         now = datetime.now(UTC)
-        kept.note(Attempt(at=now - timedelta(hours=3), problem="no route", failing_since=now))
+        asked = Repository(url=repository.url, root=machine.place / "root.json").identity
+        kept.note(Attempt(at=now - timedelta(hours=3), repository=asked, problem="no route", failing_since=now))
         text = told(machine.run("show"), 0)
         assert "; the last try, 3 hours ago, failed: no route" in text
         (public,) = machine.json("show")["scopes"]
@@ -331,6 +337,40 @@ def test_a_broken_root_is_repaired(machine: Machine) -> None:
     assert path.read_bytes() == OLD.trusted_root()
 
 
+@pytest.mark.parametrize("now", [b"{damaged", None], ids=["damaged", "missing"])
+def test_what_cannot_be_read_is_replaced_by_what_loses_nothing_of_the_last_good_one(
+    machine: Machine, now: bytes | None
+) -> None:
+    path = machine.with_file(now or b"")
+    if now is None:
+        path.unlink()
+    TrustFiles(machine.trust).keep_root("acme", OLD.trusted_root(NEW), origin="file")
+    arguments = ("update", "--scope", "acme", "--from")
+    text = told(machine.run(*arguments, machine.write("new.json", NEW.trusted_root())), 1)
+    assert "would lose 4 keys" in text
+    assert f"{digest(OLD.trusted_root(NEW))} stays" in text
+    assert (path.read_bytes() if path.exists() else None) == now
+    told(machine.run(*arguments, machine.write("new.json", OLD.trusted_root(NEW))), 0)
+    assert path.read_bytes() == OLD.trusted_root(NEW)
+
+
+def test_a_time_that_shrinks_is_a_loss_if_something_was_signed_outside_it(machine: Machine) -> None:
+    path = machine.with_file(OLD.trusted_root())
+    new = machine.write("new.json", ended := OLD.trusted_root(log_window=(DEFAULT_NOW + timedelta(days=1), None)))
+    arguments = ("update", "--scope", "acme", "--from", new)
+    keep_samples(machine, msgspec.structs.replace(verified(OLD), issuers=(ISSUER,)), scope="acme")
+    text = told(machine.run(*arguments), 1)
+    assert "1 file verified before would be proven no more: its keys were not in force when they signed" in text
+    assert "  would change the time of 1 key\n    transparency log  https://old.example" in text
+    assert ", was since 2021-01-01\n" in text
+    (refused,) = machine.json(*arguments)["updated"]
+    assert refused["would_change_times"][0]["start_before"] == "2021-01-01T00:00:00+00:00"
+    text = told(machine.run(*arguments, "--lose-keys"), 0)
+    assert "  changed the time of 1 key\n" in text
+    assert "1 file verified before would be proven no more" in text
+    assert path.read_bytes() == ended
+
+
 def test_a_file_that_cannot_be_read_is_named(machine: Machine) -> None:
     machine.with_file(OLD.trusted_root())
     text = told(machine.run("update", "--scope", "acme", "--from", "/no/such"), 2)
@@ -396,9 +436,13 @@ def verified(signed_by: Sigstore, **faults: Unpack[Faults]) -> Sample:
     )
 
 
+def keep_samples(machine: Machine, *samples: Sample, scope: str = "public") -> None:
+    TrustFiles(machine.trust).change_samples(scope, lambda _: samples)
+
+
 def test_a_new_root_is_tried_on_what_was_verified_before(machine: Machine) -> None:
     machine.configure(f'[trust.public]\nroot = "{machine.write("root.json", OLD.trusted_root())}"\n')
-    TrustFiles(machine.trust).keep_samples("public", (verified(OLD),))
+    keep_samples(machine, verified(OLD))
     new = machine.write("new.json", OLD.trusted_root(NEW))
     text = told(machine.run("update", "--scope", "public", "--from", new), 0)
     assert "in place; tried on 1 file verified before; a server that is running" in text
@@ -407,7 +451,7 @@ def test_a_new_root_is_tried_on_what_was_verified_before(machine: Machine) -> No
 def test_one_under_which_that_would_be_forged_is_refused(machine: Machine) -> None:
     path = machine.write("root.json", OLD.trusted_root())
     machine.configure(f'[trust.public]\nroot = "{path}"\n')
-    TrustFiles(machine.trust).keep_samples("public", (verified(OLD, sct="badsig"),))
+    keep_samples(machine, verified(OLD, sct="badsig"))
     new = machine.write("new.json", OLD.trusted_root(NEW))
     text = told(machine.run("update", "--scope", "public", "--from", new, "--lose-keys"), 1)
     assert "acme-1.0.tar.gz, which was verified before and whose keys the trusted root holds, would be rejected" in text
@@ -440,11 +484,10 @@ def test_the_root_is_fetched_by_tuf(machine: Machine) -> None:
         repository.publish(both := OLD.trusted_root(NEW))
         assert f"-> {digest(both)}" in told(machine.run("update", "--scope", "public"), 0)
         repository.publish(NEW.trusted_root())
-        assert "would lose 4 keys" in told(machine.run("update"), 1)
+        assert "  lost 4 keys\n" in told(machine.run("update"), 0)  # it is signed, and a server takes it
         found = kept.read()
         assert found is not None
-        assert found[0] == both
-        assert "lost 4 keys" in told(machine.run("update", "--lose-keys"), 0)
+        assert found[0] == NEW.trusted_root()
         repository.faults = {"broken"}
         text = told(machine.run("update"), 2)
         assert text.startswith(

@@ -24,7 +24,6 @@ both = pytest.mark.parametrize("install", [pip, uv], ids=["pip", "uv"])
 POLICY = """
 [policies.default]
 min_age = "0"
-unsupported = "hold 1d"
 listing = "{listing}"
 [trust.public]
 root = "bundled"

@@ -137,3 +137,26 @@ async def test_no_more_than_a_bound_are_kept(monkeypatch: pytest.MonkeyPatch) ->
         run.backlog.note("root", "pypi", ProjectName(f"p{number}"))
     await run.backlog.aclose()
     assert [project for _, _, project in kept.listed] == ["p2", "p3", "p4"]
+
+
+async def test_a_write_that_the_end_cuts_off_is_made_again() -> None:
+    kept = Slow()
+    run = Run(kept)
+    run.backlog.note("root", "pypi", DEMO)
+    await asyncio.wait_for(kept.begun.wait(), 5)
+    await run.backlog.aclose()
+    assert kept.listed == [("root", "pypi", "demo")]
+
+
+class Slow(Kept):
+    """The same, whose first write never ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+
+    async def put(self, key: str, value: bytes) -> None:
+        if not self.begun.is_set():
+            self.begun.set()
+            await asyncio.Event().wait()
+        await super().put(key, value)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
 from inbond.attest.wire import encode_evidence
+from inbond.gateway import evidence_key
 from inbond.gateway.checking import Checker
 from inbond.gateway.evidence_key import FileKey
 from inbond.gateway.provenance import Claimed, ProvenanceKeeper
@@ -60,7 +62,37 @@ async def test_a_stored_finding_counts_only_under_its_own_trust(
     assert await checker.stored(claims, trust) == found
 
 
+def test_what_another_engine_found_is_kept_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = set()
+    for package, release in (("", "0"), ("sigstore", "4.9.9"), ("pypi-attestations", "0.9.9"), ("sigstore", None)):
+
+        def version(asked: str, package: str = package, release: str | None = release) -> str:
+            if asked != package:
+                return "1.0.0"
+            if release is None:
+                raise PackageNotFoundError(asked)
+            return release
+
+        with monkeypatch.context() as patched:
+            patched.setattr(evidence_key, "version", version)
+            names.add(named_anew())
+    with monkeypatch.context() as patched:
+        patched.setattr(evidence_key, "CHECKS", 0)
+        names.add(named_anew())
+    names.add(named_anew())
+    assert len(names) == 6
+
+
+def named_anew() -> str:
+    """The name in a process that has just started."""
+    evidence_key.engine.cache_clear()
+    try:
+        return KEY.evidence_document(PROVENANCE, TRUST)
+    finally:
+        evidence_key.engine.cache_clear()
+
+
 async def test_a_claim_that_cannot_be_read_is_none() -> None:
     provenances = ProvenanceKeeper({}, One(b"no claim"), lambda: NOW, unobserved)
     assert await provenances.claims([KEY]) == {}
-    assert not await provenances.kept(KEY)
+    assert await provenances._kept(KEY) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from archive.building import METADATA, WHEEL, crowd, wheel
+from inbond.archive.inspect import Inspected
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.page_state import PageState, page_state
+from inbond.model.errors import StoreUnavailable
 from inbond.model.events import CacheLookup, Event
 from inbond.model.inspection import Odd, Sane
 from inbond.model.memory import PageMemory
@@ -154,12 +156,13 @@ async def test_metadata_is_kept_and_taken_out_again_only_as_promised(tmp_path: P
     file = file_of(content, core_metadata=False)
     async with keeping(tmp_path) as kept:
         path = lying(tmp_path, content)
-        await kept.keeper.look(await state_of(file), file, sha256(content), path)
+        state = await state_of(file)
+        await kept.keeper.look(state, file, sha256(content), path)
         assert await kept.keeper.metadata(DIGEST) == METADATA
         assert await kept.keeper.metadata("0" * 64) is None
-        assert await kept.keeper.extract(file, path, DIGEST) == METADATA
-        assert await kept.keeper.extract(file, path, "0" * 64) is None
-        assert await kept.keeper.extract(file, lying(tmp_path, b"no wheel"), DIGEST) is None
+        assert await kept.keeper.extract(state, file, path, DIGEST, within=9) == METADATA
+        assert await kept.keeper.extract(state, file, path, "0" * 64, within=9) is None
+        assert await kept.keeper.extract(state, file, lying(tmp_path, b"no wheel"), DIGEST, within=9) is None
 
 
 @pytest.mark.parametrize("wheel_first", [True, False])
@@ -171,10 +174,88 @@ async def test_core_metadata_without_a_digest_is_held_against_the_wheel(tmp_path
         path = lying(tmp_path, content)
         if wheel_first:
             await kept.keeper.look(state, file, sha256(content), path)
-        assert kept.keeper.served(state, file, METADATA)
-        assert kept.keeper.served(state, file, METADATA)
-        assert kept.keeper.served(state, file, b"other") is not wheel_first
+        assert await kept.keeper.served(state, file, METADATA)
+        assert await kept.keeper.served(state, file, METADATA)
+        assert await kept.keeper.served(state, file, b"other") is not wheel_first
         await kept.keeper.look(state, file, sha256(content), path)
         assert isinstance(kept.keeper.known_of(state, file), Odd)
-        assert not kept.keeper.served(state, file, b"other")
+        assert not await kept.keeper.served(state, file, b"other")
         assert kept.news
+
+
+async def test_core_metadata_that_was_sent_is_remembered_after_a_restart(tmp_path: Path) -> None:
+    content = wheel()
+    file = file_of(content, core_metadata=True)
+    state = await state_of(file)
+    elsewhere = await state_of(file, upstream="mirror")
+    async with keeping(tmp_path) as kept:
+        await kept.keeper.look(state, file, sha256(content), lying(tmp_path, content))
+        assert not await kept.keeper.served(state, file, b"other")
+    for load_page in (True, False):
+        async with keeping(tmp_path) as kept:
+            for one in (state, elsewhere):
+                await (kept.keeper.load(one) if load_page else kept.keeper.load_some(one, [file]))
+            assert isinstance(kept.keeper.known_of(state, file), Odd)
+            assert isinstance(kept.keeper.known_of(elsewhere, file), Sane)  # who sent the other one was not it
+    async with keeping(tmp_path) as kept:  # what it sends now counts
+        await kept.keeper.load(state)
+        assert await kept.keeper.served(state, file, METADATA)
+    async with keeping(tmp_path) as kept:
+        await kept.keeper.load(state)
+        assert isinstance(kept.keeper.known_of(state, file), Sane)
+
+
+async def test_bytes_that_cannot_be_read_are_not_remembered(tmp_path: Path) -> None:
+    content = wheel()
+    file = file_of(content)
+    async with keeping(tmp_path) as kept:
+        state = await state_of(file)
+        with pytest.raises(StoreUnavailable):
+            await kept.keeper.look(state, file, sha256(content), tmp_path)  # a directory
+        assert kept.keeper.known_of(state, file) is None
+        assert await kept.keeper.look(state, file, sha256(content), lying(tmp_path, content))
+        assert isinstance(kept.keeper.known_of(state, file), Sane)
+
+
+@pytest.mark.parametrize(("content", "news"), [(wheel() + b"\0", 1), (wheel(), 0)], ids=["odd", "sane"])
+async def test_a_page_made_before_its_file_was_known_elsewhere_is_made_anew(
+    content: bytes, news: int, tmp_path: Path
+) -> None:
+    file = file_of(content, core_metadata={"sha256": DIGEST})
+    here, there = await state_of(file), await state_of(file, upstream="mirror")
+    async with keeping(tmp_path) as kept:
+        kept.keeper.refresh("root", there, file)  # nothing is known, and nothing was shown
+        assert kept.keeper.known_on_page("root", there) == {}
+        await kept.keeper.look(here, file, sha256(content), lying(tmp_path, content))
+        kept.news.clear()
+        kept.keeper.refresh("other", there, file)  # an index that showed nothing
+        assert kept.news == []
+        for _ in range(3):
+            kept.keeper.refresh("root", there, file)
+        assert kept.news == [("mirror", "demo")] * news
+        assert WHEEL in kept.keeper.known_on_page("root", there)
+        kept.keeper.refresh("root", there, file)
+        assert len(kept.news) == news
+
+
+async def test_metadata_is_taken_out_once_for_all_who_ask_and_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = wheel()
+    file = file_of(content, core_metadata=False)
+    async with keeping(tmp_path) as kept:
+        looks, go_on = [], asyncio.Event()
+        real = kept.keeper._looker.look
+
+        async def slow(path: Path, filename: Filename, *, group: Hashable) -> Inspected:
+            looks.append(path)
+            await go_on.wait()
+            return await real(path, filename, group=group)
+
+        monkeypatch.setattr(kept.keeper._looker, "look", slow)
+        state, path = await state_of(file), lying(tmp_path, content)
+        assert await kept.keeper.extract(state, file, path, DIGEST, within=0.01) is None
+        asked = asyncio.gather(*(kept.keeper.extract(state, file, path, DIGEST, within=60) for _ in range(5)))
+        go_on.set()
+        assert await asked == [METADATA] * 5
+        assert len(looks) == 1

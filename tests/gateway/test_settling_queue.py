@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbond.gateway import settling_queue
-from inbond.gateway.settling_queue import PLACES, Lane, SettlingQueue, Work
+from inbond.gateway.settling_queue import BARE_AT_ONCE, PLACES, Lane, SettlingQueue, Work
 
 
 class Bench:
@@ -24,11 +24,13 @@ class Bench:
         )
         self.told: list[tuple[int, int]] = []
         self.begun: list[str] = []
+        self.defects: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: self.defects.append(context))
         self.lanes: dict[str, Lane] = {}
         self._ends: dict[str, asyncio.Event] = {}
 
-    def ask(self, lane: Lane, *names: str) -> list[asyncio.Future[None]]:
-        group = names[0].partition("-")[0]
+    def ask(self, lane: Lane, *names: str, group: str | None = None) -> list[asyncio.Future[None]]:
+        group = group or names[0].partition("-")[0]
         return self.queue.ask(lane, group, [(name, self._work(name)) for name in names])
 
     def _work(self, name: str) -> Work:
@@ -58,6 +60,7 @@ async def bench() -> AsyncIterator[Bench]:
     made = Bench()
     yield made
     await made.queue.aclose()
+    assert made.defects == []
 
 
 async def settle() -> None:
@@ -85,6 +88,17 @@ async def test_no_number_of_projects_takes_more_places_than_a_lane_has(bench: Be
         bench.ask(lane, *many(f"p{number}"))
     await settle()
     assert bench.under_way().total() == PLACES[lane] == places
+
+
+async def test_bare_provenance_has_few_places_that_projects_share(bench: Bench) -> None:
+    bench.ask(Lane.BARE, *many("a"))
+    await settle()
+    assert bench.under_way() == {"a": 2}
+    for number in range(60):
+        bench.ask(Lane.BARE, *many(f"p{number}"))
+    bench.ask(Lane.YOUNG, *many("young"))
+    await settle()
+    assert Counter(bench.lanes.values()) == {Lane.BARE: BARE_AT_ONCE, Lane.YOUNG: 14}
 
 
 async def test_pages_and_files_have_places_that_the_work_behind_never_takes(bench: Bench) -> None:
@@ -127,6 +141,21 @@ async def test_what_is_asked_for_again_in_an_earlier_lane_goes_with_it_and_once(
     assert sorted(bench.begun) == sorted(many("a"))
 
 
+async def test_what_began_in_an_earlier_lane_keeps_nothing_from_going_on_behind(bench: Bench) -> None:
+    bench.ask(Lane.OWN, "own-0")
+    bench.ask(Lane.BEHIND, *[f"hang{number}-0" for number in range(4)], group="hang")
+    for number in range(6):
+        bench.ask(Lane.BEHIND, f"g{number}-0")
+    await settle()
+    bench.ask(Lane.OWN, *[f"g{number}-0" for number in range(5)], group="own")
+    await settle()
+    await bench.end("own-0", *[f"g{number}-0" for number in range(5) if f"g{number}-0" in bench.begun])
+    await bench.end_all()
+    assert {f"g{number}-0" for number in range(6)} <= set(bench.begun)
+    assert bench.told[-1] == (0, 0)
+    assert not bench.queue.busy("g5")
+
+
 async def test_what_is_asked_for_last_is_newest(bench: Bench) -> None:
     bench.ask(Lane.BEHIND, *many("a", 20))
     bench.ask(Lane.BEHIND, "a-new", "a-19")
@@ -167,15 +196,13 @@ async def test_it_tells_how_many_wait_and_how_many_are_under_way(bench: Bench) -
 
 
 async def test_a_defect_in_one_is_told_and_keeps_nobody_waiting(bench: Bench) -> None:
-    told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-
     async def broken(_: Lane) -> None:
         raise RuntimeError("a defect")
 
     (done,) = bench.queue.ask(Lane.OWN, "a", [("a-0", broken)])
     await done
-    assert str(told[0]["exception"]) == "a defect"
+    assert [str(told["exception"]) for told in bench.defects] == ["a defect"]
+    bench.defects.clear()
     bench.ask(Lane.OWN, "a-0")
     await settle()
     assert bench.begun == ["a-0"]
@@ -193,21 +220,30 @@ async def test_closing_ends_what_is_under_way_and_lets_go_who_waits(bench: Bench
     assert len(bench.begun) == 14
 
 
-Asked = st.lists(st.tuples(st.sampled_from(Lane), st.sampled_from("abc"), st.lists(st.integers(0, 60), max_size=50)))
+# A few groups and few files in them, each asked for in any lane and by any group: what one has begun another waits for.
+Asked = st.lists(
+    st.tuples(
+        st.sampled_from(Lane),
+        st.sampled_from("abcd"),
+        st.lists(st.integers(0, 60), min_size=1, unique=True),
+        st.booleans(),
+    ),
+    max_size=60,
+)
 
 
 @given(asked=Asked, ends=st.lists(st.integers(0, 31)))
 def test_everything_asked_for_is_worked_once_and_never_too_much_at_once(
-    asked: Iterable[tuple[Lane, str, list[int]]], ends: list[int]
+    asked: Iterable[tuple[Lane, str, list[int], bool]], ends: list[int]
 ) -> None:
     async def run() -> None:
         bench = Bench()
-        wanted: set[str] = set()
-        for (lane, group, numbers), end in zip(asked, [*ends, *[0] * 1000], strict=False):
-            names = [f"{group}-{number}" for number in dict.fromkeys(numbers) if f"{group}-{number}" not in wanted]
-            wanted.update(names)
-            if names:
-                bench.ask(lane, *names)
+        for (lane, group, numbers, leaves), end in zip(asked, [*ends, *[0] * 1000], strict=False):
+            wanted = [number for number in numbers if f"f-{number}" not in bench.begun]
+            if wanted:
+                bench.ask(lane, *[f"f-{number}" for number in wanted], group=group)
+            if leaves:
+                bench.queue.leave(group)
             await settle()
             running = [name for name in bench.begun if name in bench._ends]
             for one in Lane:
@@ -215,7 +251,9 @@ def test_everything_asked_for_is_worked_once_and_never_too_much_at_once(
             if end < len(running):
                 await bench.end(running[end])
         await bench.end_all()
-        assert sorted(bench.begun) == sorted(wanted)
-        assert not wanted or bench.told[-1] == (0, 0)
+        assert sorted(bench.begun) == sorted({f"f-{number}" for _, _, numbers, _ in asked for number in numbers})
+        assert not bench.begun or bench.told[-1] == (0, 0)
+        assert not any(bench.queue.busy(group) for group in "abcd")
+        assert bench.defects == []
 
     asyncio.run(run())

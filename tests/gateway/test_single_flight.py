@@ -84,3 +84,16 @@ def test_the_least_recently_used_goes_first() -> None:
     kept.put("huge", "z" * 11)
     assert kept.get("huge") is None
     assert kept.pop("missing") is None
+
+
+def test_what_there_is_no_room_for_is_told_and_is_gone_by_then() -> None:
+    told: list[tuple[str, str | None]] = []
+    kept: Lru[str, str] = Lru(10, len, lambda key: told.append((key, kept.get(key))))
+    kept.put("a", "xxxx")
+    kept.put("b", "xxxx")
+    kept.put("b", "yyyy")
+    kept.pop("b")
+    assert told == []
+    kept.put("c", "xxxxxxxx")
+    kept.put("huge", "z" * 11)
+    assert told == [("a", None), ("huge", None)]

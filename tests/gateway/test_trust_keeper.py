@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 import pytest
 
 from gateway.trust_support import (
@@ -29,6 +30,7 @@ from gateway.trust_support import (
 from inbond.gateway import trust_keeper
 from inbond.gateway.trust import BundledSource, FileSource, bundled_root_path, read_root
 from inbond.gateway.trust_candidate import check_candidate, facts_of
+from inbond.gateway.trust_files import TrustFiles
 from inbond.gateway.verifier import UnusableRoot, VerifierFailed, VerifierTimeout
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.evidence import Rejected, Unsupported, Verified
@@ -72,7 +74,7 @@ async def test_a_root_that_gains_a_key_is_taken_up_and_told(tmp_path: Path) -> N
     assert "gained certificate authority CN=next.example" in told
     assert "lost" not in told
     assert "1 of 1 samples verify" in told
-    assert (tmp_path / PUBLIC / "in_force.json").read_bytes() == BOTH
+    await until(lambda: (tmp_path / PUBLIC / "in_force.json").read_bytes() == BOTH)
 
 
 async def test_a_root_that_loses_a_key_is_taken_up_and_what_it_proved_is_proven_no_more(tmp_path: Path) -> None:
@@ -244,7 +246,136 @@ def children() -> set[str]:
     return {pid for task in tasks for pid in (task / "children").read_text().split()}
 
 
+# --- refusals that pass
+
+
+async def test_a_root_that_is_refused_for_the_time_alone_is_tried_when_that_has_passed(tmp_path: Path) -> None:
+    ahead = timedelta()
+    source, heard = SetSource(ROOT), Heard()
+    async with started(keeper([source], tmp_path, heard, clock=lambda: datetime.now(UTC) + ahead)) as kept:
+        assert isinstance(await ask(kept, GOOD), Verified)
+        ahead = DEFAULT_NOW - datetime.now(UTC) - timedelta(days=1)  # as if nothing had been signed yet
+        source.root = BOTH
+        await until(lambda: heard.named("trusted-root-refused"))
+        reads = source.reads
+        await until(lambda: source.reads > reads + 3)
+        assert len(heard.named("trusted-root-refused")) == 1
+        ahead = timedelta()
+        await until(lambda: kept.trust_of(UPSTREAM) == digest(BOTH))
+
+    assert "which was verified before, is yet to be signed" in heard.named("trusted-root-refused")[0]
+
+
+async def test_a_root_whose_keys_begin_soon_is_taken_up_then(tmp_path: Path) -> None:
+    ahead = timedelta()
+    source, heard = SetSource(ROOT), Heard()
+    async with started(keeper([source], tmp_path, heard, clock=lambda: datetime.now(UTC) + ahead)) as kept:
+        source.root = later = OURS.trusted_root(log_window=(datetime.now(UTC) + timedelta(minutes=30), None))
+        await until(lambda: heard.named("trusted-root-refused"))
+        ahead = timedelta(minutes=31)
+        await until(lambda: kept.trust_of(UPSTREAM) == digest(later))
+
+
+async def test_a_sample_that_is_no_longer_accepted_anyway_blocks_nothing_and_goes(tmp_path: Path) -> None:
+    """As where this version of inbond rejects what an older one verified and kept."""
+    async with started(keeper([SetSource(ROOT)], tmp_path, Heard())) as kept:
+        await ask(kept, GOOD)
+    files = TrustFiles(tmp_path)
+    bad = OURS.provenance_for(NAME, SHA256, GitHub(), signature="badsig")
+    files.change_samples(PUBLIC, lambda there: tuple(msgspec.structs.replace(one, provenance=bad) for one in there))
+    source, heard = SetSource(ROOT), Heard()
+    async with started(keeper([source], tmp_path, heard)) as kept:
+        source.root = BOTH
+        await until(lambda: heard.named("trusted-root-changed"))
+
+    (told,) = heard.named("trusted-root-changed")
+    assert "0 of 0 samples verify; 1 sample verified under no root any more, and went" in told
+    assert files.samples(PUBLIC) == ()
+
+
+async def test_a_sample_that_the_root_in_force_need_not_accept_still_stands_against_a_new_one(tmp_path: Path) -> None:
+    """A key that was lost comes back under its name with another key behind it."""
+    source, heard = SetSource(BOTH), Heard()
+    async with started(keeper([source], tmp_path, heard)) as kept:
+        assert isinstance(await ask(kept, GOOD), Verified)
+        source.root = NEXT.trusted_root()
+        await until(lambda: heard.named("trusted-root-changed"))
+        source.root = with_impostor(OURS)
+        await until(lambda: heard.named("trusted-root-refused"))
+        assert kept.trust_of(UPSTREAM) == digest(NEXT.trusted_root())
+
+
+async def test_a_time_that_shrinks_is_told_apart_from_a_key_that_is_lost(tmp_path: Path) -> None:
+    source, heard = SetSource(ROOT), Heard()
+    async with started(keeper([source], tmp_path, heard)) as kept:
+        assert isinstance(await ask(kept, GOOD), Verified)
+        source.root = OURS.trusted_root(log_window=(DEFAULT_NOW + timedelta(days=1), None))
+        await until(lambda: heard.named("trusted-root-changed"))
+
+    (told,) = heard.named("trusted-root-changed")
+    assert ", not since 2021-01-01 as before; 0 of 1 samples verify; 1 were signed when its keys" in told
+    assert "does not hold" not in told
+
+
+async def test_two_processes_keep_each_others_samples(tmp_path: Path) -> None:
+    first, second = (keeper([SetSource(BOTH)], tmp_path, Heard()) for _ in range(2))
+    async with started(first) as one, started(second) as two:
+        assert isinstance(await ask(one, GOOD), Verified)
+        await until(lambda: len(TrustFiles(tmp_path).samples(PUBLIC)) == 1)
+        assert isinstance(await ask(two, signed(NEXT)), Verified)
+        await until(lambda: len(TrustFiles(tmp_path).samples(PUBLIC)) == 2)
+
+
 # --- at the start
+
+
+async def test_a_self_test_that_could_not_be_made_at_a_start_is_made_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*arguments: object, **more: object) -> NoReturn:
+        raise VerifierTimeout("the verifier did not answer within 5 s")
+
+    async with started(keeper([SetSource(ROOT)], tmp_path, Heard())) as kept:
+        assert isinstance(await ask(kept, GOOD), Verified)
+    again = keeper([SetSource(BOTH)], tmp_path, Heard())
+    with monkeypatch.context() as patched:
+        patched.setattr(trust_keeper, "self_tested", late)
+        await again.start()
+    try:
+        await until(lambda: again.trust_of(UPSTREAM) == digest(BOTH))
+    finally:
+        await again.aclose()
+
+
+async def test_without_a_last_good_root_the_samples_are_asked_all_the_same(tmp_path: Path) -> None:
+    async with started(keeper([SetSource(ROOT)], tmp_path, Heard())) as kept:
+        assert isinstance(await ask(kept, GOOD), Verified)
+    (tmp_path / PUBLIC / "in_force.json").unlink()
+    refused = keeper([SetSource(with_impostor(OURS))], tmp_path, Heard())
+    with pytest.raises(ConfigurationError, match="would be rejected under it") as caught:
+        await refused.start()
+    await refused.aclose()
+    assert caught.value.remedy is not None
+    assert "remove trust/public/samples" in caught.value.remedy
+    async with started(keeper([SetSource(BOTH)], tmp_path, Heard())) as kept:
+        assert kept.trust_of(UPSTREAM) == digest(BOTH)
+
+
+async def test_the_last_good_root_of_another_source_is_none(tmp_path: Path) -> None:
+    """Whoever leaves a repository must not go on trusting it."""
+    async with started(keeper([SetSource(ROOT, origin="a")], tmp_path, Heard())):
+        pass
+    left = keeper([SetSource(OperatorFault("it cannot be had"), origin="b")], tmp_path, Heard())
+    with pytest.raises(ConfigurationError, match="came from another source, and does not count any more"):
+        await left.start()
+    await left.aclose()
+    heard = Heard()
+    async with started(keeper([SetSource(NEXT.trusted_root(), origin="b")], tmp_path, heard)) as kept:
+        assert kept.trust_of(UPSTREAM) == digest(NEXT.trusted_root())
+    assert heard.named("trusted-root-changed")
+    assert TrustFiles(tmp_path).root(PUBLIC) is not None
+    async with started(keeper([SetSource(OperatorFault("gone"), origin="b")], tmp_path, Heard())) as kept:
+        assert kept.trust_of(UPSTREAM) == digest(NEXT.trusted_root())
 
 
 async def test_a_root_that_broke_while_nothing_ran_gives_way_to_the_last_good_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inbond.gateway.trust_samples import (
     MAX_SAMPLE_BYTES,
@@ -16,6 +17,8 @@ from inbond.gateway.trust_samples import (
     counts_for,
     decode_samples,
     encode_samples,
+    merged,
+    outside_of,
     sample_of,
     scope_of,
     with_sample,
@@ -115,18 +118,31 @@ def test_what_has_become_old_is_renewed() -> None:
     assert with_sample((sample("ab"), other), later) == (other, later)
 
 
-def test_one_that_shows_all_that_another_does_and_more_takes_its_place() -> None:
-    other, wider = sample("xy"), sample("abc")
+def test_a_narrower_one_is_kept_beside_a_wider_one_whichever_came_first() -> None:
+    narrow, wide = sample("ab"), sample("abcd")
 
-    assert with_sample((sample("ab"), other), wider) == (other, wider)
+    assert with_sample((wide,), narrow) == (wide, narrow)
+    assert with_sample((narrow,), wide) == (narrow, wide)
+    assert with_sample((wide, narrow), sample("cd")) == (wide, narrow, sample("cd"))
 
 
-def test_where_there_is_no_room_one_goes_whose_keys_others_show() -> None:
-    samples = (*(sample(f"{n}", number=n) for n in range(MAX_SAMPLES - 2)), sample("xy"), sample("yz"))
-    redundant = (*samples[:-1], sample("0z", number=9))
+def test_where_there_is_no_room_one_goes_whose_keys_others_show_or_the_widest() -> None:
+    singles = tuple(sample(f"{n}", number=n) for n in range(MAX_SAMPLES - 2))
+    samples = (*singles, sample("xy"), sample("yz"))
+    redundant = (*singles, sample("01"), sample("yz"))
 
-    assert samples[0] not in with_sample(samples, sample("n"))  # none is: the oldest
-    assert with_sample(redundant, sample("n")) == (*redundant[1:], sample("n"))  # "0" is shown twice
+    assert with_sample(samples, sample("n")) == (*singles, sample("yz"), sample("n"))  # none is shown twice
+    assert with_sample(redundant, sample("n")) == (*singles, sample("yz"), sample("n"))
+    full = (*singles, sample("6"), sample("7"))
+    assert with_sample(full, sample("01234567n")) is full  # it would push out a narrower one
+    assert with_sample(full, sample("n")) == (*full[1:], sample("n"))  # all alike: the oldest
+
+
+def test_what_another_process_wrote_is_kept_and_what_was_dropped_stays_away() -> None:
+    theirs, ours, gone = sample("ab"), sample("cd"), sample("ef")
+
+    assert merged((theirs, gone), (ours, gone), dropped={gone}) == (theirs, ours)
+    assert merged((theirs,), (theirs,)) == (theirs,)
 
 
 @given(st.lists(st.sets(st.sampled_from("abcdefghijkl"), min_size=1, max_size=3), max_size=30), st.data())
@@ -139,8 +155,11 @@ def test_laws_of_keeping(seen: list[set[str]], data: st.DataObject) -> None:
         assert len(samples) <= MAX_SAMPLES
         assert set(samples) <= {*before, new}
         covered = frozenset[str]().union(*(one.key_ids for one in samples))
-        assert ids <= covered  # what was just seen is covered, always
-        if len(before) < MAX_SAMPLES:  # as long as there is room nothing is forgotten
+        narrower = [one for one in (*before, new) if any(one.key_ids < other.key_ids for other in (*before, new))]
+        for one in narrower:  # neither kept out nor pushed out by a wider one
+            assert one.key_ids in {other.key_ids for other in samples}
+        if len(before) < MAX_SAMPLES:  # as long as there is room, what is seen is covered and nothing is forgotten
+            assert ids <= covered
             assert frozenset[str]().union(*(one.key_ids for one in before)) <= covered
 
 
@@ -152,6 +171,9 @@ def test_a_sample_counts_while_all_its_keys_are_held_and_were_in_force() -> None
     assert counts_for(sample("ab"), facts("a", "b", "c"), ())
     assert not counts_for(sample("ab"), facts("a", "c"), ())
     assert not counts_for(sample("ab"), facts("a", "b", end=NOW - timedelta(seconds=1)), ())
+    assert outside_of(sample("ab"), facts("a", "b", end=NOW - timedelta(seconds=1)), ())
+    assert not outside_of(sample("ab"), facts("a", "b"), ())
+    assert not outside_of(sample("ab"), facts("a", end=NOW - timedelta(seconds=1)), ())
     issuers = ("https://a.example", "https://b.example")
     assert counts_for(sample("a", issuers=issuers), facts("a"), issuers[::-1])
     assert not counts_for(sample("a", issuers=issuers), facts("a"), issuers[:1])
@@ -161,5 +183,13 @@ def test_samples_are_read_as_they_were_written() -> None:
     samples = (sample("ab", issuers=("https://a.example",)), sample("c", number=1))
 
     assert decode_samples(encode_samples(samples)) == samples
+    damaged = (
+        replace(samples[0], sha256="A" * 64),
+        replace(samples[0], filename="../x"),
+        replace(samples[0], verified_at=NOW.replace(tzinfo=None)),
+        replace(samples[0], keys=(KeyUse(key_id="a", at=NOW.replace(tzinfo=None)),)),
+        replace(samples[0], keys=()),
+    )
+    assert decode_samples(encode_samples((*damaged, *samples))) == samples  # one by one
     for junk in (b"", b"junk", b"\xc1", encode_samples(samples)[:-1], b"\x91\x91\xa1\xff"):
         assert decode_samples(junk) == ()

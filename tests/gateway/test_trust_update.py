@@ -20,9 +20,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from inbond.gateway import trust_kept
 from inbond.gateway.trust import RootSource
-from inbond.gateway.trust_kept import Attempt, Fetched
-from inbond.gateway.trust_update import AFTER_FAILURE, DAILY, JITTER, AutoSource, Repository, RootNotFetched
+from inbond.gateway.trust_files import TrustFiles, write_durably
+from inbond.gateway.trust_kept import Attempt, Fetched, RootLost
+from inbond.gateway.trust_update import (
+    AFTER_FAILURE,
+    DAILY,
+    JITTER,
+    AutoSource,
+    Overtaken,
+    Repository,
+    RootNotFetched,
+)
 from inbond.gateway.trust_updater import GRACE_SECONDS, Got, NotGot, Wanted
 from inbond.model.errors import ConfigurationError, OperatorFault, StoreUnavailable
 from inbond.model.events import Alert, Event
@@ -72,6 +82,10 @@ class Place:
         (store / "root.json").write_bytes(repository.root_json)
         (store / "trusted_root.json").write_bytes(raw)
         return store / "trusted_root.json"
+
+
+def mine(repository: TufRepository, place: Place) -> str:
+    return Repository(url=repository.url, root=repository.write_root(place.path)).identity
 
 
 @pytest.fixture
@@ -379,7 +393,8 @@ def test_a_root_that_cannot_be_replaced_is_named(place: Place, repository: TufRe
     (source.kept.root / "in-the-way").touch()
     with pytest.raises(StoreUnavailable, match="the disk refused to keep the trusted root"):
         source.install(FIRST, file=Path("/x"))
-    assert sorted(path.name for path in source.kept.directory.iterdir()) == ["lock", "trusted_root.json"]
+    names = sorted(path.name for path in source.kept.directory.iterdir())
+    assert names == ["fetched.json", "lock", "trusted_root.json"]
 
 
 async def test_what_one_refresh_reads_is_bounded_in_all(place: Place, repository: TufRepository) -> None:
@@ -393,8 +408,8 @@ async def test_what_one_refresh_reads_is_bounded_in_all(place: Place, repository
 
 def test_what_no_library_foresaw_is_an_answer_too(repository: TufRepository) -> None:
     wanted = Wanted(
-        directory="a\0b", url=repository.url, bootstrap=repository.root_json, proxies=Proxies(), user_agent="x",
-        shipped_sha256=None, seconds=20, install=True,
+        directory="a\0b", url=repository.url, repository="x", bootstrap=repository.root_json,
+        proxies=Proxies(), user_agent="x", shipped_sha256=None, seconds=20, install=True,
     )  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-P", "-m", "inbond.gateway.trust_updater"],
@@ -404,6 +419,130 @@ def test_what_no_library_foresaw_is_an_answer_too(repository: TufRepository) -> 
     assert isinstance(answer, NotGot)
     assert answer.message.startswith("ValueError: ")
     assert done.returncode == 1
+
+
+# --- what was kept and is lost, or is another repository's
+
+
+def accepted(source: AutoSource, raw: bytes) -> TrustFiles:
+    """As a server leaves it that has taken this root into force."""
+    files = TrustFiles(source.kept.directory.parent)
+    files.keep_root(source.name, raw, origin=source.origin)
+    return files
+
+
+@pytest.mark.parametrize("lost", ["damaged", "gone", "record damaged", "record gone", "all gone"])
+async def test_what_was_fetched_and_is_lost_does_not_bring_back_what_is_shipped(
+    place: Place, repository: TufRepository, lost: str
+) -> None:
+    """A key that was withdrawn since stands in what sigstore ships."""
+    path = place.shipped(OLDER, repository)
+    source = place.source(Repository(), find_shipped=lambda: path)
+    await source.refresh()
+    accepted(source, FIRST)
+    repository.faults = {"broken"}
+    about = source.kept.directory / "fetched.json"
+    match lost:
+        case "damaged":
+            source.kept.root.write_bytes(FIRST[:-30])
+        case "gone":
+            source.kept.root.unlink()
+        case "record damaged":
+            about.write_text("{}")
+        case "record gone":
+            about.unlink()
+        case _:
+            source.kept.root.unlink()
+            about.unlink()
+    place.now = datetime.now(UTC)
+    for _ in range(3):
+        with pytest.raises(RootLost, match="is damaged or gone"):
+            await source.read()
+    assert len(place.alerts) == 1  # it was asked for at once, and then once an hour
+    repository.faults = set()
+    place.now += AFTER_FAILURE
+    assert await source.read() == FIRST
+
+
+async def test_an_upgrade_where_nothing_was_ever_fetched_brings_what_is_shipped(
+    place: Place, repository: TufRepository
+) -> None:
+    path = place.shipped(OLDER, repository)
+    source = place.source(Repository(), find_shipped=lambda: path)
+    accepted(source, OLDER)
+    place.shipped(NEWER, repository)
+    assert await source.read() == NEWER
+
+
+@pytest.mark.parametrize("written", ["nothing", "the record", "both"])
+def test_a_kill_between_two_writes_loses_nothing(
+    place: Place, repository: TufRepository, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    source = place.source(repository)
+    source.install(FIRST, file=Path("/first"))
+    left = {"nothing": 0, "the record": 1, "both": 2}[written]
+
+    def killed(path: Path, raw: bytes) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        write_durably(path, raw)
+
+    with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+        patched.setattr(trust_kept, "write_durably", killed)
+        source.install(SECOND, file=Path("/second"))
+    found = source.kept.read()
+    assert found is not None
+    assert (found[0], found[1].where) == ((SECOND, "/second") if written == "both" else (FIRST, "/first"))
+
+
+async def test_another_repository_begins_anew(place: Place, repository: TufRepository) -> None:
+    await place.source(repository).refresh()
+    with TufRepository(SECOND) as other:
+        other.faults = {"broken"}
+        source = place.source(other)
+        assert source.attempt() is None
+        assert source.current() is None
+        with pytest.raises(ConfigurationError, match="no trusted root yet"):
+            await source.read()
+        assert source.advice() is None
+        other.faults = set()
+        await source.refresh()
+        assert await source.read() == SECOND
+        given = place.source(other)
+        given.install(FIRST, file=Path("/x"))
+    assert await place.source(repository).read() == FIRST  # from a file it counts for whichever is asked
+
+
+def test_a_beginning_that_cannot_be_read_is_no_repository_that_was_asked(place: Place) -> None:
+    known, unknown = place.path / "root.json", place.path / "none.json"
+    known.write_text("{}")
+    assert Repository(url="u", root=known).identity != Repository(url="u", root=unknown).identity
+    assert Repository(url="u").identity == Repository().identity  # a mirror of the public one
+
+
+async def test_a_root_that_was_replaced_meanwhile_is_not_replaced_unseen(
+    place: Place, repository: TufRepository
+) -> None:
+    source = place.source(repository)
+    source.install(FIRST, file=Path("/x"))
+    with pytest.raises(Overtaken, match="was replaced meanwhile"):
+        source.install(SECOND, file=Path("/x"), over=sha256(SECOND).hexdigest())
+    assert await source.read() == FIRST
+    source.install(SECOND, file=Path("/x"), over=sha256(FIRST).hexdigest())
+    assert await source.read() == SECOND
+
+
+async def test_what_a_repository_says_is_cut_to_a_line(place: Place, repository: TufRepository) -> None:
+    repository.publish(json.dumps(json.loads(SECOND) | {"x\n" * 50_000: []}).encode())
+    assert not await place.source(repository).refresh()
+    assert len(place.alerts[0]) < 500
+    assert "\n" not in place.alerts[0]
+    attempt = place.source(repository).attempt()
+    assert attempt is not None
+    assert attempt.problem is not None
+    assert attempt.problem.endswith("…")
 
 
 # --- which one is the newest
@@ -431,7 +570,6 @@ SAME_START_ENDED = dated((EARLY, LATE))
         pytest.param((OLDER, NEWER, dated((EARLY, None))), NEWER, id="an-upgrade-brings-an-older-one"),
         pytest.param((NEWER, OLDER, SAME_START_ENDED), SAME_START_ENDED, id="a-key-has-ended"),
         pytest.param((NEWER, OLDER, dated((EARLY, None))), OLDER, id="nothing-tells-them-apart"),
-        pytest.param((OLDER, b"[1", OLDER), OLDER, id="what-was-kept-is-damaged"),
     ],
 )
 def test_the_newest_counts(
@@ -442,8 +580,6 @@ def test_the_newest_counts(
     source = place.source(Repository(), find_shipped=lambda: path)
     source.install(fetched, file=Path("/x"))
     place.shipped(shipped_now, repository)
-    if fetched == b"[1":
-        source.kept.root.write_bytes(b"[2")  # no longer what the record is about
     current = source.current()
     assert current is not None
     assert current[0] == expected
@@ -490,11 +626,12 @@ def test_without_sigstore_there_is_what_was_fetched(place: Place) -> None:
 
 def test_records_that_cannot_be_read_count_as_none(place: Place, repository: TufRepository) -> None:
     source = place.source(repository)
-    source.install(FIRST, file=Path("/x"))
-    for name in ("fetched.json", "attempt.json"):
-        (source.kept.directory / name).write_text('{"sha256": 1}')
-    assert source.kept.read() == (FIRST, None)
-    assert source.kept.attempt() is None
+    for record in ('{"at": 1}', '{"at": "2026-11-01T12:00:00", "repository": "x"}'):  # the last is without a zone
+        source.kept.directory.mkdir(parents=True, exist_ok=True)
+        (source.kept.directory / "attempt.json").write_text(record)
+        assert source.kept.attempt() is None
+        assert source.advice() is None
+        assert source.pause(0.5) == timedelta()
 
 
 # --- when
@@ -534,7 +671,7 @@ def test_a_start_just_after_a_refresh_makes_none(
     place.now = NOW
     source = place.source(repository)
     if ago is not None:
-        source.kept.note(Attempt(at=NOW - ago, problem=problem))
+        source.kept.note(Attempt(at=NOW - ago, repository=mine(repository, place), problem=problem))
     assert source.pause(0.5) == pause
     assert abs(source.pause(0.0) - pause) <= JITTER * pause
     assert abs(source.pause(1.0) - pause) <= JITTER * pause
@@ -563,6 +700,7 @@ def test_an_operator_is_told_when_nothing_worked_for_thirty_days(place: Place, r
         sha256=sha256(FIRST).hexdigest(),
         by="tuf",
         where="x",
+        repository=mine(repository, place),
         installed_at=NOW,
         confirmed_at=NOW + timedelta(days=10),
         shipped_sha256=None,
@@ -587,8 +725,8 @@ def test_a_question_that_is_none_ends_the_updater() -> None:
 def test_an_updater_whose_parent_has_gone_ends_by_itself(place: Place, repository: TufRepository) -> None:
     repository.faults = {"mute"}
     wanted = Wanted(
-        directory=str(place.path / "acme"), url=repository.url, bootstrap=repository.root_json, proxies=Proxies(),
-        user_agent="x", shipped_sha256=None, seconds=1 - GRACE_SECONDS, install=True,
+        directory=str(place.path / "acme"), url=repository.url, repository="x", bootstrap=repository.root_json,
+        proxies=Proxies(), user_agent="x", shipped_sha256=None, seconds=1 - GRACE_SECONDS, install=True,
     )  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-P", "-m", "inbond.gateway.trust_updater"],

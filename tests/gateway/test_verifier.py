@@ -418,6 +418,18 @@ async def test_finishing_is_bounded(unruly: Unruly) -> None:
         await call
 
 
+async def test_an_answer_that_lies_there_counts_however_late_this_process_is(unruly: Unruly) -> None:
+    """An event loop that stood still is no reason to blame the file, nor to end the process."""
+    async with running(unruly.verifier(call_timeout=0.5)) as verifier:
+        await asked(verifier, b"fine")
+        calls = [asyncio.ensure_future(asked(verifier, b"fine")) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        time.sleep(1.0)
+
+        assert all(isinstance(found, Rejected) for found in await asyncio.gather(*calls))
+        assert len(unruly.pids) == 1
+
+
 async def test_killed_in_the_middle_of_a_call_it_is_replaced_and_asked_again(unruly: Unruly) -> None:
     async with running(unruly.verifier(call_timeout=20)) as verifier:
         call = asyncio.ensure_future(asked(verifier, b"hiccup"))

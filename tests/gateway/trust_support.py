@@ -44,6 +44,7 @@ class SetSource:
     fetched: bytes | None = None
     refreshes: list[float] = field(default_factory=list)  # event loop times
     reads: int = 0
+    origin: str = "a test"
 
     @property
     def where(self) -> str:

@@ -46,7 +46,9 @@ def test_no_two_projects_of_a_forge_have_one_name(uri: str, project: str) -> Non
         assert f"https://{with_host(project, public=GITLAB_HOST)}" == uri.replace("//git/", "//git:443/")
 
 
-@pytest.mark.parametrize("pattern", ["a/b", "a/*", "*/b", "**", "a**", "a/**", "git.example/a/b", "git.example/**", "x:1/*/b"])
+@pytest.mark.parametrize(
+    "pattern", ["a/b", "a/*", "*/b", "**", "a**", "a/**", "git.example/a/b", "git.example/**", "x:1/*/b"]
+)
 def test_a_pattern_that_may_name_a_project(pattern: str) -> None:
     assert may_name_project(pattern, public=GITHUB_HOST, deepest=2)
 

@@ -54,6 +54,22 @@ def test_what_is_lost_is_told_by_kind_and_id() -> None:
     assert old.lost_in(old) == ()
 
 
+def test_a_time_that_changed_is_told_by_kind_and_id() -> None:
+    later = END + timedelta(days=1)
+    old = root(key("aa"), key("bb"), key("cc"), key("dd"), key("dd", start=later))
+    new = root(key("aa"), key("bb", end=None), key("bb", kind=KeyKind.CT_LOG), key("dd", start=later))
+
+    changes = old.windows_changed_in(new)
+
+    assert [(one.before, one.after) for one in changes] == [
+        (key("bb"), key("bb", end=None)),
+        (key("dd"), key("dd", start=later)),
+    ]
+    assert old.windows_changed_in(old) == ()
+    assert new.knows(KeyUse(key_id="bb", at=START - TICK))
+    assert not new.knows(KeyUse(key_id="cc", at=START))
+
+
 def test_a_kind_without_a_key_in_force_is_named() -> None:
     whole = tuple(key(kind.value, kind=kind) for kind in KeyKind)
 

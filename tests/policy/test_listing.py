@@ -13,7 +13,7 @@ from inbond.model.page import File
 from inbond.model.publisher import PublisherPattern
 from inbond.model.verdict import Decision, Verdict
 from inbond.policy.engine import judge_page
-from inbond.policy.listing import listed, to_settle
+from inbond.policy.listing import YOUNG_AT_LEAST, listed, to_settle
 from inbond.policy.settings import Action, Attestations, Hashes, Listed, Listing, PolicySettings, UnknownDate
 from policy.cases import ABSENT, DAY, HOUR, NOW, PENDING, VERIFIED, file_of, memory_of, page_of, policy
 
@@ -21,8 +21,8 @@ YOUNG = file_of("demo-3.0.tar.gz", upload_time=NOW - 30 * HOUR)
 YOUNGER = file_of("demo-4.0.tar.gz", upload_time=NOW - 25 * HOUR)
 AGED = file_of("demo-1.0.tar.gz")
 UNDATED = file_of("demo-0.9.tar.gz", upload_time=None)
-# A file of two days is older than the cooldown: only what is pending can hold it.
-KEYS = {"unsupported": Action.parse("hold 2d")}
+# A file of a day is older than the cooldown: only what is pending can hold it.
+KEYS: dict[str, object] = {"unsupported": Action.parse("hold 10d")}
 PINS = (PublisherPattern.parse("github:acme/*"),)
 
 EvidenceMap = Mapping[Filename, EvidenceOrPending]
@@ -84,8 +84,16 @@ def test_verified_wants_everything_and_what_is_young_first() -> None:
 
 
 def test_a_file_is_no_longer_awaited_once_the_longest_hold_is_over() -> None:
-    assert awaited(file_of(upload_time=NOW - 2 * DAY)) == []
-    assert awaited(file_of(upload_time=NOW - 2 * DAY + HOUR)) != []
+    assert awaited(file_of(upload_time=NOW - 10 * DAY)) == []
+    assert awaited(file_of(upload_time=NOW - 10 * DAY + HOUR)) != []
+
+
+def test_a_file_is_young_for_a_week_where_nothing_is_held_for_its_age() -> None:
+    settings = policy(min_age=timedelta(0))
+
+    assert awaited(file_of(upload_time=NOW - YOUNG_AT_LEAST), settings=settings) == []
+    assert awaited(file_of(upload_time=NOW - YOUNG_AT_LEAST + HOUR), settings=settings) != []
+    assert timedelta(days=7) == YOUNG_AT_LEAST
 
 
 def test_what_is_known_needs_no_settling() -> None:

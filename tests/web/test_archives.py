@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -15,15 +16,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from archive.building import METADATA, WHEEL, crowd, files_of, member, members_of, wheel, zipped
-from inbond.archive.inspect import Inspected
+from archive.building import METADATA, WHEEL, crowd, files_of, member, members_of, record_of, wheel, zipped
+from inbond.archive.inspect import Inspected, inspect
 from inbond.gateway import file_service, look
 from inbond.gateway.download import HELD_TAIL
+from inbond.model.inspection import FORMAT
 from inbond.model.names import Filename
 from inbond.model.verdict import Judgement
 from inbond.web import file_routes
 from sim.index import SimFile, SimIndex
-from stack import Inbond, inbond
+from stack import ONE_INDEX, Inbond, inbond
 
 NOW_REFUSED = datetime(2026, 2, 1, tzinfo=UTC)
 STILL_TAKEN = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
@@ -200,7 +202,7 @@ async def test_what_was_stored_before_anybody_looked_is_looked_into(tmp_path: Pa
         easy = POLICY + 'archive = "off"\n'
         async with inbond(tmp_path, index, more=easy) as proxy:
             assert (await proxy.get(file.path))[0] == HTTPStatus.OK
-            await forget(proxy, f"inspection/1/{file.sha256}/{WHEEL}")
+            await forget(proxy, f"inspection/{FORMAT}/{file.sha256}/{WHEEL}")
         async with inbond(tmp_path, index, more=POLICY) as proxy:
             assert (await proxy.listed("demo", WHEEL))["yanked"] is False
             assert (await proxy.get(file.path))[0] == HTTPStatus.FORBIDDEN
@@ -212,7 +214,7 @@ async def test_a_stored_result_that_cannot_be_read_is_found_anew(tmp_path: Path)
         file = offer(index, odd())
         async with inbond(tmp_path, index, more=POLICY) as proxy:
             assert (await proxy.get(file.path))[0] == HTTPStatus.FORBIDDEN
-            name = f"inspection/1/{file.sha256}/{WHEEL}"
+            name = f"inspection/{FORMAT}/{file.sha256}/{WHEEL}"
             await proxy.up.gateway.files._inspections._documents.put(name, b"\xc1")
         async with inbond(tmp_path, index, more=POLICY) as proxy:
             assert (await proxy.listed("demo", WHEEL))["yanked"] is False
@@ -269,6 +271,102 @@ async def test_what_was_known_when_a_file_was_cleared_is_not_judged_again(
             monkeypatch.setattr(judge, "file", counted)
             assert (await proxy.get(file.path))[1] == content
             assert len(judged) == 1
+
+
+async def test_a_disk_that_fails_during_a_look_lets_nothing_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = asyncio.Event()
+
+    def once(*args: Any, **kwargs: Any) -> Inspected:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.EMFILE, "Too many open files")
+        return inspect(*args, **kwargs)
+
+    monkeypatch.setattr(look, "inspect", once)
+    async with SimIndex() as index:
+        file = offer(index, odd())
+        async with inbond(tmp_path, index, more=POLICY) as proxy:
+            status, body, _ = await proxy.get(file.path)
+            assert status == HTTPStatus.SERVICE_UNAVAILABLE
+            assert b"could not be looked into: Too many open files" in body
+            assert "archive" not in rules_of(await proxy.verdict("demo", WHEEL))
+            assert (await proxy.get(file.path))[0] == HTTPStatus.FORBIDDEN
+
+
+async def test_a_wheel_denied_for_metadata_without_a_digest_is_denied_after_a_restart(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        file = offer(index, wheel(), metadata=METADATA + b"Requires-Dist: evil\n", metadata_hashes={})
+        for run in (1, 2):
+            async with inbond(tmp_path, index, more=POLICY) as proxy:
+                if run == 1:
+                    assert (await proxy.get(file.metadata_path))[0] == HTTPStatus.OK
+                    assert (await proxy.get(file.path))[0] == HTTPStatus.FORBIDDEN
+                assert "its METADATA is not" in (await proxy.listed("demo", WHEEL))["yanked"]
+                assert (await proxy.get(file.path))[0] == HTTPStatus.FORBIDDEN
+
+
+async def test_the_same_odd_wheel_behind_another_upstream_is_on_its_page_too(tmp_path: Path) -> None:
+    config = f"""{ONE_INDEX.replace("{upstream}", "{upstream0}")}
+[upstreams.mirror]
+url = "{{upstream1}}"
+{POLICY}
+[indexes.root]
+upstreams = ["pypi"]
+[indexes.m]
+policy = "default"
+upstreams = ["mirror"]
+"""
+    async with SimIndex() as one, SimIndex() as two:
+        for index in (one, two):
+            offer(index, odd())
+        async with inbond(tmp_path, one, two, config=config) as proxy:
+            for prefix in ("", "/m"):
+                assert (await proxy.listed("demo", WHEEL, prefix))["yanked"] is False
+            for prefix in ("", "/m"):
+                path = await proxy.path_of("demo", WHEEL, prefix)
+                assert (await proxy.get(path))[0] == HTTPStatus.FORBIDDEN
+                assert REASON in (await proxy.listed("demo", WHEEL, prefix))["yanked"]
+
+
+async def test_a_padded_record_does_not_switch_the_rule_off(tmp_path: Path) -> None:
+    files = files_of(metadata=METADATA.replace(b"Name: demo", b"Name: other"))
+    padded = wheel(files, EVIL, record=record_of(files) + b"a,,\n" * (8 * 2**20 - 999))
+    assert len(padded) < 100_000
+    async with SimIndex() as index:
+        file = offer(index, padded)
+        async with inbond(tmp_path, index, more=POLICY) as proxy:
+            status, body, _ = await proxy.get(file.path)
+            assert status == HTTPStatus.FORBIDDEN
+            assert b"its METADATA gives the name 'other', and 1 more" in body
+
+
+async def test_a_look_takes_no_place_from_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_service, "LEFT_TO_JUDGE", 0.1)
+    monkeypatch.setattr(file_routes, "ANSWER_SECONDS", 0.5)
+    async with SimIndex(hashes=False) as index:
+        file = offer(index, wheel())
+        async with inbond(tmp_path, index, more=f'{POLICY}hashes = "allow"\n') as proxy:
+            downloads = proxy.up.gateway.downloads
+            looker, go_on = proxy.up.gateway.files._inspections._looker, asyncio.Event()
+            looks = looker.look
+
+            async def slow(path: Path, filename: Filename, *, group: Hashable) -> Inspected:
+                await go_on.wait()
+                return await looks(path, filename, group=group)
+
+            monkeypatch.setattr(looker, "look", slow)
+            place = downloads._undigested["pypi"]
+            free = place._value
+            status, body, _ = await proxy.get(file.path)
+            assert status == HTTPStatus.SERVICE_UNAVAILABLE
+            assert b"is still being looked into" in body
+            assert len(downloads) == 1
+            assert place._value == free
+            go_on.set()
+            await downloads.wait()
+            assert (await proxy.get(file.path))[1] == file.content
 
 
 # --- METADATA where the index offers none
@@ -352,25 +450,24 @@ async def test_a_look_that_takes_longer_than_an_answer_is_asked_for_again(
             keeper = proxy.up.gateway.files._inspections
             looks, go_on = keeper._looker.look, asyncio.Event()
 
-            async def slow(path: Path, filename: Filename) -> Inspected:
+            async def slow(path: Path, filename: Filename, *, group: Hashable) -> Inspected:
                 await go_on.wait()
-                return await looks(path, filename)
+                return await looks(path, filename, group=group)
 
             if stored:
                 await proxy.get(file.path)
-                await forget(proxy, f"inspection/1/{file.sha256}/{WHEEL}")
+                await forget(proxy, f"inspection/{FORMAT}/{file.sha256}/{WHEEL}")
                 keeper._known.pop((file.sha256, WHEEL))
             monkeypatch.setattr(keeper._looker, "look", slow)
             monkeypatch.setattr(file_service, "LEFT_TO_JUDGE", 0.1)
             monkeypatch.setattr(file_routes, "ANSWER_SECONDS", 0.3)
-            asked = asyncio.create_task(proxy.get(file.path))
-            if stored:
-                assert (await asked)[0] == HTTPStatus.SERVICE_UNAVAILABLE
-            else:
-                await asyncio.sleep(1.0)
-                assert not asked.done()  # its download goes on, and so does the answer: all of it is held back
+            # A word before the headers, not headers and then nothing; and upstream's place is free for others.
+            status, body, response = await proxy.get(file.path)
+            assert status == HTTPStatus.SERVICE_UNAVAILABLE
+            assert b"is still being looked into" in body
+            assert int(response.headers["Retry-After"]) > 0
             go_on.set()
-            assert stored or (await asked)[1] == file.content
+            await proxy.up.gateway.downloads.wait()
             await keeper._flights.wait()
             assert (await proxy.get(file.path))[1] == file.content
 

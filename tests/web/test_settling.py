@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from inbond.gateway import evidence_retries, settling
+from inbond.gateway import (
+    bare_provenance,
+    evidence_retries,
+    judging,
+    known_evidence,
+    page_service,
+    settling,
+    settling_queue,
+)
+from inbond.gateway.settling_queue import Lane
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
 from sim.attested import attested_files
-from sim.index import Mute, SimFile, SimIndex, Slow, Status
+from sim.index import Mute, NotJson, SimFile, SimIndex, Slow, Status
 from sim.sigstore import Sigstore
 from stack import Inbond, LocalVerifier, SetClock, inbond, sigstore
 
 JUNK = b"not json"
 LONG_AGO = datetime(2025, 7, 1, tzinfo=UTC)
-# Young is what a day has not passed over since, and nothing is held for its age alone.
-SETTLED = '[policies.default]\nmin_age = "0"\nunsupported = "hold 1d"\n'
+# Nothing is held for its age alone; young is what a week has not passed over since.
+SETTLED = '[policies.default]\nmin_age = "0"\n'
 VERIFIED = f'{SETTLED}listing = "verified"\n'
 LAZY = f'{SETTLED}listing = "lazy"\n'
 OTHER_INDEX = """
@@ -60,6 +71,12 @@ async def until(done: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not done():
             await asyncio.sleep(0.02)
+
+
+async def gave_up(waiting: Sequence[asyncio.Task[object]]) -> None:
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def settled(proxy: Inbond, how: str, state: str = "verified") -> float:
@@ -165,6 +182,81 @@ async def test_a_file_that_is_asked_for_overtakes_the_page_it_waits_on(tmp_path:
         async with inbond(tmp_path, index, more=VERIFIED) as proxy:
             assert len(await held(proxy, "demo")) == 60
             assert (await proxy.get(old[0].path))[0] == 200  # the last of those that wait
+
+
+async def test_files_of_one_project_that_hang_delay_no_other_file(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        hanging = old_files(index, "hang", 40)
+        (file,) = old_files(index, "demo", 1)
+        index.fault("/integrity/hang/*", Mute())
+        async with inbond(tmp_path, index, more=LAZY) as proxy:
+            waiting = [asyncio.create_task(proxy.get(one.path)) for one in hanging]
+            await until(lambda: index.count("provenance") >= 16)
+            started = time.monotonic()
+            assert (await proxy.get(file.path))[0] == 200
+            assert time.monotonic() - started < 1.5
+            assert await in_queue(proxy, "under-way") == 16
+            await gave_up(waiting)
+
+
+async def test_bare_provenance_that_hangs_takes_few_places_and_delays_nobody_else(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        hanging = old_files(index, "hang", 40)
+        (old,) = old_files(index, "demo", 1)
+        (other,) = old_files(index, "other", 1)
+        (new,) = young_files(index, "new", 1)
+        index.fault("/integrity/hang/*", Mute())
+        async with inbond(tmp_path, index, more=SETTLED) as proxy:
+            await held(proxy, "hang")
+            waiting = [asyncio.create_task(proxy.get(one.provenance_path)) for one in (*hanging, *hanging)]
+            await until(lambda: index.count("provenance") >= 2)
+            started = time.monotonic()
+            assert await held(proxy, "new") == set()
+            assert (await proxy.get(old.path))[0] == 200
+            assert (await proxy.get(other.provenance_path))[1] == other.provenance
+            assert (await proxy.get(new.provenance_path))[1] == new.provenance
+            assert time.monotonic() - started < 1.5
+            assert await in_queue(proxy, "under-way") == 2
+            await gave_up(waiting)
+
+
+async def test_bare_provenance_is_not_waited_for_for_ever_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bare_provenance, "ANSWER_BARE_WITHIN", 0.5)
+    async with SimIndex() as index:
+        hanging = old_files(index, "hang", 6)
+        index.fault("/integrity/hang/*", Slow(delay=1.0))
+        async with inbond(tmp_path, index, more=SETTLED) as proxy:
+            answers = await asyncio.gather(*(proxy.get(one.provenance_path) for one in hanging))
+            assert {status for status, _, _ in answers} == {503}
+            assert all(b"try again in a few seconds" in body.lower() for _, body, _ in answers)
+            async with asyncio.timeout(10):
+                while await in_queue(proxy, "under-way") + await in_queue(proxy, "waiting") > 0:
+                    await asyncio.sleep(0.02)
+            assert len(asked(index)) == 2  # what nobody waited for any more when its turn came was not begun
+            index.heal()
+            for one in hanging:
+                assert (await proxy.get(one.provenance_path))[1] == one.provenance
+            assert len(asked(index)) == 6
+
+
+async def test_bare_provenance_that_cannot_be_had_says_why_and_none_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with SimIndex() as index:
+        (file,) = old_files(index, "demo", 1)
+        silent = index.add_wheel("silent", "1.0", claim="silent", upload_time=LONG_AGO)
+        index.fault(file.provenance_path, Status(403))
+        async with inbond(tmp_path, index, more=LAZY) as proxy:
+            assert (await proxy.get(file.provenance_path))[0] == 502
+            for _ in range(2):
+                assert (await proxy.get(silent.provenance_path))[0] == 404
+            assert len(asked(index)) == 2
+            index.heal()
+            monkeypatch.setattr(settling_queue, "MAX_WAITING", dict.fromkeys(Lane, 0))
+            status, body, _ = await proxy.get(file.provenance_path)
+            assert (status, b"too many files wait" in body) == (503, True)
 
 
 async def test_young_files_with_slow_provenance_are_held_and_seen_settled_by_who_asks_next(
@@ -396,3 +488,165 @@ async def test_another_root_has_a_verified_page_checked_again_behind_it(
                     await asyncio.sleep(0.02)
             assert verifier.calls == 80
             assert len(index.requests) == before
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+async def test_trust_that_changes_while_a_page_settles_lets_no_young_file_pass_unchecked(
+    seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither where all can be judged again in time nor where it cannot, and nobody has to ask for the rest."""
+    monkeypatch.setattr(settling, "PAGE_WAITS", 0.3 if seconds else 2.0)
+    roots = [Sigstore("new.example").trusted_root()]
+    verifier, clock = LocalVerifier(), SetClock()
+
+    async def swap() -> None:
+        if roots:
+            verifier.trust(roots.pop())
+        await asyncio.sleep(seconds)
+
+    async with SimIndex() as index:
+        names = {file.filename for file in young_files(index, "demo", 2)}
+        async with inbond(tmp_path, index, more=SETTLED, verifier=verifier, clock=clock) as proxy:
+            assert await held(proxy, "demo") == set()
+            (late,) = attested_files(index, sigstore(), "demo", ["2.2"], uploaded=young())
+            clock.advance(timedelta(hours=1))
+            verifier.before = swap
+            assert await held(proxy, "demo") == {*names, late.filename}
+            await until_shown(proxy, "demo", late.filename, "trusted root")
+            for file in (await proxy.page("demo"))["files"]:
+                assert "trusted root" in file["yanked"]
+
+
+async def until_shown(proxy: Inbond, project: str, filename: str, what: str) -> None:
+    """Asks for the page until it says so of the file, which never stands there unmarked meanwhile."""
+    async with asyncio.timeout(10):
+        while what not in (shown := (await proxy.listed(project, filename))["yanked"]):
+            assert shown, "it stands there unmarked"
+            await asyncio.sleep(0.05)
+
+
+async def test_what_was_denied_under_the_old_trust_is_held_until_it_is_judged_under_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "PAGE_WAITS", 0.2)
+    verifier = LocalVerifier()
+    async with SimIndex() as index:
+        forged = index.add_wheel("demo", "2.0", provenance=b"{}", upload_time=LONG_AGO)
+        async with inbond(tmp_path, index, more=SETTLED, verifier=verifier) as proxy:
+            assert (await proxy.get(forged.path))[0] == 403
+            assert await held(proxy, "demo") == {forged.filename}
+            verifier.before = lambda: asyncio.sleep(0.6)
+            verifier.trust(Sigstore("new.example").trusted_root())
+            assert "still being verified" in (await proxy.listed("demo", forged.filename))["yanked"]
+            await until_shown(proxy, "demo", forged.filename, "rejected")
+            assert len(asked(index)) == 1
+
+
+async def test_provenance_that_was_lost_is_had_again_where_another_trust_needs_it(tmp_path: Path) -> None:
+    verifier = LocalVerifier()
+    async with SimIndex() as index:
+        (old,) = old_files(index, "demo", 1)
+        async with inbond(tmp_path, index, more=SETTLED, verifier=verifier) as proxy:
+            assert (await proxy.get(old.path))[0] == 200
+            await proxy.up.gateway.files._evidence._checker._documents.delete(
+                f"provenance/{hashlib.sha256(old.provenance or b'').hexdigest()}"
+            )
+            verifier.trust(Sigstore("new.example").trusted_root())
+            assert await held(proxy, "demo") == {old.filename}
+            assert "trusted root" in (await proxy.listed("demo", old.filename))["yanked"]
+            assert len(asked(index)) == 2
+
+
+# --- what is known, and what is forgotten
+
+
+async def test_a_rejected_release_is_marked_for_the_first_reader_where_nothing_is_held_for_its_age(
+    tmp_path: Path,
+) -> None:
+    async with SimIndex() as index:
+        forged = index.add_wheel("demo", "2.0", provenance=b"{}", upload_time=datetime.now(UTC) - timedelta(minutes=5))
+        older = index.add_wheel("demo", "1.9", provenance=b"{}", upload_time=datetime.now(UTC) - timedelta(days=6))
+        async with inbond(tmp_path, index, more=SETTLED) as proxy:
+            assert await held(proxy, "demo") == {forged.filename, older.filename}
+
+
+async def test_what_memory_has_no_room_for_is_shown_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in (
+        (page_service, "RENDERED_BYTES"),
+        (page_service, "LISTED_FILES"),
+        (judging, "MAX_JUDGED_FILES"),
+    ):
+        monkeypatch.setattr(module, name, 1)
+    monkeypatch.setattr(known_evidence, "MAX_KNOWN", 2)
+    async with SimIndex() as index:
+        forged = index.add_wheel("demo", "1.0", provenance=JUNK, upload_time=LONG_AGO)
+        others = old_files(index, "other", 3)
+        async with inbond(tmp_path, index, more=SETTLED) as proxy:
+            assert (await proxy.get(forged.path))[0] == 403
+            assert await held(proxy, "demo") == {forged.filename}
+            for file in others:
+                assert (await proxy.get(file.path))[0] == 200
+            assert await held(proxy, "demo") == {forged.filename}
+            assert len(asked(index)) == 4
+
+
+HEALED = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("asks", ["file", "page"])
+async def test_one_wrong_answer_denies_a_file_for_an_hour_and_not_for_ever(
+    asks: str, restarts: bool, tmp_path: Path
+) -> None:
+    clock = SetClock()
+    async with SimIndex() as index:
+        (file,) = young_files(index, "demo", 1)
+        index.fault(file.provenance_path, NotJson(), times=1)
+        async with AsyncExitStack() as runs:
+            proxy = await runs.enter_async_context(inbond(tmp_path, index, more=SETTLED, clock=clock))
+            assert await held(proxy, "demo") == {file.filename}
+            assert (await proxy.get(file.path))[0] == 403
+            assert len(asked(index)) == 1
+            clock.advance(HEALED)
+            if restarts:
+                await runs.aclose()
+                proxy = await runs.enter_async_context(inbond(tmp_path, index, more=SETTLED, clock=clock))
+            if asks == "file":
+                assert (await proxy.get(file.path))[0] == 200
+            async with asyncio.timeout(10):
+                while await held(proxy, "demo"):
+                    await asyncio.sleep(0.05)
+            assert (await proxy.get(file.path))[0] == 200
+            assert len(asked(index)) == 2
+
+
+async def test_what_stays_rejected_is_asked_for_once_an_hour_and_denied_all_the_while(tmp_path: Path) -> None:
+    clock, verifier = SetClock(), LocalVerifier()
+    async with SimIndex() as index:
+        forged = index.add_wheel("demo", "1.0", provenance=JUNK, upload_time=LONG_AGO)
+        async with inbond(tmp_path, index, more=LAZY, clock=clock, verifier=verifier) as proxy:
+            for hours in range(3):
+                for _ in range(3):
+                    assert (await proxy.get(forged.path))[0] == 403
+                assert len(asked(index)) == hours + 1
+                clock.advance(HEALED)
+            index.fault("/integrity/*", Status(500))
+            for _ in range(3):
+                verdict = await proxy.verdict("demo", forged.filename)
+                assert (verdict["evidence"]["state"], verdict["decision"]) == ("rejected", "deny")
+            assert len(asked(index)) == 3 + 3  # three tries
+            assert verifier.calls == 1
+
+
+async def test_a_rejected_file_that_turns_out_to_have_no_provenance_is_one_that_has_none(tmp_path: Path) -> None:
+    clock = SetClock()
+    async with SimIndex() as index:
+        file = index.add_wheel("demo", "1.0", provenance=JUNK, claim="silent", upload_time=LONG_AGO)
+        async with inbond(tmp_path, index, more=LAZY, clock=clock) as proxy:
+            assert (await proxy.get(file.path))[0] == 403
+            index.change(file, provenance=None)
+            clock.advance(HEALED)
+            assert (await proxy.verdict("demo", file.filename))["evidence"]["state"] == "absent"
+            assert (await proxy.get(file.path))[0] == 200

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from inbond.archive.ending import Directory
 from inbond.archive.extra import Lengths, lengths
-from inbond.archive.limits import MAX_NAME_BYTES
+from inbond.archive.limits import MAX_EMPTY_BYTES, MAX_NAME_BYTES
 from inbond.archive.source import Oddity, Source, quoted
 
 STORED: Final = 0
@@ -107,3 +107,5 @@ def _check(entry: Entry, kind: int) -> None:
         raise Oddity(f"{quoted(entry.name)} is not compressed, and its two lengths differ")
     if entry.is_directory and entry.inflated:
         raise Oddity(f"{quoted(entry.name)} is a directory with content")
+    if not entry.inflated and entry.stored > MAX_EMPTY_BYTES:
+        raise Oddity(f"{quoted(entry.name)} is empty, and {entry.stored:,} bytes stand for it")

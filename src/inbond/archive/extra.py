@@ -1,7 +1,7 @@
 """Extra fields of a zip header: the two that change what a file is called and how long it is.
 
 APPNOTE 4.5. Some readers follow them and some do not, so a name must not be another one there, and lengths may stand
-there only where the header refers to them.
+there only where the header refers to them, and no others beside them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import struct
 import zlib
 from typing import Final, NamedTuple
 
+from inbond.archive.limits import MAX_EXTRA_FIELDS
 from inbond.archive.source import Oddity, quoted
 
 _HEAD: Final = struct.Struct("<HH")
@@ -35,16 +36,20 @@ def lengths(raw: bytes, name: bytes, written: Lengths) -> Lengths:
     other = fields.get(_UNICODE_PATH)
     if other is not None and other[1:] != _NAME_HEAD.pack(1, zlib.crc32(name))[1:] + name:
         raise Oddity(f"{quoted(name)} has another name in its extra field")
-    if FULL not in (written.inflated, written.stored, written.offset):
-        return written
-    return _long(fields.get(_ZIP64), name, written)
+    field = fields.get(_ZIP64)
+    # Without the field it is the largest number that fits, and no more.
+    return written if field is None else _long(field, name, written)
 
 
 def _fields(raw: bytes, name: bytes) -> dict[int, bytes]:
     fields: dict[int, bytes] = {}
     at = 0
     # Fewer bytes than a head are padding, with which some tools align files.
+    count = 0
     while len(raw) - at >= _HEAD.size:
+        count += 1
+        if count > MAX_EXTRA_FIELDS:
+            raise Oddity(f"{quoted(name)} has over {MAX_EXTRA_FIELDS} extra fields")
         kind, length = _HEAD.unpack_from(raw, at)
         at += _HEAD.size + length
         if at > len(raw) or (kind in _TOLD_ONCE and kind in fields):
@@ -53,17 +58,9 @@ def _fields(raw: bytes, name: bytes) -> dict[int, bytes]:
     return fields
 
 
-def _long(field: bytes | None, name: bytes, written: Lengths) -> Lengths:
-    if field is None:
-        return written  # the largest number that fits, and no more
-    found: list[int] = []
-    at = 0
-    for short in (written.inflated, written.stored, written.offset):
-        if short != FULL:
-            found.append(short)
-        elif len(field) - at < _LONG.size:
-            raise Oddity(f"{quoted(name)} has a zip64 field that is too short")
-        else:
-            found.append(_LONG.unpack_from(field, at)[0])
-            at += _LONG.size
-    return Lengths(*found)
+def _long(field: bytes, name: bytes, written: Lengths) -> Lengths:
+    """What the field says of each number that refers to it, and of no other."""
+    if len(field) != _LONG.size * written.count(FULL):
+        raise Oddity(f"{quoted(name)} has a zip64 field that is too short, or says what nothing refers to")
+    found = (long for (long,) in _LONG.iter_unpack(field))
+    return Lengths(*(next(found) if short == FULL else short for short in written))

@@ -4,7 +4,8 @@ An archive that two readers take for different things lets somebody show one con
 installs. So one answer is asked for, whichever way it is read, as PyPI asks of uploads; and besides that a wheel is
 what its name says, by its METADATA and by its RECORD (docs/rules.md, "Inside and outside").
 
-Nothing is inflated but METADATA and RECORD, both within bounds. An sdist that is a zip file is held to the structure
+Nothing is inflated but METADATA and RECORD, both within bounds, and a file whose length stands only behind it where
+something in it looks like a header (`inbond.archive.streamed`). An sdist that is a zip file is held to the structure
 alone: what is in it is for its build to say.
 """
 
@@ -22,6 +23,7 @@ from inbond.archive.limits import MAX_REASONS
 from inbond.archive.local import check_local
 from inbond.archive.names import odd_names, odd_ratio
 from inbond.archive.source import GaveUp, Oddity, Source
+from inbond.archive.streamed import check_streamed
 from inbond.archive.wheel import Contents, look_inside
 from inbond.model.inspection import Inspection, NotInspected, Odd, Sane
 from inbond.model.names import Filename, Kind, parse_filename
@@ -55,6 +57,7 @@ def _inspect(source: Source, filename: Filename) -> Inspected:
     directory = find_directory(source)
     entries = read_directory(source, directory)
     data = check_local(source, entries, directory.start)
+    check_streamed(source, entries, data)
     if reasons := _first(chain(odd_names(source, entries), odd_ratio(source, entries))):
         return Inspected(inspection=Odd(reasons=reasons))
     if parse_filename(filename).kind is not Kind.WHEEL:
@@ -66,4 +69,13 @@ def _inspect(source: Source, filename: Filename) -> Inspected:
 
 
 def _first(reasons: Iterator[str]) -> tuple[str, ...]:
-    return tuple(islice(reasons, MAX_REASONS))
+    """The first reasons. What ends the search does not undo what it found: padding behind a reason hides nothing."""
+    found: list[str] = []
+    try:
+        found.extend(islice(reasons, MAX_REASONS))  # what came before an error stays
+    except Oddity as odd:
+        found.append(str(odd))
+    except GaveUp:
+        if not found:
+            raise
+    return tuple(found)

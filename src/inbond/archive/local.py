@@ -13,6 +13,7 @@ from typing import Final
 
 from inbond.archive.directory import MAX_VERSION, SIZES_BEHIND, STORED, Entry
 from inbond.archive.extra import Lengths, lengths
+from inbond.archive.limits import MAX_EXTRA_BYTES
 from inbond.archive.source import Oddity, Source, quoted
 
 _MARK: Final = b"PK\x03\x04"
@@ -35,13 +36,16 @@ def check_local(source: Source, entries: Sequence[Entry], end: int) -> dict[int,
     `end`: where the central directory starts. Raises `Oddity`, `GaveUp`.
     """
     found: dict[int, int] = {}
-    position = 0
+    position = extras = 0
     ordered = sorted(entries, key=attrgetter("offset"))
     ends = [entry.offset for entry in ordered[1:]] + [end]
     for entry, following in source.patiently(zip(ordered, ends, strict=True) if ordered else ()):
         if entry.offset != position:
             raise Oddity(f"{quoted(entry.name)} does not begin where the one before it ends")
         found[position] = data = _data_offset(source, entry)
+        extras += data - entry.offset - _HEADER.size - len(entry.raw_name)
+        if extras > MAX_EXTRA_BYTES:
+            raise Oddity(f"the extra fields of its local headers are over {MAX_EXTRA_BYTES >> 20} MiB")
         _check_end(source, entry, data + entry.stored, following)
         position = following
     if position != end:

@@ -1,8 +1,9 @@
-"""One member inflated, within bounds and exactly as long as it claims."""
+"""Members inflated, within bounds and exactly as long as they claim."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from typing import Final
 
 from inbond.archive.directory import STORED, Entry
@@ -15,30 +16,55 @@ def read_member(source: Source, entry: Entry, data: int, *, limit: int) -> bytes
     """The member's content, at most `limit` bytes; its data begins at `data`. Raises `Oddity`, `GaveUp`."""
     if max(entry.inflated, entry.stored) > limit:
         raise Oddity(f"{quoted(entry.name)} is over {limit >> 20} MiB")
-    content = bytearray()
-    inflater = None if entry.method == STORED else zlib.decompressobj(-zlib.MAX_WBITS)
+    return b"".join(_content(source, entry, data))
+
+
+def check_member(source: Source, entry: Entry, data: int) -> None:
+    """Inflates a member and keeps nothing of it. Raises `Oddity`, `GaveUp`."""
+    for _ in _content(source, entry, data):
+        pass
+
+
+def _content(source: Source, entry: Entry, data: int) -> Iterator[bytes]:
+    """The content piece by piece; after the last one it is known to be all of the data, of this length and checksum."""
+    length = crc = 0
+    for piece in _stored(source, entry, data) if entry.method == STORED else _inflated(source, entry, data):
+        length += len(piece)
+        crc = zlib.crc32(piece, crc)
+        if length > entry.inflated:
+            raise _unlike(entry)
+        yield piece
+    if length != entry.inflated or crc != entry.crc:
+        raise _unlike(entry)
+
+
+def _stored(source: Source, entry: Entry, data: int) -> Iterator[bytes]:
     for offset in range(data, data + entry.stored, _PIECE):
         source.check()
-        piece = source.at(offset, min(_PIECE, data + entry.stored - offset))
-        if inflater is None:
-            content += piece
-        else:
-            _inflate(source, inflater, piece, content, entry)
-    whole = inflater is None or (inflater.eof and not inflater.unused_data)
-    if not whole or len(content) != entry.inflated or zlib.crc32(content) != entry.crc:
+        yield source.at(offset, min(_PIECE, data + entry.stored - offset))
+
+
+def _inflated(source: Source, entry: Entry, data: int) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    for piece in _stored(source, entry, data):
+        if inflater.eof:
+            raise _unlike(entry)
+        yield from _out_of(source, inflater, piece, entry)
+    if not inflater.eof or inflater.unused_data:
         raise _unlike(entry)
-    return bytes(content)
 
 
-def _inflate(source: Source, inflater: zlib._Decompress, piece: bytes, content: bytearray, entry: Entry) -> None:
-    while piece:
+def _out_of(source: Source, inflater: zlib._Decompress, piece: bytes, entry: Entry) -> Iterator[bytes]:
+    """All that a piece inflates to, also what zlib still holds when it has taken the whole of it."""
+    full = True
+    while (piece or full) and not inflater.eof:
         source.check()
         try:
-            content += inflater.decompress(piece, _PIECE)
+            out = inflater.decompress(piece, _PIECE)
         except zlib.error:
             raise _unlike(entry) from None
-        if len(content) > entry.inflated or inflater.unused_data:
-            raise _unlike(entry)
+        yield out
+        full = len(out) == _PIECE
         piece = inflater.unconsumed_tail
 
 

@@ -7,11 +7,12 @@ file system without case makes of them is between it and the installer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from inbond.archive.directory import Entry
-from inbond.archive.limits import MAX_RATIO, RATIO_FROM_BYTES
+from inbond.archive.limits import MAX_NAME_PARTS, MAX_RATIO, RATIO_FROM_BYTES
 from inbond.archive.source import Source, quoted
 
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -34,10 +35,13 @@ def odd_names(source: Source, entries: Sequence[Entry]) -> Iterator[str]:
         if path in of_kind:
             yield f"{quoted(name)} is in it twice"
         of_kind.add(path)
-    yield from _shadowed(source, files, directories)
+    for path in shadowed(source, files, directories):
+        yield f"{quoted(path)} is both a file and a directory"
 
 
 def _odd(name: str) -> str | None:
+    if name.count("/") >= MAX_NAME_PARTS:
+        return f"the name {quoted(name)} has over {MAX_NAME_PARTS} parts"
     if _PLAIN.fullmatch(name):  # nearly all, in a quarter of the time
         return None
     if _UNPRINTABLE.search(name):
@@ -51,15 +55,15 @@ def _odd(name: str) -> str | None:
     return None
 
 
-def _shadowed(source: Source, files: set[str], directories: set[str]) -> Iterator[str]:
-    parents = {path.rpartition("/")[0] for path in source.patiently(files)}
-    seen: set[str] = set()
-    for parent in source.patiently(parents | directories):
-        while parent and parent not in seen:
-            seen.add(parent)
-            if parent in files:
-                yield f"{quoted(parent)} is both a file and a directory"
-            parent = parent.rpartition("/")[0]  # noqa: PLW2901 (the way up)
+def shadowed(source: Source, files: Collection[str], directories: Iterable[str]) -> Iterator[str]:
+    """The files that are directories as well, by their own names or on the way to another. Raises `GaveUp`."""
+    # A path with all that stands below it is one run of the sorted paths; no way up is ever written down.
+    paths = sorted({*(f"{path}/" for path in source.patiently(directories)), *files})
+    for path in source.patiently(files):
+        below = f"{path}/"
+        at = bisect_left(paths, below)
+        if at < len(paths) and paths[at].startswith(below):
+            yield path
 
 
 def odd_ratio(source: Source, entries: Sequence[Entry]) -> Iterator[str]:

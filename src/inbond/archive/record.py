@@ -7,16 +7,17 @@ compared: the digest of the whole file was.
 from __future__ import annotations
 
 import csv
-import io
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha256 as sha256_of
 from typing import Final, NamedTuple
 
-from inbond.archive.limits import MAX_RECORD_FIELD_CHARS
+from inbond.archive.limits import MAX_RECORD_FIELD_CHARS, MAX_RECORD_LINE_BYTES, SPARE_RECORD_LINES
 from inbond.archive.source import Oddity, Source, quoted
 
 _COLUMNS: Final = 3  # path, digest, length
+_LINE: Final = re.compile(rb"[^\r\n]{0,%d}(?:\r\n|\r|\n|\Z)" % MAX_RECORD_LINE_BYTES)
 
 
 class Row(NamedTuple):
@@ -26,16 +27,29 @@ class Row(NamedTuple):
     size: str
 
 
-def read_record(source: Source, content: bytes) -> Mapping[str, Row]:
-    """The rows by path. Raises `Oddity`, `GaveUp`."""
+def read_record(source: Source, content: bytes, *, entries: int) -> Mapping[str, Row]:
+    """The rows by path, of an archive of so many entries. Raises `Oddity`, `GaveUp`."""
+    found: dict[str, Row] = {}
     try:
-        lines = io.StringIO(content.decode(), newline="")
-        found: dict[str, Row] = {}
-        for fields in source.patiently(csv.reader(lines, strict=True)):
+        # Lines are asked for one by one: what asks whether to go on stands between csv and its input.
+        for fields in csv.reader(source.patiently(_lines(content, 2 * entries + SPARE_RECORD_LINES)), strict=True):
             _add(found, fields)
     except (UnicodeDecodeError, csv.Error):
         raise Oddity("its RECORD is not UTF-8, or no table") from None
     return found
+
+
+def _lines(content: bytes, most: int) -> Iterator[str]:
+    at = count = 0
+    while at < len(content):
+        match = _LINE.match(content, at)
+        count += 1
+        if match is None:
+            raise Oddity(f"its RECORD has a line of over {MAX_RECORD_LINE_BYTES:,} bytes")
+        if count > most:
+            raise Oddity("its RECORD has far more lines than there are files")
+        yield match[0].decode()
+        at = match.end()
 
 
 def _add(found: dict[str, Row], fields: list[str]) -> None:

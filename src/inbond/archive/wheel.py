@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from inbond.archive.core_metadata import odd_metadata
 from inbond.archive.directory import Entry
 from inbond.archive.limits import MAX_METADATA_BYTES, MAX_RECORD_BYTES
 from inbond.archive.member import read_member
+from inbond.archive.names import shadowed
 from inbond.archive.record import agrees, odd_record, read_record
 from inbond.archive.source import Oddity, Source, quoted
-from inbond.model.errors import InvalidName
 from inbond.model.names import Distribution, Filename, ProjectName, parse_filename
 
 _INFO: Final = ".dist-info"
@@ -29,11 +29,12 @@ class Contents:
 
     files: Mapping[str, Entry]
     data: Mapping[int, int]
+    entries: int  # with those that only make directories
 
     @classmethod
     def of(cls, entries: Sequence[Entry], data: Mapping[int, int]) -> Contents:
-        """Leaves out what only makes directories."""
-        return cls({entry.name: entry for entry in entries if not entry.is_directory}, data)
+        """Files leave out what only makes directories."""
+        return cls({entry.name: entry for entry in entries if not entry.is_directory}, data, len(entries))
 
     def read(self, source: Source, name: str, *, limit: int) -> bytes:
         """A file's content. Raises `Oddity`, `GaveUp`."""
@@ -62,11 +63,11 @@ def look_inside(source: Source, contents: Contents, filename: Filename) -> Wheel
 
 
 def _reasons(source: Source, contents: Contents, meant: Distribution, info: str, metadata: bytes) -> Iterator[str]:
-    yield from odd_metadata(metadata, meant)
+    yield from odd_metadata(source, metadata, meant)
     if f"{info}/WHEEL" not in contents.files:
         yield f"'{info}/WHEEL' is missing"
     record = f"{info}/RECORD"
-    rows = read_record(source, contents.read(source, record, limit=MAX_RECORD_BYTES))
+    rows = read_record(source, contents.read(source, record, limit=MAX_RECORD_BYTES), entries=contents.entries)
     if not agrees(rows.get(f"{info}/METADATA"), metadata):
         yield "its RECORD has another digest for METADATA"
     sizes = {name: entry.inflated for name, entry in contents.files.items()}
@@ -75,28 +76,36 @@ def _reasons(source: Source, contents: Contents, meant: Distribution, info: str,
 
 
 def _info_of(source: Source, files: Mapping[str, Entry], meant: Distribution) -> str:
-    tops = {name.partition("/")[0] for name in source.patiently(files) if "/" in name}
+    tops = {(_moved(name) or name).partition("/")[0] for name in source.patiently(files) if "/" in name}
     found = sorted(top for top in tops if top.lower().endswith(_INFO))
     if len(found) != 1:
         raise Oddity(f"it holds {len(found) or 'no'} .dist-info directories, not one")
     name, _, version = found[0][: -len(_INFO)].rpartition("-")
     try:
         fits = (ProjectName(name), Version(version)) == (meant.project, meant.version)
-    except (InvalidName, InvalidVersion):
+    except ValueError:  # InvalidName, InvalidVersion, or a number of more digits than Python takes
         fits = False
     if not fits or not found[0].endswith(_INFO):
         raise Oddity(f"its {quoted(found[0])} is not of its name and version")
     return found[0]
 
 
+def _moved(name: str) -> str | None:
+    """Where an installer puts a file below .data beside what stands at the top; None where it does not."""
+    top, _, rest = name.partition("/")
+    root, _, place = rest.partition("/")
+    return place if top.lower().endswith(_DATA) and root in _ROOTS else None
+
+
 def _overlaid(source: Source, files: Mapping[str, Entry]) -> Iterator[str]:
-    """Files below .data that an installer puts in the place of others."""
+    """Files below .data that an installer puts in the place of others, or where others have a directory."""
     placed: set[str] = set()
     for name in source.patiently(files):
-        top, _, rest = name.partition("/")
-        root, _, place = rest.partition("/")
-        if not top.lower().endswith(_DATA) or root not in _ROOTS:
+        place = _moved(name)
+        if place is None:
             continue
         if place in files or place in placed:
             yield f"{quoted(name)} is installed over another file"
         placed.add(place)
+    for place in shadowed(source, placed | files.keys(), ()) if placed else ():
+        yield f"{quoted(place)} is installed both as a file and as a directory"

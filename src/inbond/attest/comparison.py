@@ -70,7 +70,7 @@ def difference(publisher: KnownPublisher, signer: SigningIdentity) -> str:
             if signer.repository != repository:
                 return f"its repository is {signer.repository}, not {repository}"
             if not (signer.workflow or "").startswith(f"{workflow}@"):
-                return f"its workflow is not of its repository: {signer.workflow}"
+                return f"its workflow is not the publisher's: {signer.workflow}"
         case CircleCIPublisher() if not _same_source(publisher, signer):
             asked = f"{publisher.vcs_origin or 'any repository'} at {publisher.vcs_ref or 'any ref'}"
             return f"built from {signer.repository} at {signer.ref}, and the index names {asked}"

@@ -17,6 +17,8 @@ from sigstore_models.trustroot import v1
 
 _ALWAYS: Final = TimeRange(start=datetime(1970, 1, 1, tzinfo=UTC))
 
+_PASSED_OVER: Final = "unsupported key type"  # how sigstore begins to say so
+
 
 class FixedRoot(TrustedRoot):
     """A trusted root all of whose keys are in force. Raises what `TrustedRoot` does where it is none."""
@@ -36,7 +38,10 @@ class FixedRoot(TrustedRoot):
 
 
 def usable(inner: v1.TrustedRoot) -> v1.TrustedRoot:
-    """The root without the logs' keys that sigstore would pass over: of what they signed nothing can be judged."""
+    """The root without the logs' keys of types that sigstore passes over: of what they signed nothing can be judged.
+
+    Raises VerificationError for a key that is damaged.
+    """
     return inner.model_copy(
         update={
             "ctlogs": [each for each in inner.ctlogs if _is_used(each.public_key)],
@@ -48,8 +53,10 @@ def usable(inner: v1.TrustedRoot) -> v1.TrustedRoot:
 def _is_used(key: PublicKey) -> bool:
     try:
         Key(key)
-    except VerificationError:
-        return False
+    except VerificationError as error:
+        if str(error).startswith(_PASSED_OVER):
+            return False
+        raise
     return True
 
 

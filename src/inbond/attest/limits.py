@@ -17,6 +17,9 @@ from inbond.model.names import is_sha256
 MAX_PROVENANCE_BYTES: Final = 512 * 1024
 # In all bundles together. PyPI takes two a file; at about 1 ms each these cost 8 ms.
 MAX_ATTESTATIONS: Final = 8
+# Which checks these are. One more with every change in attest/ after which any file may be found other than before:
+# stored findings of earlier ones do not count.
+CHECKS: Final = 1
 # How far a log's clock may be ahead of this machine's.
 MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 # A reason stands in a status line of 200 characters together with a URL.

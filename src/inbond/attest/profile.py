@@ -61,7 +61,7 @@ def require_one_signer(signer: SigningIdentity) -> None:
         return
     if built is None:
         raise Wrong("its certificate does not name the workflow that signs (.9)")
-    raise Wrong(f"its certificate names two signers: {named} and {built}")
+    raise Wrong(f"its certificate names two signers: {named or 'one that is no workflow'} and {built}")
 
 
 def require_entry(entry: TransparencyLogEntry) -> None:

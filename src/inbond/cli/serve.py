@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from contextlib import suppress
@@ -45,12 +46,23 @@ async def serve_until_stopped(config: Config) -> None:
         runner = await start(up, config)
         try:
             _announce(up, config, runner)
+            keep_collections_short()
             await stop.wait()
         finally:
             lag.cancel()
             log.info("stopping: requests and downloads under way may finish", seconds=STOP_SECONDS)
             await finish(up, runner, seconds=STOP_SECONDS)
     log.info("stopped")
+
+
+def keep_collections_short() -> None:
+    """Takes what is there from the start out of Python's garbage collections, which stop everything while they last.
+
+    Modules, classes and what they hold live to the end: to go through these 70,000 objects took up to a tenth of a
+    second, again and again while a large page's files settle.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def finish(up: Running, runner: web.AppRunner, *, seconds: float) -> None:

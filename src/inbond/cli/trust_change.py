@@ -18,12 +18,14 @@ from inbond.cli.trust_state import facts_or_problem, held
 from inbond.cli.whole_files import write_whole
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.trust import FileSource, RootSource, read_root
-from inbond.gateway.trust_candidate import Checked, check_candidate, differences
+from inbond.gateway.trust_candidate import Checked, Differences, check_candidate, differences
+from inbond.gateway.trust_files import TrustFiles
 from inbond.gateway.trust_kept import Fetched
-from inbond.gateway.trust_update import AutoSource
+from inbond.gateway.trust_update import AutoSource, Overtaken
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.events import unobserved
-from inbond.model.trust import KeyKind, RootFacts, TrustedKey, TrustScope
+from inbond.model.text import counted
+from inbond.model.trust import RootFacts, TrustScope
 
 NOT_DONE: Final = 1
 _LOSE: Final = "if that is meant, say so with --lose-keys"
@@ -46,9 +48,9 @@ class Installed:
     where: str
     before: str | None  # sha256
     after: str  # sha256; the same as `before` where there was nothing newer
-    gained: tuple[TrustedKey, ...]
-    lost: tuple[TrustedKey, ...]
+    changed: Differences
     tested: int  # files that were verified before and still are
+    warning: str | None  # what no longer holds, or does not hold from now on, though it was meant or signed
     now: datetime
     code: int = 0
 
@@ -63,7 +65,7 @@ class Refused:
     after: str  # of the one refused
     problem: str
     remedy: str | None
-    lost: tuple[TrustedKey, ...]
+    changed: Differences  # what it would bring
     now: datetime
     code: int = NOT_DONE
 
@@ -159,23 +161,24 @@ class _Change:
             candidate = await self._candidate()
         except OperatorFault as error:
             return NotHad(scope=name, where=where, problem=error.message, remedy=error.remedy)
-        before, facts = await self._before()
+        before, there, facts = await self._before()
         try:
             checked = await self._judged(candidate)
         except ConfigurationError as error:
             problem = error.message.removeprefix(f"[trust.{name}] ")  # which is said already
             return self._refused(before, candidate, problem, error.remedy)
-        gained, lost = differences(facts, checked.facts) if facts is not None else (checked.facts.keys, ())
-        if not self._wanted.lose_keys and before != candidate.sha256:
-            if lost:
-                return self._refused(before, candidate, "it does not hold keys that the old one holds", _LOSE, lost)
-            if (kind := self._none_in_force(checked.facts)) is not None:
-                problem = f"no {kind} of it is in force any more, so nothing signed from now on could be verified"
-                return self._refused(before, candidate, problem, _LOSE)
-        await asyncio.to_thread(self._install, candidate)
+        changed = differences(facts, checked.facts) if facts is not None else Differences(gained=checked.facts.keys)
+        loss = self._loss(checked, changed) if before != candidate.sha256 else None
+        # What TUF gave is signed by those who run the Sigstore, and a server takes it: it is told, and not stopped.
+        if loss is not None and candidate.fetched is None and not self._wanted.lose_keys:
+            return self._refused(before, candidate, loss, _LOSE, changed)
+        try:
+            await asyncio.to_thread(self._install, candidate, there)
+        except Overtaken as error:
+            return NotHad(scope=name, where=where, problem=error.message, remedy=error.remedy)
         return Installed(
-            scope=name, where=where, before=before, after=candidate.sha256, gained=gained, lost=lost,
-            tested=checked.tested, now=self._clock(),
+            scope=name, where=where, before=before, after=candidate.sha256, changed=changed, tested=checked.tested,
+            warning=loss, now=self._clock(),
         )  # fmt: skip
 
     async def _candidate(self) -> _Candidate:
@@ -185,20 +188,39 @@ class _Change:
         got = await self._source.fetch(install=False)
         return _Candidate(raw=got.root, fetched=got.record)
 
-    async def _before(self) -> tuple[str | None, RootFacts | None]:
+    async def _before(self) -> tuple[str | None, str | None, RootFacts | None]:
+        """The digest of the root to compare with, of the one in its place, and what stands in the former.
+
+        They differ where what is in its place cannot be used: then the last good root is in force.
+        """
+        there: str | None = None
         try:
             raw, _ = await held(self._source)
         except OperatorFault:
-            return None, None
-        facts, _ = await facts_or_problem(self._scope, raw)
-        return sha256(raw).hexdigest(), facts
+            pass
+        else:
+            there = sha256(raw).hexdigest()
+            facts, _ = await facts_or_problem(self._scope, raw)
+            if facts is not None:
+                return there, there, facts
+        kept = await asyncio.to_thread(TrustFiles(trust_dir(self._config)).root, self._scope.name)
+        facts = None if kept is None else (await facts_or_problem(self._scope, kept.raw))[0]
+        return (there if kept is None or facts is None else sha256(kept.raw).hexdigest()), there, facts
 
     async def _judged(self, candidate: _Candidate) -> Checked:
         scope = TrustScope(name=self._scope.name, root=candidate.raw, issuers=self._scope.issuers)
         return await check_candidate(scope, directory=trust_dir(self._config), now=self._clock())
 
-    def _none_in_force(self, facts: RootFacts) -> KeyKind | None:
-        return facts.missing_at(self._clock())
+    def _loss(self, checked: Checked, changed: Differences) -> str | None:
+        """What the new root no longer proves, or cannot from now on; None where nothing is lost."""
+        if changed.lost:
+            return "it does not hold keys that the old one holds"
+        if checked.outside and changed.windows:
+            files = counted(checked.outside, "file")
+            return f"{files} verified before would be proven no more: its keys were not in force when they signed"
+        if (kind := checked.facts.missing_at(self._clock())) is not None:
+            return f"no {kind} of it is in force any more, so nothing signed from now on could be verified"
+        return None
 
     def _refused(
         self,
@@ -206,16 +228,16 @@ class _Change:
         candidate: _Candidate,
         problem: str,
         remedy: str | None,
-        lost: tuple[TrustedKey, ...] = (),
+        changed: Differences | None = None,
     ) -> Refused:
         return Refused(
             scope=self._scope.name, where=self._source.where, before=before, after=candidate.sha256, problem=problem,
-            remedy=remedy, lost=lost, now=self._clock(),
+            remedy=remedy, changed=changed or Differences(), now=self._clock(),
         )  # fmt: skip
 
-    def _install(self, candidate: _Candidate) -> None:
+    def _install(self, candidate: _Candidate, there: str | None) -> None:
         if isinstance(self._source, AutoSource):
-            self._source.install(candidate.raw, fetched=candidate.fetched, file=self._wanted.file)
+            self._source.install(candidate.raw, fetched=candidate.fetched, file=self._wanted.file, over=there)
         else:
             assert isinstance(self._source, FileSource)  # as `_changeable` has seen to
             write_whole(self._source.path, candidate.raw)

@@ -75,7 +75,11 @@ def show(*, form: str, given: GivenOptions) -> None:
     type=click.Path(path_type=Path),
     help="Take the trusted_root.json in this file, and ask nobody: for machines without a network.",
 )
-@click.option("--lose-keys", is_flag=True, help="Also where keys are lost, or none of a kind is in force any more.")
+@click.option(
+    "--lose-keys",
+    is_flag=True,
+    help="From a file, also where keys are lost, or their times, or none of a kind is in force.",
+)
 @_format
 @config_options
 def update(*, scope_name: str | None, file: Path | None, lose_keys: bool, form: str, given: GivenOptions) -> None:

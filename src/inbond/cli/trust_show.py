@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from inbond.cli.trust_state import ScopeState
 from inbond.gateway.trust_files import KeptRoot
+from inbond.gateway.trust_telling import window
 from inbond.model.text import printable
 from inbond.model.trust import TrustedKey
 from inbond.model.units import about
@@ -31,7 +32,7 @@ def as_json(states: Sequence[ScopeState]) -> str:
 
 def key_lines(keys: Iterable[TrustedKey], now: datetime) -> list[str]:
     """A line for each key, in columns."""
-    rows = [(str(key.kind), _short(key.name), key.key_id[:KEY_ID_CHARS], _window(key), _now(key, now)) for key in keys]
+    rows = [(str(key.kind), _short(key.name), key.key_id[:KEY_ID_CHARS], window(key), _now(key, now)) for key in keys]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -74,7 +75,10 @@ def _about_root(state: ScopeState) -> Iterator[tuple[str, str]]:
     if _digest(state.in_force) == state.sha256:
         yield "in force", since
     elif state.problem is None:
-        yield "in force", f"{_digest(state.in_force)}, {since}; a server checks the new one before it takes it up"
+        yield (
+            "in force",
+            f"{_digest(state.in_force)}, {since}; the new one, whose keys are shown, is checked by a server first",
+        )
     else:
         yield "in force", f"{_digest(state.in_force)}, {since}: its keys are shown"
 
@@ -115,11 +119,6 @@ def _object(state: ScopeState) -> dict[str, Any]:
         "in_force": None if in_force is None else {"sha256": _digest(in_force), "since": _time(in_force.since)},
         "keys": [key_object(key, state.now) for key in (state.facts.keys if state.facts is not None else ())],
     }
-
-
-def _window(key: TrustedKey) -> str:
-    start = f"{key.start:%Y-%m-%d}" if key.start is not None else "always"
-    return f"{start} to {key.end:%Y-%m-%d}" if key.end is not None else f"since {start}"
 
 
 def _now(key: TrustedKey, now: datetime) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from inbond.cli.config import Config
@@ -14,7 +15,7 @@ from inbond.cli.config_trust import ScopeSettings
 from inbond.cli.trust_sources import source_of, trust_by_upstream, trust_dir
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.trust import RootSource
-from inbond.gateway.trust_candidate import facts_of
+from inbond.gateway.trust_candidate import facts_of, unbegun
 from inbond.gateway.trust_files import KeptRoot, TrustFiles
 from inbond.gateway.trust_kept import Attempt, Fetched
 from inbond.gateway.trust_update import AutoSource
@@ -47,18 +48,42 @@ class ScopeState:
 
 async def look(config: Config, *, clock: Clock = utc_now) -> tuple[ScopeState, ...]:
     """All scopes that are defined. Asks nobody over the network; one process reads the roots."""
-    return tuple(await asyncio.gather(*(_state(config, scope, clock) for scope in config.trust)))
+    seen = [await _seen(config, scope, clock) for scope in config.trust]
+    roots = [TrustScope(name=one.scope.name, root=one.raw, issuers=one.scope.issuers) for one in seen if one.raw]
+    try:
+        known: Mapping[str, RootFacts] = await facts_of(roots) if roots else {}
+    except OperatorFault:
+        known = {}  # one of them is none: each by itself, to tell which
+    return tuple([await _state(config, one, known.get(one.scope.name), clock()) for one in seen])
 
 
-async def _state(config: Config, scope: ScopeSettings, clock: Clock) -> ScopeState:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A scope's source as it stands, before anybody has read the root."""
+
+    scope: ScopeSettings
+    source: RootSource
+    raw: bytes | None
+    fetched: Fetched | None
+    problem: str | None
+
+
+async def _seen(config: Config, scope: ScopeSettings, clock: Clock) -> _Seen:
     source = source_of(config, scope, clock=clock, observer=unobserved)
-    in_force = await asyncio.to_thread(TrustFiles(trust_dir(config)).root, scope.name)
     raw, fetched, problem = await _read(source)
-    facts: RootFacts | None = None
-    if raw is not None:
+    return _Seen(scope=scope, source=source, raw=raw, fetched=fetched, problem=problem)
+
+
+async def _state(config: Config, seen: _Seen, known: RootFacts | None, now: datetime) -> ScopeState:
+    scope, source, raw, problem = seen.scope, seen.source, seen.raw, seen.problem
+    in_force = await asyncio.to_thread(TrustFiles(trust_dir(config)).root, scope.name)
+    facts = known
+    if raw is not None and facts is None:
         facts, problem = await facts_or_problem(scope, raw)
-    if facts is None and in_force is not None:
-        facts, _ = await facts_or_problem(scope, in_force.raw)
+    if facts is not None:
+        problem = _useless(facts, now)
+    if problem is not None and in_force is not None and in_force.raw != raw:
+        facts = (await facts_or_problem(scope, in_force.raw))[0] or facts
     used = trust_by_upstream(config)
     return ScopeState(
         name=scope.name,
@@ -67,15 +92,24 @@ async def _state(config: Config, scope: ScopeSettings, clock: Clock) -> ScopeSta
         issuers=scope.issuers,
         trusted_by=tuple(sorted(name for name, table in config.upstream_tables.items() if scope.name in table.trust)),
         used=any(scope.name in names for names in used.values()),
-        sha256=None if raw is None else TrustScope(name=scope.name, root=raw).root_sha256,
+        sha256=None if raw is None else sha256(raw).hexdigest(),
         problem=problem,
         in_force=in_force,
         facts=facts,
-        fetched=fetched,
-        attempt=source.kept.attempt() if isinstance(source, AutoSource) else None,
+        fetched=seen.fetched,
+        attempt=await asyncio.to_thread(source.attempt) if isinstance(source, AutoSource) else None,
         written_at=_written_at(scope.root) if isinstance(scope.root, Path) else None,
-        now=clock(),
+        now=now,
     )
+
+
+def _useless(facts: RootFacts, now: datetime) -> str | None:
+    """Why nothing that is signed now verifies; None where it does."""
+    if (kind := unbegun(facts, now)) is not None:
+        return f"the trusted root is from the future: no {kind} of it has begun to be in force"
+    if (kind := facts.missing_at(now)) is not None:
+        return f"no {kind} of it is in force now: nothing new verifies"
+    return None
 
 
 def _written_at(path: Path) -> datetime | None:

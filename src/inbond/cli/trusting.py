@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import NoReturn
 
 from inbond.cli.config import Config
 from inbond.cli.logs import log_alerts
@@ -14,7 +16,7 @@ from inbond.gateway.on_demand import VerifierOnDemand
 from inbond.gateway.trust import RootSource
 from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
 from inbond.gateway.trust_update import AutoSource
-from inbond.model.events import Observer
+from inbond.model.events import Alert, Observer
 from inbond.web.operations import Check
 
 
@@ -25,10 +27,14 @@ async def trusting(
     """Starts it, and closes it. Raises `OperatorFault`."""
     used = sources(config, clock=clock, observer=observer)
     keeper = _keeper(config, used, clock=clock, observer=observer, poll_every=poll_every)
-    refreshing: list[asyncio.Task[None]] = []
+    refreshing: list[asyncio.Task[NoReturn]] = []
     try:
         await keeper.start()
-        refreshing = [asyncio.create_task(source.keep_fresh()) for source in used if isinstance(source, AutoSource)]
+        for source in used:
+            if isinstance(source, AutoSource):
+                task = asyncio.create_task(source.keep_fresh(), name=source.name)
+                task.add_done_callback(partial(_tell_end, observer))
+                refreshing.append(task)
         yield keeper
     finally:
         for task in refreshing:
@@ -41,6 +47,13 @@ async def verifier_on_demand(config: Config, *, clock: Clock = utc_now) -> Verif
     """One that starts only where something has to be verified; close it. Raises `OperatorFault`."""
     used = sources(config, clock=clock, observer=log_alerts)
     return await VerifierOnDemand.open(_keeper(config, used, clock=clock, observer=log_alerts))
+
+
+def _tell_end(observer: Observer, task: asyncio.Task[NoReturn]) -> None:
+    """Nobody waits for a task that keeps a root fresh: if it ends by itself, that must not go unheard."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        told = f"the trusted root of [trust.{task.get_name()}] is not refreshed until inbond is restarted: {error!r}"
+        observer(Alert(name="trusted-root-not-refreshed", message=told))
 
 
 def checks_of(keeper: TrustKeeper) -> dict[str, Callable[[], Awaitable[Check]]]:

@@ -91,8 +91,8 @@ class Backlog:
             del self._entries[key]
         entries = list(self._entries.values())
         if entries != self._written:
-            self._written = entries
             await self._documents.put(DOCUMENT, msgspec.msgpack.encode(entries))
+            self._written = entries
 
     def _is_busy(self, one: Unfinished) -> bool:
         return self._busy(one.upstream, ProjectName(one.project))

@@ -55,15 +55,20 @@ class Checker:
         self._observer = observer
         self._failing: Lru[FileKey, tuple[datetime, datetime]] = Lru(MAX_KNOWN)  # first and last failure in a row
 
-    async def check(self, state: PageState, file: File) -> tuple[EvidenceKey, EvidenceOrPending]:
-        """The evidence about a file, with what it holds for; *pending* where it has no digest to check against."""
+    async def check(
+        self, state: PageState, file: File, doubted: Rejected | None = None
+    ) -> tuple[EvidenceKey, EvidenceOrPending]:
+        """The evidence about a file, with what it holds for; *pending* where it has no digest to check against.
+
+        `doubted`: a rejection about which upstream is asked once more; it stands where nothing can be had instead.
+        """
         key = FileKey.of(state, file)
         try:
-            evidence = await self._checked(key, state, file)
+            evidence = await self._checked(key, state, file, anew=doubted is not None)
         except UpstreamTooLarge as error:
             evidence = Rejected(reason=error.message, attestations=(), derivation=self._unread(state.upstream))
         except (UpstreamFault, VerifierTimeout, VerifierFailed) as error:
-            evidence = self._unavailable(key, error)
+            evidence = doubted or self._unavailable(key, error)
         if not isinstance(evidence, Unavailable):
             self._failing.pop(key)
         return EvidenceKey(self._trust_behind(evidence, state.upstream), key), evidence
@@ -86,8 +91,8 @@ class Checker:
             case Absent() | Unavailable() | Pending():
                 return self._verifier.trust_of(upstream)
 
-    async def _checked(self, key: FileKey, state: PageState, file: File) -> EvidenceOrPending:
-        provenance = await self._provenances.get(state, file)
+    async def _checked(self, key: FileKey, state: PageState, file: File, *, anew: bool) -> EvidenceOrPending:
+        provenance = await self._provenances.get(state, file, anew=anew)
         if provenance is None:
             return Absent()
         if file.sha256 is None:

@@ -68,6 +68,7 @@ class Download:
         self.total: int | None = file.size  # bytes, once known
         self.path: Path | None = None  # where the growing file is, once it is
         self.outcome: Complete | Failed | None = None
+        self.received = False  # all bytes are here, and upstream is done with: only checks are missing
         self.queued = False  # waiting for one of the places that its kind of download may take
         self._flushed = 0
         self._changed = asyncio.Event()
@@ -122,9 +123,7 @@ class Download:
         """Fetches, checks and stores the file in its `place`. Never raises for what `outcome` can tell."""
         self.queued = True
         try:
-            async with place:
-                self.queued = False
-                blob = await self._transfer(upstream, blobs)
+            blob = await self._transfer(upstream, blobs, place)
         except InbondError as error:
             self.outcome = Failed(error)
         except BaseException:
@@ -135,22 +134,30 @@ class Download:
         finally:
             self._tell()
 
-    async def _transfer(self, upstream: Upstream, blobs: Blobs) -> Blob:
-        async with AsyncExitStack() as stack:
-            body = await self._open(upstream, stack)
-            writer = await stack.enter_async_context(blobs.writer())
-            self._announce(body.size, writer)
-            limit = self.total if self.total is not None else MAX_FILE_BYTES
-            async with self._flushing(writer) as lock:
-                async for chunk in body.chunks():
-                    if writer.size + len(chunk) > limit:
-                        raise UpstreamBroken(f"{self.file.filename}: upstream sends more than {limit} bytes")
-                    async with lock:
-                        await writer.write(chunk)
-                    if self._named:
-                        await asyncio.to_thread(self._named.update, chunk)
-                    self._show(writer)
+    async def _transfer(self, upstream: Upstream, blobs: Blobs, place: AbstractAsyncContextManager[None]) -> Blob:
+        async with AsyncExitStack() as kept:
+            async with place, AsyncExitStack() as stack:
+                self.queued = False
+                body = await self._open(upstream, stack)
+                writer = await kept.enter_async_context(blobs.writer())
+                await self._receive(body, writer)
+            # What is missing is looked for here: it must not take upstream's place from others.
+            self.received = True
+            self._tell()
             return await self._settle(writer)
+
+    async def _receive(self, body: FileBody, writer: BlobWriter) -> None:
+        self._announce(body.size, writer)
+        limit = self.total if self.total is not None else MAX_FILE_BYTES
+        async with self._flushing(writer) as lock:
+            async for chunk in body.chunks():
+                if writer.size + len(chunk) > limit:
+                    raise UpstreamBroken(f"{self.file.filename}: upstream sends more than {limit} bytes")
+                async with lock:
+                    await writer.write(chunk)
+                if self._named:
+                    await asyncio.to_thread(self._named.update, chunk)
+                self._show(writer)
 
     async def _open(self, upstream: Upstream, stack: AsyncExitStack) -> FileBody:
         """The file's body; where its address carries a query, which may be a signature that has expired, twice."""

@@ -131,7 +131,7 @@ class Downloads:
         """Whether a download of that upstream has not begun because others take all places that it could have."""
         if download.begun:
             return False
-        begun = sum(one.begun for key, (one, _) in self._running.items() if key[0] == upstream)
+        begun = sum(one.begun and not one.received for key, (one, _) in self._running.items() if key[0] == upstream)
         return download.queued or begun >= self._at_once
 
     def proves(self, etag: str, sha256: str) -> bool:

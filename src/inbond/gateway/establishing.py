@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final
 
 from inbond.gateway.checking import Checker
@@ -12,7 +12,7 @@ from inbond.gateway.evidence_retries import Retries
 from inbond.gateway.known_evidence import KnownEvidence, Tidings
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
-from inbond.gateway.provenance import ProvenanceKeeper, Verifier
+from inbond.gateway.provenance import Verifier
 from inbond.gateway.settling_queue import Lane, SettlingQueue, Work
 from inbond.model.events import FileSettled, Observer, SettlingChanged
 from inbond.model.evidence import EvidenceOrPending, Unavailable, state_of
@@ -24,73 +24,53 @@ from inbond.model.page import File
 CHECKS: Final = 3
 _HOW: Final = {Lane.OWN: "for-file", Lane.YOUNG: "before-page", Lane.BEHIND: "behind"}
 
-_Task = tuple[FileKey, bool]  # a file, and whether it is wanted only as far as its provenance lies here
-
 
 class Establishing:
     """The work itself; whoever asks waits for it elsewhere, or does not."""
 
     def __init__(
         self,
-        upstreams: Iterable[str],
+        queues: Mapping[str, SettlingQueue[Hashable]],
         *,
         checker: Checker,
-        provenances: ProvenanceKeeper,
         known: KnownEvidence,
         tidings: Tidings,
         verifier: Verifier,
         observer: Observer,
     ) -> None:
         self._checker = checker
-        self._provenances = provenances
         self._known = known
         self._tidings = tidings
         self._verifier = verifier
         self._observer = observer
         self._retries = Retries()
-        self._queues = {name: SettlingQueue[_Task](_telling(observer, name)) for name in upstreams}
+        self._queues = queues
 
-    async def ask(
-        self, lane: Lane, group: Hashable, state: PageState, files: Sequence[File]
-    ) -> list[asyncio.Future[None]]:
+    async def ask(self, lane: Lane, state: PageState, files: Sequence[File]) -> list[asyncio.Future[None]]:
         """Has evidence about these files established in this order; see `SettlingQueue.ask`."""
         if not files:
             return []
         wanted = await off_loop(len(files), self._tasks_for, state, files)
-        return self._queues[state.upstream].ask(lane, group, wanted)
-
-    def ask_if_kept(self, state: PageState, files: Sequence[File]) -> list[asyncio.Future[None]]:
-        """The same behind, for those whose provenance lies here."""
-        queue = self._queues[state.upstream]
-        keys = [(FileKey.of(state, file), file) for file in files]
-        wanted = [((key, True), self._if_kept(state, file)) for key, file in keys if (key, False) not in queue]
-        return queue.ask(Lane.BEHIND, (state.upstream, state.page.name), wanted)
+        return self._queues[state.upstream].ask(lane, (state.upstream, state.page.name), wanted)
 
     def leave(self, state: PageState) -> None:
         """A page is shown now: what it still wants goes on behind."""
         self._queues[state.upstream].leave((state.upstream, state.page.name))
 
     def busy(self, upstream: str, project: ProjectName) -> bool:
-        """Whether anything that pages want of a project waits or is under way."""
+        """Whether anything that is wanted of a project waits or is under way."""
         return self._queues[upstream].busy((upstream, project))
 
-    def _tasks_for(self, state: PageState, files: Sequence[File]) -> list[tuple[_Task, Work]]:
-        return [((FileKey.of(state, file), False), self._always(state, file)) for file in files]
+    def _tasks_for(self, state: PageState, files: Sequence[File]) -> list[tuple[Hashable, Work]]:
+        return [(FileKey.of(state, file), self._work(state, file)) for file in files]
 
-    def _always(self, state: PageState, file: File) -> Work:
+    def _work(self, state: PageState, file: File) -> Work:
         return lambda lane: self._establish(lane, state, file)
-
-    def _if_kept(self, state: PageState, file: File) -> Work:
-        async def work(lane: Lane) -> None:
-            key = self._known.key(state, file)
-            if self._known.get(key) is None and await self._provenances.kept(key.file):
-                await self._establish(lane, state, file)
-
-        return work
 
     async def _establish(self, lane: Lane, state: PageState, file: File) -> None:
         for _ in range(CHECKS):
-            key, evidence = await self._checker.check(state, file)
+            doubted = self._known.doubted(self._known.key(state, file))
+            key, evidence = await self._checker.check(state, file, doubted)
             self._learn(lane, state, key, evidence)
             if key.trust == self._verifier.trust_of(state.upstream):
                 self._observer(FileSettled(upstream=state.upstream, how=_HOW[lane], state=state_of(evidence)))
@@ -123,6 +103,11 @@ class Establishing:
         await self._retries.aclose()
         for queue in self._queues.values():
             await queue.aclose()
+
+
+def queues_of(upstreams: Iterable[str], observer: Observer) -> Mapping[str, SettlingQueue[Hashable]]:
+    """A queue for each upstream, in which a file stands under its `FileKey`."""
+    return {name: SettlingQueue(_telling(observer, name)) for name in upstreams}
 
 
 def _telling(observer: Observer, upstream: str) -> Callable[[int, int], None]:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from inbond.gateway.bare_provenance import BareProvenance
 from inbond.gateway.checking import Checker
 from inbond.gateway.clock import Clock
-from inbond.gateway.establishing import Establishing
+from inbond.gateway.establishing import Establishing, queues_of
 from inbond.gateway.evidence_retries import MAX_RETRIED
 from inbond.gateway.known_evidence import KnownEvidence, Tidings
 from inbond.gateway.off_loop import off_loop
@@ -21,7 +22,7 @@ from inbond.gateway.provenance import ProvenanceKeeper, Verifier
 from inbond.gateway.settling_queue import Lane
 from inbond.gateway.stored_evidence import StoredEvidence
 from inbond.model.events import CacheLookup, Observer
-from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Unavailable
+from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Rejected, Unavailable
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File
 from inbond.store.protocols import Documents
@@ -50,10 +51,11 @@ class EvidenceKeeper:
         self._known = KnownEvidence(verifier, clock)
         self._stored = StoredEvidence(self._known, self._provenances, self._checker, verifier)
         self._tidings = Tidings()
+        queues = queues_of(upstreams, observer)
+        self._bare = BareProvenance(self._provenances, queues)
         self._work = Establishing(
-            upstreams,
+            queues,
             checker=self._checker,
-            provenances=self._provenances,
             known=self._known,
             tidings=self._tidings,
             verifier=verifier,
@@ -103,7 +105,8 @@ class EvidenceKeeper:
             return Absent()
         key = self._known.key(state, file)
         known = self._known.get(key)
-        if known is not None and (self._known.current(key) is not None or isinstance(known.evidence, Unavailable)):
+        stands = known is not None and isinstance(known.evidence, Unavailable | Rejected)
+        if known is not None and (stands or self._known.current(key) is not None):
             return known.evidence
         since = self._checker.failing_since(key.file)
         return Unavailable(reason="the check is still under way", since=since)
@@ -126,34 +129,26 @@ class EvidenceKeeper:
         missing = await off_loop(len(files), self.unsettled, state, files)
         if len(missing) < len(files):
             self._observer(CacheLookup(kind="evidence", hit=True))
-        await _wait(await self._work.ask(Lane.OWN, object(), state, missing), within)
+        await _wait(await self._work.ask(Lane.OWN, state, missing), within)
 
-    async def settle(
-        self, state: PageState, young: Sequence[File], rest: Sequence[File], kept: Sequence[File], *, within: float
-    ) -> bool:
-        """The same for a page that waits: for its young files before the rest of any project. Whether all is done.
-
-        `kept`: files of which no more is wanted than what can be had without asking upstream (see `outdated`).
-        """
-        project = (state.upstream, state.page.name)
+    async def settle(self, state: PageState, young: Sequence[File], rest: Sequence[File], *, within: float) -> bool:
+        """The same for a page that waits: for its young files before the rest of any project. Whether all is done."""
         early, late = [await off_loop(len(files), self.unsettled, state, files) for files in (young, rest)]
         if len(early) + len(late) < len(young) + len(rest):
             self._observer(CacheLookup(kind="evidence", hit=True))
         waited = [
-            *await self._work.ask(Lane.YOUNG, project, state, early),
-            *await self._work.ask(Lane.BEHIND, project, state, late),
+            *await self._work.ask(Lane.YOUNG, state, early),
+            *await self._work.ask(Lane.BEHIND, state, late),
         ]
-        all_taken = len(waited) == len(early) + len(late)
-        waited += self._work.ask_if_kept(state, kept)
         done = await _wait(waited, within)
         self._work.leave(state)
-        self._tidings.tell_now(project)
-        return done and all_taken
+        self._tidings.tell_now((state.upstream, state.page.name))
+        return done and len(waited) == len(early) + len(late)
 
     def outdated(self, state: PageState) -> list[File]:
         """The files of a loaded page whose provenance was had and is not judged under today's trust, newest first.
 
-        Judging them asks nobody. So a change of trust is followed by what was judged before it.
+        Judging them asks nobody, as long as it is kept. So a change of trust is followed by what was judged before it.
         """
         files = [file for file in self._stored.outdated(state) if self._known.get(self._known.key(state, file)) is None]
         return sorted(files, key=lambda file: file.upload_time or _LONG_AGO, reverse=True)
@@ -161,25 +156,26 @@ class EvidenceKeeper:
     async def behind(self, state: PageState, files: Sequence[File]) -> None:
         """Has the evidence about these files established; nobody waits."""
         missing = await off_loop(len(files), self.unsettled, state, files)
-        await self._work.ask(Lane.BEHIND, (state.upstream, state.page.name), state, missing)
+        await self._work.ask(Lane.BEHIND, state, missing)
 
     async def renew(self, state: PageState, evidence: Mapping[Filename, EvidenceOrPending]) -> None:
-        """Starts asking again, behind, for what of a page could not be had or is no longer believed."""
-        doubtful = [f for f in state.page.files if isinstance(evidence[f.filename], Unavailable | Absent)]
+        """Starts asking again, behind, for what of a page could not be had or is to be had anew."""
+        doubtful = [f for f in state.page.files if isinstance(evidence[f.filename], Unavailable | Absent | Rejected)]
         missing = await off_loop(len(doubtful), self.unsettled, state, doubtful)
-        await self._work.ask(Lane.BEHIND, (state.upstream, state.page.name), state, missing[:MAX_RETRIED])
+        await self._work.ask(Lane.BEHIND, state, missing[:MAX_RETRIED])
 
     def busy(self, upstream: str, project: ProjectName) -> bool:
-        """Whether evidence about a file of the project is being established for pages, or waits for that."""
+        """Whether evidence about a file of the project is being established, or waits for that."""
         return self._work.busy(upstream, project)
 
     async def provenance(self, state: PageState, file: File) -> bytes | None:
-        """Upstream's provenance object, byte for byte, or None where there is none. Raises `UpstreamFault`."""
-        return await self._provenances.get(state, file)
+        """Upstream's provenance object, byte for byte, or None where there is none; see `BareProvenance`."""
+        return await self._bare.get(state, file)
 
     async def aclose(self) -> None:
         """Ends what is under way."""
         self._tidings.close()
+        await self._bare.aclose()
         await self._work.aclose()
         await self._stored.aclose()
         await self._provenances.aclose()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
+from inbond.attest.limits import CHECKS
 from inbond.gateway.page_state import PageState
 from inbond.model.page import File
 
@@ -30,8 +33,8 @@ class FileKey(NamedTuple):
         return "claim/" + _digest(self)
 
     def evidence_document(self, provenance_sha256: str, trust: str) -> str:
-        """Where the evidence is kept that was made from this provenance under this trust."""
-        return "evidence/" + _digest((self.filename, self.sha256, provenance_sha256, trust))
+        """Where the evidence is kept that was made from this provenance, under this trust, by what verifies here."""
+        return "evidence/" + _digest((self.filename, self.sha256, provenance_sha256, trust, engine()))
 
 
 class EvidenceKey(NamedTuple):
@@ -39,6 +42,23 @@ class EvidenceKey(NamedTuple):
 
     trust: str
     file: FileKey
+
+
+@cache
+def engine() -> str:
+    """What verifies: the libraries' versions, and inbond's own checks. What another one found is not taken for granted.
+
+    So an upgrade that mends a check has everything judged again, from provenance that is kept.
+    """
+    found = ((name, _version(name)) for name in ("sigstore", "pypi-attestations"))
+    return "; ".join([*(f"{name} {known}" for name, known in found), f"checks {CHECKS}"])
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # what is kept may be read without it
+        return "none"
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -103,7 +103,9 @@ class FileService:
 
     async def judgement(self, located: Located) -> Judgement:
         """The verdict that a request for the file meets, with the whole story."""
-        return await self._judge.file(located.index, located.state, located.file, thorough=True)
+        judgement = await self._judge.file(located.index, located.state, located.file, thorough=True)
+        self._inspections.refresh(located.index.name, located.state, located.file)
+        return judgement
 
     async def clear(self, located: Located, *, until: float) -> tuple[Located, Judgement]:
         """The file with the verdict on it as far as it bears on the decision; raises `Denied` where it may not leave.
@@ -121,6 +123,7 @@ class FileService:
             if judgement.verdict.allowed and _is_unsettled(located, judgement):
                 raise NotYet(f"{located.file.filename} is not checked yet", remedy="try again in a few seconds")
         self._judge.tell(judgement)
+        self._inspections.refresh(located.index.name, located.state, located.file)
         if not judgement.verdict.allowed:
             raise Denied(judgement)
         return replace(located, inspection=known), judgement
@@ -178,18 +181,19 @@ class FileService:
 
         To be awaited before the last bytes leave.
 
-        `until` as in `content`. Raises `Denied`; `NotYet` where looking into it takes longer.
+        `until` as in `content`. Raises `Denied`; `NotYet` where looking into it takes longer; `StoreUnavailable` where
+        it cannot be read; `FileNotFoundError` where it was evicted a moment ago.
         """
         state, file = located.state, located.file
-        left = max(LEFT_TO_JUDGE, until - asyncio.get_running_loop().time())
-        if not await self._inspections.look(state, file, blob.sha256, blob.path, within=left):
-            raise NotYet(f"{file.filename} is still being looked into", remedy="try again in a few seconds")
+        if not await self._inspections.look(state, file, blob.sha256, blob.path, within=_left(until)):
+            raise still_looked_into(file)
         if self._inspections.may_stop(state, file) and self._inspections.known_of(state, file) != located.inspection:
             await self._denied_by_now(located, until=until)
 
     async def _denied_by_now(self, located: Located, *, until: float) -> None:
         """Raises `Denied` where what has become known since the file was cleared stops it."""
         judgement = await self._judge.file(located.index, located.state, located.file, until=until)
+        self._inspections.refresh(located.index.name, located.state, located.file)
         if not judgement.verdict.allowed:
             self._judge.tell(judgement)
             raise Denied(judgement)
@@ -224,8 +228,11 @@ class FileService:
             body = await self._metadata.read(located.state, located.file)
         except DigestMismatch as error:
             raise await self.mismatched(located, error, until=until) from error
-        if located.file.metadata_sha256 is None and not self._inspections.served(located.state, located.file, body):
-            await self._denied_by_now(located, until=until)
+        if located.file.metadata_sha256 is not None or await self._inspections.served(
+            located.state, located.file, body
+        ):
+            return body
+        await self._denied_by_now(located, until=until)
         return body
 
     async def _extracted(self, located: Located, *, until: float) -> bytes:
@@ -244,7 +251,9 @@ class FileService:
             raise outcome.error
         if outcome is None:
             raise NotYet(f"{located.file.filename} is being fetched anew", remedy="try again in a few seconds")
-        body = await self._inspections.extract(located.file, outcome.blob.path, digest)
+        body = await self._inspections.extract(
+            located.state, located.file, outcome.blob.path, digest, within=_left(until)
+        )
         if body is None:
             raise NotYet(f"{located.file.filename} could not be looked into", remedy="try again in a few seconds")
         return body
@@ -257,8 +266,20 @@ class FileService:
         return body
 
 
+def still_looked_into(file: File) -> NotYet:
+    """Its bytes are here, and may not leave before it is known what is in them."""
+    return NotYet(f"{file.filename} is still being looked into", remedy="try again in a few seconds")
+
+
+def _left(until: float) -> float:
+    """Seconds until then, and some in any case."""
+    return max(LEFT_TO_JUDGE, until - asyncio.get_running_loop().time())
+
+
 def _not_whole(download: Download) -> NotYet:
     name = download.file.filename
+    if download.received:
+        return still_looked_into(download.file)
     if download.begun:
         return NotYet(
             f"{name} is being fetched whole: its index gives no sha256",

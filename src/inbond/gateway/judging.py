@@ -122,7 +122,7 @@ class Judge:
     def _judge_page(self, index: Index, state: PageState) -> Judged:
         generation = self._evidence.generation(state.upstream, state.page.name)
         evidence = self._evidence.known(state)
-        inspections = self._inspections.known(state, state.page.files)
+        inspections = self._inspections.known_on_page(index.name, state)
         now = self._clock()
         verdicts = judge_page(
             index=index.name,
@@ -194,7 +194,7 @@ class Judge:
         """
         needed = await off_loop(len(state.page.files), judged_with_all, state.page, files)
         await self._evidence.load_some(state, needed)
-        await self._inspections.load_some(needed)
+        await self._inspections.load_some(state, needed)
         await self._evidence.establish(state, needed, within=within)
         evidence = {one.filename: self._evidence.settled(state, one) for one in needed}
         judged = await off_loop(

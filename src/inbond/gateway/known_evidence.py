@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +21,9 @@ from inbond.model.page import File
 MAX_KNOWN: Final = 100_000  # files whose evidence is kept in memory
 # What could not be checked is asked for again by the next request after this long.
 RETRY_UNAVAILABLE_AFTER: Final = timedelta(seconds=15)
+# What was rejected stays so until something else comes; upstream is asked whether it has, by the first request after
+# this long: one wrong answer, a page of a server under maintenance for instance, must not deny a file for ever.
+ASK_REJECTED_AFTER: Final = timedelta(hours=1)
 # A page that is asked for while its files settle behind is judged anew at most this often: each time costs as much as
 # it has files, and thousands may settle in seconds.
 TOLD_EVERY: Final = 0.5  # seconds
@@ -39,7 +43,8 @@ class KnownEvidence:
     def __init__(self, verifier: Verifier, clock: Clock) -> None:
         self._verifier = verifier
         self._clock = clock
-        self._known: Lru[EvidenceKey, Known] = Lru(MAX_KNOWN)
+        self._known: Lru[EvidenceKey, Known] = Lru(MAX_KNOWN, forgot=self._forgot)
+        self._hears: Callable[[EvidenceKey], None] | None = None
 
     def key(self, state: PageState, file: File) -> EvidenceKey:
         """What evidence about a file of a page is known under, as trust is now."""
@@ -60,8 +65,17 @@ class KnownEvidence:
                 return known if age < RETRY_UNAVAILABLE_AFTER else None
             case Absent():
                 return known if age < ABSENT_FOR else None
-            case Verified() | Rejected() | Unsupported() | Pending():
+            case Rejected():
+                return known if age < ASK_REJECTED_AFTER else None
+            case Verified() | Unsupported() | Pending():
                 return known
+
+    def doubted(self, key: EvidenceKey) -> Rejected | None:
+        """A rejection that holds, and was found so long ago that upstream is asked once more."""
+        known = self._known.get(key)
+        if known is None or not isinstance(known.evidence, Rejected) or self.current(key) is not None:
+            return None
+        return known.evidence
 
     def learn(self, key: EvidenceKey, evidence: EvidenceOrPending) -> bool:
         """Keeps what was established now; whether that is news."""
@@ -73,6 +87,14 @@ class KnownEvidence:
         """Keeps what was read from the store, unless something was established meanwhile."""
         if self._known.get(key) is None:
             self._known.put(key, Known(evidence, at))
+
+    def tell_forgotten(self, hears: Callable[[EvidenceKey], None]) -> None:
+        """Has `hears` called for whatever is forgotten because there is no more room, from any thread."""
+        self._hears = hears
+
+    def _forgot(self, key: EvidenceKey) -> None:
+        if self._hears is not None:
+            self._hears(key)
 
 
 class Tidings:

@@ -14,9 +14,16 @@ V = TypeVar("V")
 class Lru(Generic[K, V]):
     """Keeps values whose weights add up to at most `limit`; a value heavier than that is not kept."""
 
-    def __init__(self, limit: int, weigh: Callable[[V], int] = lambda _value: 1) -> None:
+    def __init__(
+        self,
+        limit: int,
+        weigh: Callable[[V], int] = lambda _value: 1,
+        forgot: Callable[[K], object] = lambda _key: None,
+    ) -> None:
+        """`forgot` hears each key for which there was no more room, after it is gone."""
         self._limit = limit
         self._weigh = weigh
+        self._forgot = forgot
         self._values: OrderedDict[K, V] = OrderedDict()
         self._lock = Lock()
         self.weight = 0
@@ -32,15 +39,20 @@ class Lru(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         """Keeps a value in the place of an older one under the same key."""
         weight = self._weigh(value)
+        forgotten: list[K] = []
         with self._lock:
             self._drop(key)
             if weight > self._limit:
-                return
-            self._values[key] = value
-            self.weight += weight
+                forgotten.append(key)
+            else:
+                self._values[key] = value
+                self.weight += weight
             while self.weight > self._limit:
-                _, dropped = self._values.popitem(last=False)
+                oldest, dropped = self._values.popitem(last=False)
                 self.weight -= self._weigh(dropped)
+                forgotten.append(oldest)
+        for one in forgotten:
+            self._forgot(one)
 
     def pop(self, key: K) -> V | None:
         """Forgets a key."""

@@ -61,19 +61,23 @@ class ProvenanceKeeper:
         self._documents = documents
         self._clock = clock
         self._observer = observer
-        self._fetches: SingleFlight[FileKey, bytes | None] = SingleFlight()
+        self._fetches: SingleFlight[tuple[FileKey, bool], bytes | None] = SingleFlight()
 
-    async def get(self, state: PageState, file: File) -> bytes | None:
-        """Upstream's provenance object, byte for byte, or None where there is none. Raises `UpstreamFault`."""
+    async def get(self, state: PageState, file: File, *, anew: bool = False) -> bytes | None:
+        """Upstream's provenance object, byte for byte, or None where there is none. Raises `UpstreamFault`.
+
+        `anew`: as upstream has it today, whatever lies here.
+        """
         if file.provenance is Claim.NONE:
             return None
         key = FileKey.of(state, file)
-        return await self._fetches.do(key, lambda: self._fetch(key, state, file))
+        return await self._fetches.do((key, anew), lambda: self._fetch(key, state, file, anew=anew))
 
-    async def kept(self, key: FileKey) -> bool:
-        """Whether the object lies here, so that verifying it asks nobody."""
-        claimed = await self._claimed(key)
-        return claimed is not None and await self._stored(claimed) is not None
+    async def kept(self, state: PageState, file: File) -> ProvenanceFound | ProvenanceAbsent | None:
+        """What is known without asking upstream; None where upstream has to be asked."""
+        if file.provenance is Claim.NONE:
+            return ProvenanceAbsent(reason="the page says that there is none")
+        return await self._kept(FileKey.of(state, file))
 
     async def claims(self, keys: Sequence[FileKey]) -> dict[FileKey, Claimed]:
         """Which provenance files are known to have; those that nothing is known about are left out."""
@@ -81,17 +85,25 @@ class ProvenanceKeeper:
         found = await self._documents.get_many(list(names))
         return await off_loop(len(found), _read, names, found)
 
-    async def _fetch(self, key: FileKey, state: PageState, file: File) -> bytes | None:
-        claimed = await self._claimed(key)
-        if claimed is not None:
-            if claimed.provenance_sha256 is None and self._clock() - claimed.asked_at < ABSENT_FOR:
-                return None
-            stored = await self._stored(claimed)
-            if stored is not None:
+    async def _fetch(self, key: FileKey, state: PageState, file: File, *, anew: bool) -> bytes | None:
+        match None if anew else await self._kept(key):
+            case ProvenanceFound(body=body):
                 self._observer(CacheLookup(kind="provenance", hit=True))
-                return stored
-        self._observer(CacheLookup(kind="provenance", hit=False))
-        return await self._ask(key, state, file)
+                return body
+            case ProvenanceAbsent():
+                return None
+            case None:
+                self._observer(CacheLookup(kind="provenance", hit=False))
+                return await self._ask(key, state, file)
+
+    async def _kept(self, key: FileKey) -> ProvenanceFound | ProvenanceAbsent | None:
+        claimed = await self._claimed(key)
+        if claimed is None:
+            return None
+        if claimed.provenance_sha256 is None and self._clock() - claimed.asked_at < ABSENT_FOR:
+            return ProvenanceAbsent(reason="upstream said lately that there is none")
+        stored = await self._stored(claimed)
+        return ProvenanceFound(body=stored) if stored is not None else None
 
     async def _claimed(self, key: FileKey) -> Claimed | None:
         raw = await self._documents.get(key.claim_document)

@@ -8,28 +8,32 @@ files those are, and what becomes of those that did not settle in time, is polic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from inbond.gateway.backlog import Backlog
 from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.indexes import Index, find_page
 from inbond.gateway.judging import Judge, Judged
+from inbond.gateway.known_evidence import ASK_REJECTED_AFTER
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.single_flight import SingleFlight
 from inbond.model.errors import InbondError
 from inbond.model.events import Observer, PageWaited
-from inbond.model.evidence import Pending
-from inbond.model.names import ProjectName
-from inbond.model.page import File
+from inbond.model.evidence import Rejected
+from inbond.model.names import Filename, ProjectName
+from inbond.model.verdict import Verdict
 from inbond.policy.engine import next_change
 from inbond.policy.listing import ToSettle, listed, to_settle
 from inbond.policy.settings import Listing
 
 PAGE_WAITS: Final = 2.0  # seconds
+# So often it begins anew, within that time, where trust changes meanwhile; what then is still open is held.
+ROUNDS: Final = 3
 
 _Page = tuple[str, str, ProjectName, str, str]  # index, upstream, project, document, policy
 
@@ -55,28 +59,43 @@ class Settler:
         asks = index.policy.for_project(state.page.name).asks_for_evidence
         if index.policy.listing is Listing.LAZY or not asks:
             return judged
-        wanted = await off_loop(len(state.page.files), _wanted, index, state, judged)
-        outdated = self._evidence.outdated(state)
-        if wanted.files or outdated:
-            await self._settle(index, state, wanted, outdated)
-            judged = await self._judge.page(index, state)
+        judged = await self._settled(index, state, judged)
         await self._evidence.renew(state, judged.evidence)
-        return await off_loop(len(state.page.files), self._as_listed, index, state, wanted, judged)
+        return await off_loop(len(state.page.files), self._as_listed, index, state, judged)
 
-    async def _settle(self, index: Index, state: PageState, wanted: ToSettle, outdated: Sequence[File]) -> None:
+    async def _settled(self, index: Index, state: PageState, judged: Judged) -> Judged:
+        """The verdicts once the page has waited; again where trust changed meanwhile, as then nothing is known."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + PAGE_WAITS
+        for _ in range(ROUNDS):
+            wanted = await off_loop(len(state.page.files), self._wanted, index, state, judged)
+            if not wanted.files:
+                break
+            before = judged
+            await self._settle(index, state, wanted, within=until - clock())
+            judged = await self._judge.page(index, state)
+            if judged.generation[0] == before.generation[0]:
+                break
+        return judged
+
+    async def _settle(self, index: Index, state: PageState, wanted: ToSettle, *, within: float) -> None:
         clock = asyncio.get_running_loop().time
         started = clock()
-        done = await self._evidence.settle(state, wanted.young, wanted.rest, outdated, within=PAGE_WAITS)
+        done = await self._evidence.settle(state, wanted.young, wanted.rest, within=within)
         self._observer(PageWaited(seconds=clock() - started))
         if not done:
             self._backlog.note(index.name, state.upstream, state.page.name)
 
-    def _as_listed(self, index: Index, state: PageState, wanted: ToSettle, judged: Judged) -> Judged:
-        unsettled = {
-            file.filename
-            for file in wanted.files
-            if isinstance(judged.evidence[file.filename], Pending) and not self._evidence.waits_for_bytes(state, file)
-        }
+    def _wanted(self, index: Index, state: PageState, judged: Judged) -> ToSettle:
+        """What the policy waits for, and what had been judged under another trust: it may have been denied."""
+        wanted = _to_settle(index, state, judged)
+        names = {file.filename for file in wanted.files}
+        judged_before = [file for file in self._evidence.outdated(state) if file.filename not in names]
+        return replace(wanted, rest=(*wanted.rest, *judged_before))
+
+    def _as_listed(self, index: Index, state: PageState, judged: Judged) -> Judged:
+        wanted = self._wanted(index, state, judged)
+        unsettled = {file.filename for file in wanted.files if not self._evidence.waits_for_bytes(state, file)}
         verdicts = listed(
             judged.verdicts,
             page=state.page,
@@ -85,7 +104,7 @@ class Settler:
             unsettled=unsettled,
             now=judged.at,
         )
-        return replace(judged, verdicts=verdicts, expires_at=next_change(verdicts))
+        return replace(judged, verdicts=verdicts, expires_at=_expires_at(verdicts, judged))
 
     def resume(self, indexes: Mapping[str, Index], pages: PageKeeper) -> None:
         """Takes up, behind, what the last run left unfinished."""
@@ -107,7 +126,7 @@ class Settler:
             judged = await self._judge.page(index, state)
         except InbondError:
             return
-        wanted = await off_loop(len(state.page.files), _wanted, index, state, judged)
+        wanted = await off_loop(len(state.page.files), _to_settle, index, state, judged)
         if wanted.files:
             await self._evidence.behind(state, wanted.files)
             self._backlog.note(index.name, state.upstream, project)
@@ -121,7 +140,16 @@ class Settler:
         await self._backlog.aclose()
 
 
-def _wanted(index: Index, state: PageState, judged: Judged) -> ToSettle:
+def _expires_at(verdicts: Mapping[Filename, Verdict], judged: Judged) -> datetime | None:
+    """When the page is made anew: at the next hold's end, or to ask once more about what is rejected on it."""
+    held_until = next_change(verdicts)
+    if not any(isinstance(one, Rejected) for one in judged.evidence.values()):
+        return held_until
+    asks_at = judged.at + ASK_REJECTED_AFTER
+    return asks_at if held_until is None else min(held_until, asks_at)
+
+
+def _to_settle(index: Index, state: PageState, judged: Judged) -> ToSettle:
     return to_settle(
         index=index.name,
         page=state.page,

@@ -1,19 +1,20 @@
 """Who goes first where files of one upstream wait for their evidence, and how many are worked at once.
 
-Three lanes, in order: what a request for a file waits for, what a page waits for, and what nobody waits for. A lane
-with others before it leaves them places of their own, so that work which hangs never takes the last one. Within a lane
-its groups take turns: a group is one project, or one request's own files. And a group takes another place only while
-more are free than it has, so that a project of thousands of files leaves room for the one that comes next.
+Four lanes, in order: what a request for a file waits for, what a request for bare provenance does, what a page waits
+for, and what nobody waits for. A lane with others before it leaves them places of their own, so that work which hangs
+never takes the last one. Within a lane its groups take turns: a group is one project. And a group takes another place
+only while more are free than it has, so that a project of thousands of files leaves room for the one that comes next.
 
-A file is worked once however often it is asked for; asked for again in an earlier lane it goes with that one.
+A file is worked once however often it is asked for; asked for again in an earlier lane it goes with that one. Where it
+waits it is found by whichever group's turn comes first, and once begun it waits nowhere.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final, Generic, TypeVar
 
@@ -26,17 +27,25 @@ class Lane(IntEnum):
     """Who waits for a file's evidence; the lower goes first."""
 
     OWN = 0  # a request for the file itself
-    YOUNG = 1  # a page, until it is shown
-    BEHIND = 2  # nobody
+    BARE = 1  # a request for its provenance as upstream has it, which decides nothing
+    YOUNG = 2  # a page, until it is shown
+    BEHIND = 3  # nobody
 
 
 # Files under way at once in a lane and those after it, over all projects of an upstream. All lanes together have as
 # many as the upstream answers at once; four are always left to pages, and four more to requests for files.
-PLACES: Final = {Lane.OWN: PROVENANCE_AT_ONCE, Lane.YOUNG: PROVENANCE_AT_ONCE - 4, Lane.BEHIND: PROVENANCE_AT_ONCE - 8}
-# So many of the work behind while anybody waits for another file: it takes processors too, not places alone.
+PLACES: Final = {
+    Lane.OWN: PROVENANCE_AT_ONCE,
+    Lane.BARE: PROVENANCE_AT_ONCE,
+    Lane.YOUNG: PROVENANCE_AT_ONCE - 4,
+    Lane.BEHIND: PROVENANCE_AT_ONCE - 8,
+}
+# So many in a lane by itself. Of bare provenance few: nobody installs by it. Of the work behind few while anybody
+# waits for another file: it takes processors too, not places alone.
+BARE_AT_ONCE: Final = 4
 BEHIND_WHILE_WAITED_FOR: Final = 4
 # Files that may wait, over all lanes, when another is to be added to a lane: ten of the largest pages known.
-MAX_WAITING: Final = {Lane.OWN: 40_000, Lane.YOUNG: 30_000, Lane.BEHIND: 20_000}
+MAX_WAITING: Final = {Lane.OWN: 40_000, Lane.BARE: 20_000, Lane.YOUNG: 30_000, Lane.BEHIND: 20_000}
 
 Work = Callable[[Lane], Coroutine[Any, Any, None]]
 
@@ -49,6 +58,7 @@ class _Job(Generic[K]):
     work: Work
     done: asyncio.Future[None]
     started: bool = False
+    waits_in: set[tuple[Lane, Hashable]] = field(default_factory=set)  # lanes, and the groups there
 
 
 class SettlingQueue(Generic[K]):
@@ -57,6 +67,7 @@ class SettlingQueue(Generic[K]):
     def __init__(self, told: Callable[[int, int], None]) -> None:
         self._told = told
         self._jobs: dict[K, _Job[K]] = {}
+        # What waits, by lane and group; of a group the next comes last, where a dict is popped at no cost.
         self._lanes: dict[Lane, dict[Hashable, dict[K, _Job[K]]]] = {lane: {} for lane in Lane}
         self._under_way: Counter[tuple[Lane, Hashable]] = Counter()
         self._places: Counter[Lane] = Counter()
@@ -76,12 +87,17 @@ class SettlingQueue(Generic[K]):
             if job is None:
                 break
             asked[key] = job
-        groups = self._lanes[lane]
-        waiting = {key: job for key, job in asked.items() if not job.started}
-        if waiting:
-            groups[group] = waiting | {k: j for k, j in groups.get(group, {}).items() if k not in waiting}
+        self._wait(lane, group, [job for job in reversed(asked.values()) if not job.started])
         self._fill()
         return [job.done for job in asked.values()]
+
+    def _wait(self, lane: Lane, group: Hashable, jobs: Sequence[_Job[K]]) -> None:
+        """Puts jobs before what else of a group waits in a lane; of them the last goes first."""
+        waiting = self._lanes[lane].setdefault(group, {}) if jobs else {}
+        for job in jobs:
+            waiting.pop(job.key, None)
+            waiting[job.key] = job
+            job.waits_in.add((lane, group))
 
     def _added(self, lane: Lane, key: K, work: Work) -> _Job[K] | None:
         if self.waiting >= MAX_WAITING[lane]:
@@ -92,15 +108,11 @@ class SettlingQueue(Generic[K]):
 
     def leave(self, group: Hashable) -> None:
         """Nobody waits any more for what a group still has in the lane of pages: it goes on behind."""
-        left = self._lanes[Lane.YOUNG].pop(group, None)
-        if left:
-            behind = self._lanes[Lane.BEHIND]
-            behind[group] = left | {key: job for key, job in behind.get(group, {}).items() if key not in left}
-            self._fill()
-
-    def __contains__(self, key: K) -> bool:
-        """Whether a file waits or is under way."""
-        return key in self._jobs
+        left = self._lanes[Lane.YOUNG].pop(group, {})
+        for job in left.values():
+            job.waits_in.discard((Lane.YOUNG, group))
+        self._wait(Lane.BEHIND, group, list(left.values()))
+        self._fill()
 
     def busy(self, group: Hashable) -> bool:
         """Whether anything of a group waits or is under way."""
@@ -118,40 +130,47 @@ class SettlingQueue(Generic[K]):
 
     def _fill(self) -> None:
         for lane in Lane:
-            while (found := self._next(lane)) is not None:
-                self._start(lane, *found)
+            while (group := self._next(lane)) is not None:
+                self._start(lane, group)
         self._told(self.waiting, self.under_way)
 
-    def _next(self, lane: Lane) -> tuple[Hashable, _Job[K]] | None:
-        """The next of a lane, of the group whose turn it is; None where none may begin now."""
+    def _next(self, lane: Lane) -> Hashable | None:
+        """The group of a lane whose turn it is; None where none may begin another now."""
         free = min(self._limit(before) - self._taken(before) for before in Lane if before <= lane)
-        groups = self._lanes[lane]
-        for group in groups if free > 0 else ():
-            if self._under_way[lane, group] >= free:
-                continue
-            job = _first(groups[group])
-            waiting = groups.pop(group)
-            if waiting:
-                groups[group] = waiting  # at the end: the others' turn
-            if job is not None:
-                return group, job
-        return None
+        if lane is Lane.BARE:
+            free = min(free, BARE_AT_ONCE - self._places[lane])
+        return next((group for group in self._lanes[lane] if self._under_way[lane, group] < free), None)
 
     def _limit(self, lane: Lane) -> int:
-        waited_for = self._places[Lane.OWN] + self._places[Lane.YOUNG] > 0
+        waited_for = any(self._places[one] for one in Lane if one < Lane.BEHIND)
         return BEHIND_WHILE_WAITED_FOR if lane is Lane.BEHIND and waited_for else PLACES[lane]
 
     def _taken(self, lane: Lane) -> int:
         """Places taken by a lane and those after it."""
         return sum(self._places[one] for one in Lane if one >= lane)
 
-    def _start(self, lane: Lane, group: Hashable, job: _Job[K]) -> None:
+    def _start(self, lane: Lane, group: Hashable) -> None:
+        job = self._taken_out(lane, group)
         job.started = True
         self._under_way[lane, group] += 1
         self._places[lane] += 1
         task = asyncio.get_running_loop().create_task(job.work(lane))
         self._tasks.add(task)
         task.add_done_callback(lambda ended: self._ended(lane, group, job, ended))
+
+    def _taken_out(self, lane: Lane, group: Hashable) -> _Job[K]:
+        """The next of a group, which waits nowhere any more. The other groups of the lane come before its next."""
+        groups = self._lanes[lane]
+        waiting = groups.pop(group)
+        _, job = waiting.popitem()
+        if waiting:
+            groups[group] = waiting
+        for where, who in job.waits_in - {(lane, group)}:
+            del self._lanes[where][who][job.key]
+            if not self._lanes[where][who]:
+                del self._lanes[where][who]
+        job.waits_in.clear()
+        return job
 
     def _ended(self, lane: Lane, group: Hashable, job: _Job[K], task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -180,12 +199,3 @@ class SettlingQueue(Generic[K]):
             job.done.cancel()
         self._jobs.clear()
         self._told(0, 0)
-
-
-def _first(waiting: dict[K, _Job[K]]) -> _Job[K] | None:
-    """Takes out the first that has not begun in another lane, and those before it."""
-    while waiting:
-        job = waiting.pop(next(iter(waiting)))
-        if not job.started:
-            return job
-    return None

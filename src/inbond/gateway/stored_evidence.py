@@ -35,7 +35,9 @@ class StoredEvidence:
         self._loaded: Lru[tuple[str, ProjectName], tuple[_Version, frozenset[Filename]]] = Lru(
             MAX_LOADED, lambda loaded: 1 + len(loaded[1])
         )
+        self._loading: set[tuple[str, ProjectName]] = set()
         self._flights: SingleFlight[tuple[str, ProjectName, _Version], None] = SingleFlight()
+        known.tell_forgotten(self._forget)
 
     async def load(self, state: PageState) -> None:
         """Finds what is stored about a page's files, once for each version of the page and each trust."""
@@ -46,8 +48,19 @@ class StoredEvidence:
             await self._flights.do(key, lambda: self._load(state, version))
 
     async def _load(self, state: PageState, version: _Version) -> None:
+        project = (state.upstream, state.page.name)
+        self._loading.add(project)
         outdated = await self.load_some(state, state.page.files)
-        self._loaded.put((state.upstream, state.page.name), (version, outdated))
+        if project in self._loading:
+            self._loading.discard(project)
+            self._loaded.put(project, (version, outdated))
+
+    def _forget(self, key: EvidenceKey) -> None:
+        """There was no more room for what is known about a file: its page is not loaded any more."""
+        if key.trust == self._verifier.trust_of(key.file.upstream):
+            project = (key.file.upstream, ProjectName(key.file.project))
+            self._loaded.pop(project)
+            self._loading.discard(project)
 
     def outdated(self, state: PageState) -> list[File]:
         """The files of a loaded page whose provenance is known and evidence about them under its trust was not kept."""

@@ -44,6 +44,11 @@ class RootSource(Protocol):
         """For people: a path, "bundled with sigstore", "tuf https://…"."""
         ...
 
+    @property
+    def origin(self) -> str:
+        """For this machine: whose word it is. The last good root of another origin takes the place of none of this."""
+        ...
+
     async def read(self) -> bytes:
         """The root's bytes as they are now, from this machine. Cheap: asked every few seconds.
 
@@ -72,6 +77,11 @@ class FileSource:
         """The path."""
         return str(self.path)
 
+    @property
+    def origin(self) -> str:
+        """The operator's hand, whichever the path."""
+        return "file"
+
     async def read(self) -> bytes:
         """See `RootSource.read`."""
         return await asyncio.to_thread(read_root, self.path)
@@ -93,6 +103,11 @@ class BundledSource:
     def where(self) -> str:
         """Says that it came with sigstore."""
         return "bundled with sigstore"
+
+    @property
+    def origin(self) -> str:
+        """The installed sigstore."""
+        return "bundled"
 
     async def read(self) -> bytes:
         """See `RootSource.read`."""

@@ -1,34 +1,45 @@
 """What is kept of a scope below `ledger_dir / "trust" / NAME`: the root in force, and samples. All of it blocks.
 
 Kept beside the ledger and not in the cache: neither can be asked for again, and a cache may be deleted at any time.
+Beside the root stands from which source it came: the last good root of a repository that the operator has left vouches
+for nothing any more.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from inbond.gateway.trust import MAX_ROOT_BYTES
 from inbond.gateway.trust_samples import Sample, decode_samples, encode_samples
-from inbond.store.files import make_private, open_regular, sync_directory, unavailable
+from inbond.store.files import exclusively, make_private, open_regular, sync_directory, unavailable
 
 IN_FORCE: Final = "in_force.json"  # the root that was accepted last
+ORIGINS: Final = "in_force_from.json"  # where it came from, by its digest
 SAMPLES: Final = "samples"
 # The most samples of the largest size, and what stands around them.
 MAX_SAMPLES_BYTES: Final = 2**20
+MAX_ORIGINS_BYTES: Final = 64 * 1024  # some hundred bytes are written
+
+_ORIGINS: Final = msgspec.json.Decoder(dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRoot:
-    """The root that was in force last, and since when."""
+    """The root that was in force last, and since when. `origin`: as `RootSource.origin`; None where it is not known."""
 
     raw: bytes
     since: datetime
+    origin: str | None
 
 
 class TrustFiles:
@@ -45,11 +56,24 @@ class TrustFiles:
                 raw = _all(file.read(MAX_ROOT_BYTES + 1), MAX_ROOT_BYTES)
         except OSError:
             return None
-        return None if raw is None else KeptRoot(raw=raw, since=since)
+        if raw is None:
+            return None
+        return KeptRoot(raw=raw, since=since, origin=self._origins(scope).get(sha256(raw).hexdigest()))
 
-    def keep_root(self, scope: str, raw: bytes) -> None:
+    def keep_root(self, scope: str, raw: bytes, *, origin: str) -> None:
         """Keeps the root that is now in force. Raises StoreUnavailable."""
+        before = self.root(scope)
+        origins = {} if before is None or before.origin is None else {sha256(before.raw).hexdigest(): before.origin}
+        # First, and about both: wherever this is cut short, the root that is there has its origin.
+        self._write(scope, ORIGINS, msgspec.json.encode(origins | {sha256(raw).hexdigest(): origin}))
         self._write(scope, IN_FORCE, raw)
+
+    def _origins(self, scope: str) -> dict[str, str]:
+        try:
+            with open_regular(self._directory / scope / ORIGINS) as file:
+                return _ORIGINS.decode(file.read(MAX_ORIGINS_BYTES))
+        except (OSError, ValueError):  # msgspec's errors are ValueErrors
+            return {}
 
     def samples(self, scope: str) -> tuple[Sample, ...]:
         """The scope's samples; none where they cannot be read."""
@@ -60,9 +84,19 @@ class TrustFiles:
             return ()
         return () if raw is None else decode_samples(raw)
 
-    def keep_samples(self, scope: str, samples: tuple[Sample, ...]) -> None:
-        """Keeps the samples in place of those before. Raises StoreUnavailable."""
-        self._write(scope, SAMPLES, encode_samples(samples))
+    def change_samples(
+        self, scope: str, change: Callable[[tuple[Sample, ...]], tuple[Sample, ...]]
+    ) -> tuple[Sample, ...]:
+        """Keeps what `change` makes of the samples there, and returns it; one process at a time. StoreUnavailable."""
+        try:
+            make_private(self._directory / scope)
+            with exclusively(self._directory / scope / f"{SAMPLES}.lock"):
+                before = self.samples(scope)
+                if (after := change(before)) != before:
+                    self._write(scope, SAMPLES, encode_samples(after))
+                return after
+        except OSError as error:
+            raise unavailable(f"keep what [trust.{scope}] goes by", error) from error
 
     def _write(self, scope: str, name: str, raw: bytes) -> None:
         try:

@@ -3,7 +3,8 @@
 A changed root is a *candidate*. A new process reads it beside the others and tries it on samples
 (`inbond.gateway.trust_candidate`). Passed: that process takes over, calls under way finish on the old one, and the root
 is kept as the last good one. Not passed: the old one stays in force, and an alert says why, once for each candidate.
-At a start the last good root is the one in force, and what the source gives, where it differs, a candidate likewise.
+At a start the last good root is the one in force, and what the source gives, where it differs, a candidate likewise:
+also where no last good root is left, and there is something to try it on.
 
 Evidence is kept by the digest of what vouched for it, so a change makes everything be judged again, from provenance
 that is there already. A signature with a key that no root here holds has the sources asked for a newer root.
@@ -20,17 +21,18 @@ from typing import Final, NoReturn
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.trust import RootSource, ScopeStatus
-from inbond.gateway.trust_candidate import Checked, differences, self_tested
+from inbond.gateway.trust_candidate import Checked, Differences, differences, self_tested
 from inbond.gateway.trust_files import TrustFiles
 from inbond.gateway.trust_sampling import LOOK_EVERY, Sampler
 from inbond.gateway.trust_scopes import ScopeState, first_state, trust_of_states
+from inbond.gateway.trust_telling import change_alert
 from inbond.gateway.trust_unknown import REFRESH_EVERY, UnknownKeys
 from inbond.gateway.verifier import Finding, UnusableRoot, VerifierFailed, VerifierProcess
 from inbond.gateway.verifier_frames import Hello
-from inbond.model.errors import ConfigurationError, InbondError, OperatorFault, StoreUnavailable
+from inbond.model.errors import InbondError, OperatorFault, StoreUnavailable
 from inbond.model.events import Alert, Observer
 from inbond.model.names import Filename
-from inbond.model.trust import Trust, TrustedKey
+from inbond.model.trust import Trust
 
 POLL_EVERY: Final = 10.0  # seconds between looks at the sources; a look reads some 10 kB of each scope
 SETTLED_AFTER: Final = 0.2  # seconds in which a changed root must stay the same: one half copied is none
@@ -206,13 +208,19 @@ class TrustKeeper:
             if not state.candidate:
                 continue
             try:
-                checked = await self_tested(process, state.name, self._sampler.of(state.name), now=self._clock())
+                checked = await self._self_tested(process, state)
             except InbondError as error:
                 state.fall_back(error, self._observer)
                 passed = False
             else:
-                self._tell_change(state, checked, gained=(), lost=())
+                self._observer(change_alert(state, checked, Differences()))
         return passed
+
+    async def _self_tested(self, process: VerifierProcess, state: ScopeState) -> Checked:
+        samples, old = self._sampler.of(state.name), None if state.kept is None else state.kept.raw
+        checked = await self_tested(process, state.name, samples, now=self._clock(), old=old)
+        self._sampler.drop(state.name, checked.dropped)
+        return checked
 
     # --- while it runs
 
@@ -245,9 +253,9 @@ class TrustKeeper:
         """A root that is worth trying; None where nothing is new, or it is just being written."""
         raw = await state.source.read()
         if raw == state.raw:
-            state.problem = state.refused = None
+            state.problem = state.refused = state.again = None
             return None
-        if state.refuses(raw):
+        if state.refuses(raw, self._clock()):
             return None
         await asyncio.sleep(SETTLED_AFTER)
         return raw if await state.source.read() == raw else None
@@ -256,13 +264,10 @@ class TrustKeeper:
         process = VerifierProcess(self.process.trust.with_root(state.name, raw))
         try:
             await process.start()
-            checked = await self_tested(process, state.name, self._sampler.of(state.name), now=self._clock())
-        except ConfigurationError as error:
+            checked = await self._self_tested(process, state)
+        except InbondError as error:
             await process.aclose()
             state.refuse(error, self._observer, candidate=raw)
-        except InbondError as error:  # it could not be tried: another time
-            await process.aclose()
-            state.refuse(error, self._observer, candidate=None)
         except BaseException:
             await process.aclose()
             raise
@@ -276,23 +281,13 @@ class TrustKeeper:
         task = asyncio.create_task(old.finish(within=FINISH_WITHIN))
         self._finishing[task] = old
         task.add_done_callback(self._finishing.pop)
-        gained, lost = differences(old.hello.roots[state.name], checked.facts)
+        changed = differences(old.hello.roots[state.name], checked.facts)
+        self._observer(change_alert(state, checked, changed))
         await self._accept(state, raw)
-        self._tell_change(state, checked, gained=gained, lost=lost)
 
     async def _accept(self, state: ScopeState, raw: bytes) -> None:
         state.accept(raw, self._clock())
         try:
-            await asyncio.to_thread(self._files.keep_root, state.name, raw)
+            await asyncio.to_thread(self._files.keep_root, state.name, raw, origin=state.source.origin)
         except StoreUnavailable as error:
             self._observer(Alert(name="trust-not-kept", message=error.message))
-
-    def _tell_change(
-        self, state: ScopeState, checked: Checked, *, gained: tuple[TrustedKey, ...], lost: tuple[TrustedKey, ...]
-    ) -> None:
-        said = [f"[trust.{state.name}] the trusted root is now {checked.facts.sha256[:16]}… ({state.source.where})"]
-        said += [f"gained {key}" for key in gained] + [f"lost {key}" for key in lost]
-        said.append(f"{checked.tested} of {checked.tested + checked.uncounted} samples verify")
-        if checked.uncounted:
-            said.append(f"{checked.uncounted} were signed with keys that it does not hold")
-        self._observer(Alert(name="trusted-root-changed", message="; ".join(said)))

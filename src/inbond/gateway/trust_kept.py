@@ -2,18 +2,20 @@
 
 In the scope's directory stand `trusted_root.json`, `fetched.json` about that file, `attempt.json` about the last time
 it was asked for, `lock`, and `tuf/`, the signed metadata by which TUF notices that a repository went back. All of it
-may be deleted: it is fetched again. Everything here blocks.
+may be deleted: it is fetched again. A part of it may not: what was fetched and is lost is told, and nothing takes its
+place until it is there again. Everything here blocks.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -25,25 +27,39 @@ from inbond.store.files import exclusively, make_private, unavailable
 MAX_RECORD_BYTES: Final = 64 * 1024  # some hundred bytes are written
 
 T = TypeVar("T", bound=msgspec.Struct)
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+class Fetched(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the kept root came here. `shipped_sha256`: what sigstore shipped then, which it has taken the place of."""
 
     sha256: str
     by: Literal["tuf", "file"]
     where: str  # the repository's address, or the file's path
-    installed_at: datetime
-    confirmed_at: datetime  # when TUF last said that there is none newer; for a file, when it was installed
+    repository: str | None  # by TUF: whose it is, as `inbond.gateway.trust_update.Repository.identity`
+    installed_at: Time
+    confirmed_at: Time  # when TUF last said that there is none newer; for a file, when it was installed
     shipped_sha256: str | None
+    before: Fetched | None = None  # about the root whose place it takes, which is there until it is written
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """The last refresh. `problem`: None where it worked; `failing_since`: the first failure in a row."""
 
-    at: datetime
+    at: Time
+    repository: str  # which was asked, as in `Fetched`
     problem: str | None = None
-    failing_since: datetime | None = None
+    failing_since: Time | None = None
+
+
+class RootLost(OperatorFault):
+    """A root was kept here, and is not there any more as it was."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"the trusted root that was kept in {directory} is damaged or gone",
+            remedy="have it fetched with inbond trust update, or give it with --from FILE",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +78,26 @@ class Kept:
         """TUF's own directory."""
         return self.directory / "tuf"
 
-    def read(self) -> tuple[bytes, Fetched | None] | None:
-        """The kept root, and where it came from if that is known; None where there is none that can be read."""
+    def read(self) -> tuple[bytes, Fetched] | None:
+        """The kept root, and where it came from; None where none was ever kept. Raises RootLost."""
+        record = self.record()
+        if record is None and not any(map(os.path.lexists, (self.root, self._about))):
+            return None
         with suppress(OperatorFault):
             raw = read_root(self.root)
-            record = self._record("fetched.json", Fetched)
-            return raw, record if record is not None and record.sha256 == sha256(raw).hexdigest() else None
-        return None
+            digest = sha256(raw).hexdigest()
+            for known in (record, record.before if record is not None else None):
+                if known is not None and known.sha256 == digest:
+                    return raw, msgspec.structs.replace(known, before=None)
+        raise RootLost(self.directory)
+
+    def record(self) -> Fetched | None:
+        """What is written about the kept root; None where that cannot be read."""
+        return self._record(self._about.name, Fetched)
+
+    @property
+    def _about(self) -> Path:
+        return self.directory / "fetched.json"
 
     def attempt(self) -> Attempt | None:
         """The last refresh, None where there was none."""
@@ -76,10 +105,14 @@ class Kept:
 
     def install(self, raw: bytes, record: Fetched) -> None:
         """Puts a root into the place of the one there, at once or not at all. Raises StoreUnavailable."""
+        with suppress(RootLost):
+            before = self.read()
+            if before is not None and before[1].sha256 != record.sha256:
+                record = msgspec.structs.replace(record, before=before[1])
         try:
+            # In between the record is about both: the root that is there counts as it did.
+            write_durably(self._about, msgspec.json.encode(record))
             write_durably(self.root, raw)
-            # In between the record is about another root, and so does not count.
-            write_durably(self.directory / "fetched.json", msgspec.json.encode(record))
         except OSError as error:
             raise unavailable("keep the trusted root", error) from error
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from inbond.gateway.trust_files import TrustFiles
-from inbond.gateway.trust_samples import Sample, sample_of, scope_of, with_sample
+from inbond.gateway.trust_samples import Sample, merged, sample_of, scope_of, with_sample
 from inbond.gateway.verifier import Answered
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Alert, Observer
@@ -35,6 +36,7 @@ class Sampler:
         self._look_every = look_every
         self._look_at = 0.0  # event loop time
         self._samples: dict[str, tuple[Sample, ...]] = {}
+        self._dropped: dict[str, set[Sample]] = {}  # by scope: which never come back
         self._unwritten: set[str] = set()
         self._writing: asyncio.Task[None] | None = None
 
@@ -72,15 +74,28 @@ class Sampler:
         before = self._samples.get(scope, ())
         if new is not None and (after := with_sample(before, new)) is not before:
             self._samples[scope] = after
-            self._unwritten.add(scope)
-            if self._writing is None or self._writing.done():
-                self._writing = asyncio.get_running_loop().create_task(self._write())
+            self._keep(scope)
+
+    def drop(self, scope: str, samples: Collection[Sample]) -> None:
+        """Forgets samples that no root verifies any more."""
+        if samples:
+            self._dropped.setdefault(scope, set()).update(samples)
+            self._samples[scope] = merged(self._samples[scope], (), dropped=samples)
+            self._keep(scope)
+
+    def _keep(self, scope: str) -> None:
+        self._unwritten.add(scope)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
         while self._unwritten:
             scope = self._unwritten.pop()
+            ours, dropped = self._samples[scope], frozenset(self._dropped.get(scope, ()))
+            # Another process may have written meanwhile: a command beside a server.
+            change = partial(merged, ours=ours, dropped=dropped)
             try:
-                await asyncio.to_thread(self._files.keep_samples, scope, self._samples[scope])
+                await asyncio.to_thread(self._files.change_samples, scope, change)
             except StoreUnavailable as error:
                 self._observer(Alert(name="trust-not-kept", message=error.message))
 

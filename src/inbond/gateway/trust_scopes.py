@@ -10,8 +10,9 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from inbond.gateway.trust import RootSource, ScopeStatus
+from inbond.gateway.trust_candidate import NotYet
 from inbond.gateway.trust_files import KeptRoot, TrustFiles
-from inbond.model.errors import InbondError, OperatorFault
+from inbond.model.errors import ConfigurationError, InbondError, OperatorFault
 from inbond.model.events import Alert, Observer
 from inbond.model.trust import RootFacts, Trust, TrustScope
 
@@ -24,8 +25,10 @@ class ScopeState:
     raw: bytes
     since: datetime
     kept: KeptRoot | None  # the last good root
+    untried: bool = False  # at a start: there is no last good root, and something to try this one on
     problem: str | None = None
     refused: str | None = None  # the digest of the candidate that was refused last
+    again: datetime | None = None  # when that is worth another try; None: never
 
     @property
     def name(self) -> str:
@@ -34,12 +37,17 @@ class ScopeState:
 
     @property
     def candidate(self) -> bool:
-        """Whether, at a start, the root is another than the last good one."""
-        return self.kept is not None and self.kept.raw != self.raw
+        """Whether, at a start, the root must be tried first: it is another than the last good one."""
+        return self.untried or (self.kept is not None and self.kept.raw != self.raw)
 
     def refuse(self, error: InbondError, observer: Observer, *, candidate: bytes | None) -> None:
-        """Notes why the source's root is not in force; tells it once. `candidate`: None where there are no bytes."""
-        digest = None if candidate is None else sha256(candidate).hexdigest()
+        """Notes why the source's root is not in force; tells it once. `candidate`: None where there are no bytes.
+
+        It is not tried again where the error is its own, a ConfigurationError; unless that is `NotYet`, then later.
+        """
+        final = candidate is not None and isinstance(error, ConfigurationError)
+        digest = sha256(candidate).hexdigest() if final and candidate is not None else None
+        self.again = error.again if isinstance(error, NotYet) else None
         staying = sha256(self.raw).hexdigest()[:16]
         problem = f"{error.message}; the trusted root {staying}… stays in force"
         if (problem, digest) != (self.problem, self.refused):
@@ -47,22 +55,23 @@ class ScopeState:
             observer(Alert(name="trusted-root-refused", message=f"{problem}{remedy}"))
         self.problem, self.refused = problem, digest
 
-    def refuses(self, candidate: bytes) -> bool:
-        """Whether these bytes were refused already."""
-        return self.refused == sha256(candidate).hexdigest()
+    def refuses(self, candidate: bytes, now: datetime) -> bool:
+        """Whether these bytes were refused already, and are not worth another try now."""
+        return self.refused == sha256(candidate).hexdigest() and (self.again is None or now < self.again)
 
     def fall_back(self, error: InbondError, observer: Observer) -> None:
-        """At a start: the last good root instead. Raises the error where there is none."""
+        """At a start: the last good root instead. Raises the error, or an OperatorFault of it, where there is none."""
         if self.kept is None or not self.candidate:
-            raise error
+            raise _untried(error, self.name) if self.untried else error
         candidate, self.raw, self.since = self.raw, self.kept.raw, self.kept.since
         self.refuse(error, observer, candidate=candidate)
 
     def accept(self, raw: bytes, now: datetime) -> None:
         """Takes a root into force."""
         self.raw, self.since = raw, now
-        self.kept = KeptRoot(raw=raw, since=now)
-        self.problem = self.refused = None
+        self.kept = KeptRoot(raw=raw, since=now, origin=self.source.origin)
+        self.untried = False
+        self.problem = self.refused = self.again = None
 
     def status(self, facts: RootFacts | None, now: datetime) -> ScopeStatus:
         """The scope as it stands. `facts`: of the root in force, None where no process has read it yet."""
@@ -79,18 +88,41 @@ class ScopeState:
 
 
 async def first_state(source: RootSource, files: TrustFiles, *, now: datetime, observer: Observer) -> ScopeState:
-    """A scope at a start: its source's root, or the last good one. Raises OperatorFault where there is neither."""
-    kept = await asyncio.to_thread(files.root, source.name)
+    """A scope at a start: its source's root, or the last good one. Raises OperatorFault where there is neither.
+
+    One that came from another source is no last good one: who leaves a repository goes on trusting nothing of it.
+    """
+    found = await asyncio.to_thread(files.root, source.name)
+    samples = await asyncio.to_thread(files.samples, source.name)
+    kept = found if found is not None and found.origin == source.origin else None
     try:
         raw = await source.read()
     except OperatorFault as error:
+        if found is not None and kept is None:
+            raise _left(error, source) from error
         if kept is None:
             raise
         state = ScopeState(source=source, raw=kept.raw, since=kept.since, kept=kept)
         state.refuse(error, observer, candidate=None)
         return state
     since = kept.since if kept is not None and kept.raw == raw else now
-    return ScopeState(source=source, raw=raw, since=since, kept=kept)
+    untried = kept is None and (found is not None or bool(samples))
+    return ScopeState(source=source, raw=raw, since=since, kept=kept, untried=untried)
+
+
+def _untried(error: InbondError, scope: str) -> OperatorFault:
+    kind = ConfigurationError if isinstance(error, ConfigurationError) else OperatorFault
+    way_out = f"if this root is right, remove trust/{scope}/samples in the ledger's directory: then it is not tried"
+    remedy = way_out if error.remedy is None else f"{error.remedy}; {way_out}"
+    return kind(f"{error.message}; there is no last good root of this source", remedy=remedy)
+
+
+def _left(error: OperatorFault, source: RootSource) -> ConfigurationError:
+    return ConfigurationError(
+        f"{error.message}; the root of [trust.{source.name}] that was in force came from another source, and does not "
+        "count any more",
+        remedy=error.remedy,
+    )
 
 
 def trust_of_states(states: Mapping[str, ScopeState], by_upstream: Mapping[str, tuple[str, ...]]) -> Trust:

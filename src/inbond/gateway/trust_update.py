@@ -1,36 +1,32 @@
 """A trusted root that keeps itself fresh: `root = "auto"`.
 
-Which root is the newest. One that TUF gave takes the place of the one that sigstore ships, as long as sigstore ships
-the one it shipped then. After an upgrade of sigstore, and until TUF has been asked again, that with the later beginning
-of a key counts, or where that is the same the one in which more keys have ended; with neither, what TUF gave. What
-sigstore ships counts only for its own repository: with a `tuf_root` of the operator's there is nothing shipped.
+It is fetched at a start, daily, and where somebody asks; `inbond.gateway.trust_newest` says which root then counts.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, NoReturn
-from urllib.parse import unquote
+from typing import Final, NoReturn
 
 import msgspec
 
 from inbond import __version__
 from inbond.gateway.clock import Clock
 from inbond.gateway.trust import bundled_root_path, read_root
-from inbond.gateway.trust_kept import Attempt, Fetched, Kept
+from inbond.gateway.trust_kept import Attempt, Fetched, Kept, RootLost
+from inbond.gateway.trust_newest import Newest, Repository
 from inbond.gateway.trust_updater import Got, NotGot, Wanted
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.events import Alert, Observer
-from inbond.upstream.proxies import DIRECT, Proxies
+
+__all__ = ["AutoSource", "Overtaken", "Repository", "RootNotFetched"]
 
 UPDATE_SECONDS: Final = 60.0  # a refresh that takes longer is killed; an honest one takes 1 to 3 s
 DAILY: Final = timedelta(days=1)  # the public Sigstore's TUF metadata are signed anew every few days
@@ -43,17 +39,12 @@ USER_AGENT: Final = f"inbond/{__version__}"
 _ANSWER: Final = msgspec.msgpack.Decoder(Got | NotGot)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
-    """A TUF repository as configured. None: the public Sigstore's address, and the root.json that sigstore ships."""
-
-    url: str | None = None
-    root: Path | None = None
-    proxies: Proxies = field(default=DIRECT, repr=False)
-
-
 class RootNotFetched(OperatorFault):
     """There is no answer from the TUF repository, or none to be believed. What was there before still is."""
+
+
+class Overtaken(OperatorFault):
+    """Another root was put into the place meanwhile: what was compared with is not what would be replaced."""
 
 
 class AutoSource:
@@ -89,20 +80,36 @@ class AutoSource:
         # -P: what lies in the working directory is not imported
         self._command = command or (sys.executable, "-P", "-m", "inbond.gateway.trust_updater")
         self._find_shipped = find_shipped
+        self._newest = Newest(kept=self.kept, repository=repository, find_shipped=find_shipped)
         self._at_once = asyncio.Lock()
         self._asked = False
+        self._sought_at: datetime | None = None  # when what was lost was asked for last
+
+    @property
+    def origin(self) -> str:
+        """The repository's `identity`: it alone may have given the last good root."""
+        return self._newest.origin
 
     @property
     def where(self) -> str:
         """The repository's address, which stands in the configuration or in sigstore."""
-        return f"tuf {self._repository.url or self._public_url()}"
+        return f"tuf {self._repository.url or self._newest.public_url()}"
 
     async def read(self) -> bytes:
-        """The newest root on this machine; where there is none at all, the repository is asked, once.
+        """The newest root on this machine; where there is none the repository is asked once, where it was lost hourly.
 
-        Raises ConfigurationError where there is none then either.
+        Raises ConfigurationError where there is none then either, and RootLost.
         """
-        found = await asyncio.to_thread(self.current)
+        try:
+            found = await asyncio.to_thread(self.current)
+        except RootLost:
+            now = self._clock()
+            if self._sought_at is not None and timedelta() <= now - self._sought_at < AFTER_FAILURE:
+                raise
+            self._sought_at = now
+            await self.refresh()
+            found = await asyncio.to_thread(self.current)
+        self._sought_at = None
         if found is None and not self._asked:
             await self.refresh()
             found = await asyncio.to_thread(self.current)
@@ -112,7 +119,7 @@ class AutoSource:
 
     def missing(self) -> ConfigurationError:
         """The error for a scope that has no root on this machine."""
-        attempt = self.kept.attempt()
+        attempt = self.attempt()
         why = f": {attempt.problem}" if attempt is not None and attempt.problem else ""
         return ConfigurationError(
             f"there is no trusted root yet for [trust.{self.name}]{why}",
@@ -120,25 +127,24 @@ class AutoSource:
         )
 
     def current(self) -> tuple[bytes, Fetched | None] | None:
-        """The newest root on this machine, and how it came here; None beside the one that sigstore ships. Blocks."""
-        kept, shipped = self.kept.read(), self._shipped()
-        if kept is None or shipped is None:
-            return kept or (None if shipped is None else (shipped, None))
-        raw, record = kept
-        replaced = record is not None and record.shipped_sha256 == sha256(shipped).hexdigest()
-        return kept if replaced or _age(raw) >= _age(shipped) else (shipped, None)
+        """`Newest.current`, which blocks. Raises RootLost."""
+        return self._newest.current()
+
+    def attempt(self) -> Attempt | None:
+        """The last refresh from this repository, None where there was none. Blocks."""
+        attempt = self.kept.attempt()
+        return attempt if attempt is not None and attempt.repository == self._repository.identity else None
 
     async def refresh(self) -> bool:
         """Asks the repository; whether `read` gives another root since. What goes wrong is an Alert."""
-        before = await asyncio.to_thread(self.current)
+        before = await asyncio.to_thread(self._newest.digest)
         try:
             await self.fetch(install=True)
         except OperatorFault as error:
             told = f"the trusted root of [trust.{self.name}] was not refreshed: {error.message}"
             self._observer(Alert(name="trusted-root-not-refreshed", message=told))
             return False
-        after = await asyncio.to_thread(self.current)
-        return after is not None and (before is None or before[0] != after[0])
+        return await asyncio.to_thread(self._newest.digest) != before
 
     async def fetch(self, *, install: bool) -> Got:
         """What the repository has now; `install`: and puts it in its place. Raises RootNotFetched or OperatorFault."""
@@ -152,21 +158,30 @@ class AutoSource:
             await asyncio.to_thread(self._note, None)
             return got
 
-    def install(self, raw: bytes, *, fetched: Fetched | None = None, file: Path | None = None) -> None:
+    def install(
+        self, raw: bytes, *, fetched: Fetched | None = None, file: Path | None = None, over: str | None = None
+    ) -> None:
         """Puts a root into its place that has been found good: one that was `fetched`, or from a file. Blocks.
 
-        Raises StoreUnavailable.
+        `over`: the digest of the root that it was compared with. Raises StoreUnavailable, and Overtaken where another
+        is there by now.
         """
-        shipped, now = self._shipped(), self._clock()
+        shipped, now = self._newest.shipped(), self._clock()
         record = fetched or Fetched(
             sha256=sha256(raw).hexdigest(),
             by="file",
             where=str(file),
+            repository=None,
             installed_at=now,
             confirmed_at=now,
             shipped_sha256=None if shipped is None else sha256(shipped).hexdigest(),
         )
         with self.kept.alone():
+            if over is not None and self._newest.digest() not in (over, None):
+                raise Overtaken(
+                    f"the trusted root of [trust.{self.name}] was replaced meanwhile, by a refresh or another command",
+                    remedy="look at what is there with inbond trust show, and try again",
+                )
             self.kept.install(raw, record)
 
     async def keep_fresh(
@@ -182,7 +197,7 @@ class AutoSource:
 
     def pause(self, chance: float) -> timedelta:
         """How long to wait for the next refresh; `chance` is from 0 to 1."""
-        attempt = self.kept.attempt()
+        attempt = self.attempt()
         if not self._asked and (attempt is None or not timedelta() <= self._clock() - attempt.at < JUST_NOW):
             return timedelta()
         worked = attempt is not None and attempt.problem is None
@@ -191,12 +206,11 @@ class AutoSource:
 
     def advice(self) -> str | None:
         """What an operator should know: no refresh has worked for long."""
-        attempt = self.kept.attempt()
+        attempt = self.attempt()
         if attempt is None or attempt.failing_since is None:
             return None
-        kept = self.kept.read()
-        record = kept[1] if kept is not None else None
-        since = record.confirmed_at if record is not None else attempt.failing_since
+        record = self.kept.record()
+        since = record.confirmed_at if record is not None and self._newest.is_ours(record) else attempt.failing_since
         days = (self._clock() - since) // timedelta(days=1)
         if days < OLD.days:
             return None
@@ -228,11 +242,12 @@ class AutoSource:
         return _answer(said, process.returncode)
 
     def _wanted(self, *, install: bool) -> Wanted:
-        shipped = self._shipped()
+        shipped = self._newest.shipped()
         root = self._repository.root
         return Wanted(
             directory=str(self.kept.directory),
-            url=self._repository.url or self._public_url(),
+            url=self._repository.url or self._newest.public_url(),
+            repository=self._repository.identity,
             bootstrap=read_root(root if root is not None else self._find_shipped().with_name("root.json")),
             proxies=self._repository.proxies,
             user_agent=USER_AGENT,
@@ -242,22 +257,11 @@ class AutoSource:
         )
 
     def _note(self, problem: str | None) -> None:
-        now, before = self._clock(), self.kept.attempt()
+        now, before = self._clock(), self.attempt()
         since = before.failing_since if before is not None and before.failing_since is not None else now
-        self.kept.note(Attempt(at=now, problem=problem, failing_since=None if problem is None else since))
-
-    # --- what sigstore ships
-
-    def _shipped(self) -> bytes | None:
-        if self._repository.root is not None:
-            return None
-        with suppress(OperatorFault):
-            return read_root(self._find_shipped())
-        return None
-
-    def _public_url(self) -> str:
-        # sigstore keeps what belongs to a repository in a directory of its address.
-        return unquote(self._find_shipped().parent.name)
+        failing_since = None if problem is None else since
+        repository = self._repository.identity
+        self.kept.note(Attempt(at=now, repository=repository, problem=problem, failing_since=failing_since))
 
 
 def _answer(said: bytes, code: int | None) -> Got:
@@ -270,27 +274,3 @@ def _answer(said: bytes, code: int | None) -> Got:
     if isinstance(answer, NotGot):
         raise RootNotFetched(answer.message, remedy=answer.remedy)
     return answer
-
-
-def _age(raw: bytes) -> tuple[str, int]:
-    """What grows from one root to the next: the latest beginning of a key, and how many have an end."""
-    try:
-        windows = list(_windows(json.loads(raw)))
-    except (ValueError, RecursionError):
-        return "", 0
-    # RFC 3339 in UTC, as the roots of a Sigstore have it, so the texts sort as the times.
-    starts = (str(window.get("start", "")) for window in windows)
-    return max(starts, default=""), sum("end" in window for window in windows)
-
-
-def _windows(value: Any) -> Iterator[dict[str, Any]]:
-    match value:
-        case {"validFor": dict() as window, **others}:
-            yield window
-            yield from _windows(others)
-        case dict():
-            for below in value.values():
-                yield from _windows(below)
-        case list():
-            for below in value:
-                yield from _windows(below)

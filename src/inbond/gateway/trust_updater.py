@@ -17,6 +17,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -27,8 +28,9 @@ import msgspec
 from yarl import URL
 
 from inbond.gateway.trust import MAX_ROOT_BYTES
-from inbond.gateway.trust_kept import Fetched, Kept
+from inbond.gateway.trust_kept import Fetched, Kept, RootLost
 from inbond.model.errors import InbondError, OperatorFault
+from inbond.model.text import printable
 from inbond.store.files import make_private
 from inbond.upstream.proxies import Proxies
 
@@ -44,6 +46,7 @@ SOCKET_SECONDS: Final = 10.0  # for a connection, and without a byte
 GRACE_SECONDS: Final = 5.0  # after which it ends itself; the parent was to end it before
 CHUNK_BYTES: Final = 64 * 1024
 TRIES: Final = 2  # further ones, where a connection fails
+MAX_SAID_CHARS: Final = 300  # of what a repository gives as the reason: it stands in alerts and in a small file
 MAX_ADDRESS_SPACE: Final = 2**30  # of address space; 200 MiB are in use when the libraries are there
 
 
@@ -56,6 +59,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     directory: str
     url: str
+    repository: str  # its identity, for the record
     bootstrap: bytes
     proxies: Proxies
     user_agent: str
@@ -92,7 +96,7 @@ def main() -> int:
     except InbondError as error:
         answer = NotGot(message=error.message, remedy=error.remedy)
     except Exception as error:  # noqa: BLE001 (what strangers sent may make a library raise anything)
-        answer = NotGot(message=f"{type(error).__name__}: {error}", remedy=None)
+        answer = NotGot(message=_short(f"{type(error).__name__}: {error}"), remedy=None)
     answers.write(msgspec.msgpack.encode(answer))
     answers.close()
     return 0 if isinstance(answer, Got) else 1
@@ -162,12 +166,15 @@ def _require_root(wanted: Wanted, raw: bytes) -> None:
 def _record(wanted: Wanted, kept: Kept, raw: bytes) -> Fetched:
     now = datetime.now(UTC)
     digest = sha256(raw).hexdigest()
-    before = kept.read()
-    same = before[1] if before is not None and before[1] is not None and before[1].sha256 == digest else None
+    before: tuple[bytes, Fetched] | None = None
+    with suppress(RootLost):
+        before = kept.read()
+    same = before[1] if before is not None and before[1].sha256 == digest else None
     return Fetched(
         sha256=digest,
         by="tuf",
         where=wanted.url,
+        repository=wanted.repository,
         installed_at=same.installed_at if same is not None else now,
         confirmed_at=now,
         shipped_sha256=wanted.shipped_sha256,
@@ -182,7 +189,7 @@ _UPGRADE: Final = "nothing was taken over; a newer inbond, with a newer sigstore
 
 class _NotFetched(OperatorFault):
     def __init__(self, wanted: Wanted, reason: str, *, remedy: str | None) -> None:
-        super().__init__(f"no trusted root from {wanted.url}: {reason}", remedy=remedy)
+        super().__init__(f"no trusted root from {wanted.url}: {_short(reason)}", remedy=remedy)
 
 
 def _said(error: Exception) -> str:
@@ -197,6 +204,12 @@ def _said(error: Exception) -> str:
                 return f"no connection: {reason}"
     cause = error.__cause__
     return f"{error}: {cause}" if cause is not None and str(cause) else str(error) or type(error).__name__
+
+
+def _short(text: str) -> str:
+    """What strangers may have worded, fit for a line."""
+    cut = printable(text[: MAX_SAID_CHARS + 1])
+    return cut if len(cut) <= MAX_SAID_CHARS else cut[: MAX_SAID_CHARS - 1] + "…"
 
 
 def _behind(error: BaseException) -> Iterator[BaseException]:

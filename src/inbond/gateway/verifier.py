@@ -5,7 +5,7 @@ pipe. It works through them in order, so the first without an answer is the one 
 that provenance, and a poisonous one takes down only its own file. Those behind it are asked of the next process.
 
 - A call that takes longer than `CALL_TIMEOUT`, from when the one before it was answered, kills the process; its
-  caller gets `VerifierTimeout`.
+  caller gets `VerifierTimeout`. An answer that is there by then counts: it was this process that was late.
 - A process that ends, or says something that is no answer, is replaced and the request asked once more; then its
   caller gets `VerifierFailed`. Ends in a row are followed by growing pauses, during which calls fail at once.
 - A caller that goes away changes nothing: its request is skipped, or its answer dropped.
@@ -26,7 +26,7 @@ import msgspec
 
 from inbond.attest.limits import check_question, over_limit
 from inbond.attest.wire import decode_evidence
-from inbond.gateway.verifier_child import START_TIMEOUT, WORKER, Child, UnusableRoot, VerifierFailed, read_frame
+from inbond.gateway.verifier_child import START_TIMEOUT, WORKER, Child, Frames, UnusableRoot, VerifierFailed
 from inbond.gateway.verifier_frames import Answer, Hello, Request, frame
 from inbond.model.errors import InbondError
 from inbond.model.evidence import Rejected, Unsupported, Verified
@@ -36,6 +36,7 @@ from inbond.model.trust import KeyUse, Trust
 __all__ = ["Answered", "UnusableRoot", "VerifierFailed", "VerifierProcess", "VerifierTimeout"]
 
 CALL_TIMEOUT: Final = 5.0  # seconds; an honest verification takes 1 to 10 ms
+LATE: Final = 0.1  # seconds for an answer that lies in the pipe already
 MAX_WAITING: Final = 4096  # calls; at most 10 kB each as a rule, and 5 s of work
 # Calls sent and not answered. Two keep the process busy; more make up for an event loop that is late by some ms.
 SENT_AHEAD: Final = 16
@@ -84,7 +85,7 @@ class VerifierProcess:
         self._child = Child(trust, start_timeout=start_timeout, command=command)
         self._waiting: asyncio.Queue[_Call] = asyncio.Queue(max_waiting)
         self._under_way: deque[_Call] = deque()  # in the order in which they were, or will be, asked
-        self._asked: asyncio.subprocess.Process | None = None  # the process that those marked as sent were sent to
+        self._frames: Frames | None = None  # of the process that those marked as sent were sent to
         self._open: set[_Call] = set()  # those that somebody waits for
         self._numbers = count(1)
         self._worker: asyncio.Task[None] | None = None
@@ -198,9 +199,7 @@ class VerifierProcess:
         """Has the first call answered, and the others sent; ends with the first call done, or to be asked again."""
         try:
             process = await self._child.ready()
-            async with asyncio.timeout(self._call_timeout):
-                await self._send(process)
-                answered = await _answer(process, call)
+            answered = await self._answered(process, call)
         except VerifierFailed as error:
             call.fail(error)
         except TimeoutError:
@@ -220,11 +219,23 @@ class VerifierProcess:
             call.settle(answered)
         self._under_way.popleft()
 
-    async def _send(self, process: asyncio.subprocess.Process) -> None:
-        """Sends what this process was not sent yet."""
+    async def _answered(self, process: asyncio.subprocess.Process, call: _Call) -> Answered:
+        """Raises TimeoutError, _Broken."""
+        fresh = self._frames is None or self._frames.process is not process
+        if self._frames is None or fresh:
+            self._frames = Frames(process)
+        try:
+            async with asyncio.timeout(self._call_timeout):
+                await self._send(process, fresh=fresh)
+                return await _answer(self._frames, call)
+        except TimeoutError:
+            # The event loop may have stood still all that time, with the answer there.
+            async with asyncio.timeout(LATE):
+                return await _answer(self._frames, call)
+
+    async def _send(self, process: asyncio.subprocess.Process, *, fresh: bool) -> None:
+        """Sends what this process was not sent yet; all where it is a fresh one."""
         assert process.stdin is not None
-        fresh = process is not self._asked
-        self._asked = process
         frames: list[bytes] = []
         for call in self._under_way:
             if fresh or not call.sent:
@@ -262,9 +273,9 @@ class _Broken(Exception):
     """The process ended, or what it said is no answer to what it was asked."""
 
 
-async def _answer(process: asyncio.subprocess.Process, call: _Call) -> Answered:
+async def _answer(frames: Frames, call: _Call) -> Answered:
     try:
-        answer = _ANSWER.decode(await read_frame(process))
+        answer = _ANSWER.decode(await frames.read())
         evidence = decode_evidence(answer.evidence)
     except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
         raise _Broken from error

@@ -115,7 +115,7 @@ class Child:
         try:
             process.stdin.write(self._setup)
             await process.stdin.drain()
-            first: Hello | Unusable = _FIRST.decode(await read_frame(process))
+            first: Hello | Unusable = _FIRST.decode(await Frames(process).read())
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
             raise OperatorFault(
                 "the verifier process ended before it was ready", remedy="see its messages in the log"
@@ -147,10 +147,22 @@ class Child:
         self._process = None
 
 
-async def read_frame(process: asyncio.subprocess.Process) -> bytes:
-    """The next frame it says. Raises EOFError, OSError, and ValueError for what is none."""
-    assert process.stdout is not None
-    return await process.stdout.readexactly(body_length(await process.stdout.readexactly(HEADER_BYTES)))
+class Frames:
+    """What a process says, frame by frame. A read that was cancelled loses nothing: the next one goes on with it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        self.process: Final = process
+        self._stream = process.stdout
+        self._length: int | None = None  # of the frame that is being read, in bytes
+
+    async def read(self) -> bytes:
+        """The next frame. Raises EOFError, OSError, and ValueError for what is none."""
+        if self._length is None:
+            self._length = body_length(await self._stream.readexactly(HEADER_BYTES))
+        body = await self._stream.readexactly(self._length)
+        self._length = None
+        return body
 
 
 def _setup(trust: Trust) -> Setup:

@@ -9,7 +9,7 @@ from inbond.model.names import Filename, Kind, parse_filename
 
 # Which checks a stored result stands for. A change of what is checked makes it another number: what older checks
 # found is then found again, from the bytes.
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Odd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotInspected:
-    """Nothing was found out, and nothing is claimed: it took too long, or the bytes could not be read."""
+    """Nothing was found out in the time there is, and nothing is claimed."""
 
     reason: str
 

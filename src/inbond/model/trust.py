@@ -115,6 +115,14 @@ class KeyUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowChange:
+    """A key that stands in two roots, in force at other times. What it signed outside the new ones holds no more."""
+
+    before: TrustedKey
+    after: TrustedKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RootFacts:
     """What stands in a trusted root, for those who do not read it themselves."""
 
@@ -125,10 +133,26 @@ class RootFacts:
         """Whether the key that was used is here, and was in force at that time."""
         return any(key.key_id == use.key_id and key.in_force(use.at) for key in self.keys)
 
+    def knows(self, use: KeyUse) -> bool:
+        """Whether the key that was used is here, in force at that time or not."""
+        return any(key.key_id == use.key_id for key in self.keys)
+
     def lost_in(self, other: RootFacts) -> tuple[TrustedKey, ...]:
         """The keys that stand here and no longer there."""
         kept = {(key.kind, key.key_id) for key in other.keys}
         return tuple(key for key in self.keys if (key.kind, key.key_id) not in kept)
+
+    def windows_changed_in(self, other: RootFacts) -> tuple[WindowChange, ...]:
+        """The keys that stand in both and whose times here are none that they have there."""
+        there: dict[tuple[KeyKind, str], list[TrustedKey]] = {}
+        for key in other.keys:
+            there.setdefault((key.kind, key.key_id), []).append(key)
+        return tuple(
+            WindowChange(before=key, after=others[0])
+            for key in self.keys
+            if (others := there.get((key.kind, key.key_id)))
+            and (key.start, key.end) not in {(one.start, one.end) for one in others}
+        )
 
     def missing_at(self, time: datetime) -> KeyKind | None:
         """A kind without any key in force at that time: nothing signed then can be verified. None where all are."""

@@ -22,6 +22,10 @@ from inbond.policy.rule import hold, later
 from inbond.policy.rules import attestations
 from inbond.policy.settings import Attestations, Listing, PolicySettings
 
+# A file counts as young at least this long, also where the policy holds nothing for its age: most bad releases are
+# found within days, and whoever asks for a project first must not be the one to try its newest. It is as long as files
+# are held by default that come by a new way.
+YOUNG_AT_LEAST: Final = timedelta(days=7)
 RECHECK_PENDING: Final = timedelta(seconds=60)  # when a page that holds pending files is rendered again at the latest
 
 _CHECKING: Final = ("its provenance is still being verified", "ask again in a few seconds")
@@ -56,12 +60,13 @@ def to_settle(
 ) -> ToSettle:
     """The pending files whose provenance a page of this policy waits for.
 
-    Under `settled` those younger than the policy's longest hold, under `verified` all, which it keeps out until they
-    clear; none under `lazy`, and none that is denied whatever its provenance.
+    Under `settled` the young ones, younger than the policy's longest hold or `YOUNG_AT_LEAST`; under `verified` all,
+    which it keeps out until they clear; none under `lazy`, and none that is denied whatever its provenance.
     """
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
     if settings.listing is Listing.LAZY or not shared.project_policy.asks_for_evidence:
         return ToSettle()
+    young_for = max(shared.project_policy.longest_hold, YOUNG_AT_LEAST)
     young: list[tuple[datetime, File]] = []
     aged: list[tuple[datetime, File]] = []
     undated: list[File] = []
@@ -72,7 +77,7 @@ def to_settle(
         time = Case(shared=shared, file=file, evidence=known).trusted_time
         if isinstance(time, Undated):
             undated.append(file)
-        elif later(time, shared.project_policy.longest_hold) > now:
+        elif later(time, young_for) > now:
             young.append((time, file))
         else:
             aged.append((time, file))

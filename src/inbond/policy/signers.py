@@ -30,8 +30,10 @@ def demanded(
     what is wrong with a signer, None for nothing.
     """
     if isinstance(case.evidence, Verified):
-        faults = (fault(identity) for identity in case.evidence.identities)
-        found = next((text for text in faults if text is not None), None)
+        signers = case.evidence.identities
+        if not signers:  # nobody makes such evidence; a demand must not be met by nobody either
+            return _denied(rule, f"{subject} unproven: no publish attestation", ATTESTED.format(key=key))
+        found = next((text for text in map(fault, signers) if text is not None), None)
         return None if found is None else _denied(rule, found, remedy)
     return unproven(case, rule=rule, subject=subject, remedy=ATTESTED.format(key=key))
 

@@ -85,7 +85,7 @@ class DiskBlobs:
 
     @contextlib.contextmanager
     def lease(self, sha256: str) -> Iterator[None]:
-        """Keeps a blob that is being served from eviction by this process."""
+        """As long as the context lasts, this process does not evict the blob."""
         self._leases[sha256] += 1
         try:
             yield

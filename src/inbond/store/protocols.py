@@ -103,7 +103,7 @@ class Blobs(Protocol):
         ...
 
     def lease(self, sha256: str) -> AbstractContextManager[None]:
-        """Keeps a blob that is being served from being evicted by this process."""
+        """As long as the context lasts, this process does not evict the blob."""
         ...
 
     def writer(self) -> AbstractAsyncContextManager[BlobWriter]:

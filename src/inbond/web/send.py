@@ -15,8 +15,8 @@ from typing import BinaryIO, Final
 from aiohttp import HttpVersion11, web
 
 from inbond.gateway.download import Complete, Download, Failed
-from inbond.gateway.file_service import FileService, Located
-from inbond.model.errors import Denied, DigestMismatch, NotYet, UpstreamTimeout
+from inbond.gateway.file_service import FileService, Located, still_looked_into
+from inbond.model.errors import Denied, DigestMismatch, NotYet, StoreUnavailable, UpstreamTimeout
 from inbond.model.events import BytesServed, Observer
 from inbond.store.protocols import Blob
 from inbond.web.conditions import Holds, Span, Unsatisfiable, none_match, wanted_span
@@ -95,6 +95,10 @@ async def _settled(download: Download, own: _Own) -> Blob | Download:
             f"upstream has not begun to send {own.located.file.filename} in time", remedy="try again in a few seconds"
         )
     await _until(download, min(WHOLE_CHECK_SECONDS, own.left), lambda: _is_large(download))
+    if download.received:  # no byte is on its way any more: better a word now than headers, and silence behind them
+        await _until(download, own.left, lambda: False)
+        if download.outcome is None:
+            raise still_looked_into(download.file)
     return await _blob_of(download, own) or download
 
 
@@ -217,7 +221,7 @@ async def _is_cleared(request: web.Request, blob: Blob, own: _Own) -> bool:
     except Denied as denied:
         note(request, decision=str(denied.judgement.verdict.decision))
         return False
-    except (NotYet, FileNotFoundError):
+    except (NotYet, StoreUnavailable, FileNotFoundError):
         return False
     return True
 

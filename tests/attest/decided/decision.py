@@ -18,6 +18,7 @@ from inbond.attest.verify import Finding
 from inbond.cli.config_model import PolicyTable
 from inbond.cli.config_policy import policy_settings
 from inbond.model.errors import InvalidFilename
+from inbond.model.evidence import Evidence
 from inbond.model.verdict import Outcome
 from policy.cases import file_of, verdict_on
 from sim.sigstore import Identity
@@ -98,7 +99,7 @@ def state(finding: Finding | None) -> Expected | None:
     return None if finding is None else outcome(finding)
 
 
-def judged(finding: Finding, key: str = "") -> Outcome:
+def judged(finding: Evidence, key: str = "") -> Outcome:
     """The strictest that is said of the file, old enough, under the default policy; with a key set for its project."""
     written = tomllib.loads(key)
     table = PolicyTable.model_validate({"rules": [{"projects": ["*"], **written}]} if written else {})

@@ -7,7 +7,7 @@ from typing import Final
 from attest.decided.decision import Decision, Otherwise, signed, tampered
 from attest.tampering.row import ACME, NAME, OURS, SHA256, VERIFIED, Attempt, attested, statement, subject
 from inbond.model.verdict import Outcome
-from sim.sigstore import SLSA
+from sim.sigstore import SLSA, GitHub
 
 _ELSEWHERE: Final = {
     "buildDefinition": {
@@ -22,6 +22,12 @@ def _with_slsa() -> Attempt:
     return Attempt(provenance=OURS.provenance([(ACME.publisher(), both)]))
 
 
+def _with_strangers_slsa() -> Attempt:
+    evil = GitHub(owner="evil")
+    slsa = OURS.attest(NAME, SHA256, evil, predicate_type=SLSA, predicate={})
+    return Attempt(provenance=OURS.provenance([(ACME.publisher(), [attested()]), (evil.publisher(), [slsa])]))
+
+
 def _asked_about(filename: str, sha256: str = SHA256) -> Attempt:
     provenance = OURS.provenance_for(filename, sha256, ACME)
     return Attempt(provenance=provenance, filename=filename, sha256=sha256)
@@ -33,9 +39,12 @@ ROWS: Final[tuple[Decision, ...]] = (
     Decision(id="slsa-of-another-repository",
              what="Build provenance (SLSA) names another repository than the certificate does.",
              attempt=_with_slsa, expected=VERIFIED, by_default=Outcome.ALLOW,
-             why="What a predicate says is its signer's word. inbond goes by the certificate, and can ask that "
-                 "such an attestation be there.",
-             otherwise=Otherwise(key='predicates = ["slsa"]', outcome=Outcome.ALLOW)),
+             why="What a predicate says is its signer's word. inbond goes by the certificate: to `predicates` it "
+                 "counts as its signer's."),
+    Decision(id="slsa-by-another", what="Build provenance (SLSA) by another owner stands beside.",
+             attempt=_with_strangers_slsa, expected=VERIFIED, by_default=Outcome.ALLOW,
+             why="Anybody can sign such a statement. It takes nothing away, and does not count as the publisher's.",
+             otherwise=Otherwise(key='predicates = ["slsa"]', outcome=Outcome.DENY)),
     signed("without-slsa", "There is no build provenance beside the publish attestation.", "Most files have none.",
            otherwise=Otherwise(key='predicates = ["slsa"]', outcome=Outcome.DENY)),
     tampered("only-slsa", "There is build provenance and no publish attestation.",
@@ -55,6 +64,8 @@ ROWS: Final[tuple[Decision, ...]] = (
            subjects=[subject(sha256=SHA256, sha512="0" * 128)]),
     tampered("zip-for-tar-gz", "The statement is about a `.zip`, the file is a `.tar.gz` of the same version.",
              "They are two files."),
+    tampered("subject-kelvin", "The statement's filename has a character that folds into an ASCII letter.",
+             "The library takes the sign for kelvin for a `k`; filenames on an index are ASCII."),
     tampered("subject-space", "The statement's filename has a space in it.",
              "No such file is on an index; readers of versions pass over it."),
     signed("other-spelling", "The statement spells the project or the version otherwise (`Widgets-1.0.0`).",

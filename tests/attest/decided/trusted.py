@@ -8,10 +8,10 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from attest.decided.decision import Decision, signed, tampered
-from attest.tampering.row import ACME, NAME, OURS, SHA256, VERIFIED, Attempt
+from attest.decided.decision import Decision, Otherwise, signed, tampered
+from attest.tampering.row import ACME, NAME, OURS, SHA256, THEIRS, VERIFIED, Attempt, attested
 from inbond.model.verdict import Outcome
-from sim.sigstore import DEFAULT_NOW
+from sim.sigstore import DEFAULT_NOW, SLSA
 from sim.sigstore_identities import Json
 
 _STRANGE: Final = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
@@ -19,6 +19,11 @@ _STRANGE: Final = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.
 
 def _slow_clock() -> Attempt:
     return Attempt(provenance=OURS.provenance_for(NAME, SHA256, ACME), now=DEFAULT_NOW - timedelta(minutes=4))
+
+
+def _unknown_beside() -> Attempt:
+    strangers = THEIRS.attest(NAME, SHA256, ACME, predicate_type=SLSA, predicate={})
+    return Attempt(provenance=OURS.provenance([(ACME.publisher(), [attested(), strangers])]))
 
 
 def _other_envelope(body: Json) -> Json:
@@ -41,6 +46,12 @@ ROWS: Final[tuple[Decision, ...]] = (
              "The certificate's timestamp names a log that the root does not know, and is genuine by another's key.",
              "The library tries every key. An id that is not known means: the root is stale, or this is another "
              "Sigstore. Denied until the root knows it."),
+    Decision(id="unknown-key-beside",
+             what="An attestation by a key that the root does not know stands beside a genuine publish attestation.",
+             attempt=_unknown_beside, expected=VERIFIED, by_default=Outcome.ALLOW,
+             why="It proves nothing and takes nothing away: of one it cannot be told whether it is forged. It is told "
+                 "(an alert), and the root asked for anew.",
+             otherwise=Otherwise(key='predicates = ["slsa"]', outcome=Outcome.DENY)),
     tampered("issuer-key-id-other", "The certificate names an authority's key that the root does not know.",
              "The same."),
     tampered("log-id-shortened", "The log entry names a log that the root does not know.", "The same."),

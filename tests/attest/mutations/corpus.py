@@ -14,10 +14,12 @@ from inbond.attest.verify import ProvenanceVerifier
 from inbond.model.evidence import Verified, VerifiedAttestation
 from inbond.model.names import Filename
 from inbond.model.publisher import SigningIdentity
+from inbond.model.trust import PUBLIC, TrustScope
 from sim.sigstore import SLSA, CircleCI, GitHub, GitLab, Google, Identity, Sigstore
 
 NAME: Final = Filename("widgets-1.0.tar.gz")
 SHA256: Final = hashlib.sha256(b"widgets").hexdigest()
+_SERVER: Final = "https://gitlab.acme.example"
 # Everybody who signs this file; splices of two objects may put one's attestation under another's publisher.
 _SIGNERS: Final[tuple[Identity, ...]] = (GitHub(), GitHub(owner="other"), GitLab(), Google(), CircleCI())
 
@@ -26,18 +28,18 @@ Signed = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """Genuine objects, the root they are verified under, and who signed what of them. All of it can be pickled."""
+    """Genuine objects, the scopes they are verified under, and who signed what of them. All of it can be pickled."""
 
     objects: tuple[bytes, ...]
     others: tuple[bytes, ...]  # as genuine, about another file
-    root: bytes
+    scopes: tuple[TrustScope, ...]
     now: datetime
     signed: Mapping[Signed, SigningIdentity]
 
 
 def build() -> Corpus:
-    """A new one, under new keys."""
-    sigstore = Sigstore()
+    """A new one, under new keys: of the public Sigstore, and of one's own with a GitLab server of one's own."""
+    sigstore, own, server = Sigstore(), Sigstore("own.example"), GitLab(host=_SERVER)
     objects = [sigstore.provenance_for(NAME, SHA256, signer) for signer in _SIGNERS]
     github = _SIGNERS[0]
     both = [
@@ -48,10 +50,15 @@ def build() -> Corpus:
     objects.append(
         sigstore.provenance([(each.publisher(), [sigstore.attest(NAME, SHA256, each)]) for each in _SIGNERS[1:3]])
     )
+    objects.append(own.provenance_for(NAME, SHA256, server))
     others = tuple(sigstore.provenance_for("gadgets-1.0.tar.gz", "0" * 64, signer) for signer in _SIGNERS)
-    root, now = sigstore.trusted_root(), sigstore.now + timedelta(days=1)
-    signed = dict(_signers(ProvenanceVerifier.public(root), objects, now))
-    return Corpus(objects=tuple(objects), others=others, root=root, now=now, signed=signed)
+    scopes = (
+        TrustScope(name=PUBLIC, root=sigstore.trusted_root()),
+        TrustScope(name="own", root=own.trusted_root(), issuers=(_SERVER,)),
+    )
+    now = sigstore.now + timedelta(days=1)
+    signed = dict(_signers(ProvenanceVerifier(scopes), objects, now))
+    return Corpus(objects=tuple(objects), others=others, scopes=scopes, now=now, signed=signed)
 
 
 def _signers(

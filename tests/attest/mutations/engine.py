@@ -38,7 +38,7 @@ class Engine:
 
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
-        self._verifier = ProvenanceVerifier.public(corpus.root)
+        self._verifier = ProvenanceVerifier(corpus.scopes)
 
     def mutant(self, seed: str) -> Mutant:
         """One of them: mostly changed in one respect, sometimes in up to three."""

@@ -4,7 +4,7 @@
 
 In several processes. Tells how far it is, and at the end what became of the mutants, by state and by reason. What
 breaks the law — an unexpected accept, an exception, more than a second for one — is written to a directory, with the
-trusted root under which it did, and the command fails.
+trusted roots under which it did, and the command fails.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ def report(tally: Tally) -> str:
 def keep(tally: Tally, corpus: Corpus) -> Path:
     """Writes down what broke the law."""
     place = Path(tempfile.mkdtemp(prefix="mutants-"))
-    (place / "trusted_root.json").write_bytes(corpus.root)
+    for scope in corpus.scopes:
+        (place / f"trusted_root-{scope.name}.json").write_bytes(scope.root)
     for number, (law, seed, provenance) in enumerate(tally.broken):
         (place / f"{number}.json").write_bytes(provenance)
         (place / f"{number}.txt").write_text(f"{law}\nseed {seed}\nnow {corpus.now.isoformat()}\n", encoding="utf-8")

@@ -44,6 +44,8 @@ ROWS: Final[tuple[Row, ...]] = (
            subjects=[subject("gadgets-1.0.tar.gz")]),
     faulty("subject-look-alike", "signed for a name with a Cyrillic letter in it", "about another file",
            subjects=[subject("w\u0456dgets-1.0.tar.gz")]),
+    beside("subject-kelvin", "signed for a name with the sign for kelvin in the place of a k", "about another file",
+           signed="\N{KELVIN SIGN}eras-1.0.tar.gz", filename="keras-1.0.tar.gz"),
     faulty("subject-wide-digits", "signed for a version in full-width digits", "about another file",
            subjects=[subject("widgets-\uff11.\uff10.tar.gz")]),
     faulty("subject-path", "the signed name has a path before it", "about another file",

@@ -133,7 +133,7 @@ ROWS: Final[tuple[Row, ...]] = (
     _changed("statement-respaced", "a space was added to the statement", _FORGED, _statement(lambda raw: raw + b" ")),
     _changed("statement-recoded", "the statement was written anew, with the same content", _FORGED,
              _statement(lambda raw: json.dumps(json.loads(raw), separators=(",", ":")).encode())),
-    _changed("statement-with-mark", "a byte order mark was put before the statement", _FORGED,
+    _changed("statement-mark-added", "a byte order mark was put before the statement", _FORGED,
              _statement(lambda raw: b"\xef\xbb\xbf" + raw)),
     _changed("statement-escaped", "a letter of the statement was written as an escape", _FORGED,
              _statement(lambda raw: raw.replace(NAME.encode(), b"\\u0077" + NAME[1:].encode()))),

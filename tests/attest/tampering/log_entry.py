@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from attest.tampering.chain import LONG_AGO
-from attest.tampering.row import ACME, FORMAT, OURS, THEIRS, UNKNOWN_KEY, Row, entry_edited, faulty
+from attest.tampering.row import ACME, FORMAT, OURS, ROOT, THEIRS, UNKNOWN_KEY, Row, entry_edited, faulty
 from sim.sigstore import DEFAULT_NOW
 from sim.sigstore_encoding import b64, canonical, sign
 from sim.sigstore_identities import Json
@@ -19,6 +19,19 @@ _ABOUT: Final = "log entry is about something else"
 _MALFORMED: Final = "log entry is malformed"
 _ENDED: Final = OURS.trusted_root(log_window=(DEFAULT_NOW - timedelta(days=900), DEFAULT_NOW - timedelta(days=1)))
 _YOUNG: Final = OURS.trusted_root(log_window=(DEFAULT_NOW + timedelta(days=1), None))
+_EARLY: Final = (LONG_AGO - timedelta(days=365), None)
+_LATE_LOG: Final = OURS.trusted_root(ca_window=_EARLY, ct_window=_EARLY)
+
+
+def _with_unused_key() -> bytes:
+    """A root that knows the strangers' log, by a key of a type that sigstore passes over."""
+    root, theirs = json.loads(ROOT), json.loads(THEIRS.trusted_root())["tlogs"]
+    theirs[0]["publicKey"]["keyDetails"] = "PKIX_ECDSA_P256_HMAC_SHA_256"
+    root["tlogs"] += theirs
+    return json.dumps(root).encode()
+
+
+_UNUSED: Final = _with_unused_key()
 
 
 def _spec(**changes: Any) -> Callable[[Json], Json]:
@@ -43,6 +56,12 @@ def _second_payload(body: Json) -> bytes:
     """JSON in which the payload's hash stands twice, the right one first."""
     other = '"payloadHash":{"algorithm":"sha256","value":"' + "0" * 64 + '"}'
     return canonical(body).replace(b'"signatures":', other.encode() + b',"signatures":')
+
+
+def _payload_before(body: Json) -> bytes:
+    """The same, the right one last."""
+    other = b'"payloadHash":{"algorithm":"sha256","value":"' + b"0" * 64 + b'"},'
+    return canonical(body).replace(b'"payloadHash":', other + b'"payloadHash":', 1)
 
 
 def _another_entry(entry: Any) -> None:
@@ -133,8 +152,11 @@ ROWS: Final[tuple[Row, ...]] = (
     entry_edited("time-negative", "the time is negative", _MALFORMED, _with(integratedTime="-1")),
     entry_edited("time-a-number", "the time is a number, where it should be a string", _MALFORMED,
                  _with(integratedTime=1748865600)),
-    faulty("time-before-the-root", "logged before our log began", "authority was not in force",
-           integrated_time=LONG_AGO, issued=LONG_AGO),
+    faulty("time-before-the-root", "logged before our log began, when our authority had",
+           "the transparency log was not in force at 2019-06-01",
+           integrated_time=LONG_AGO, issued=LONG_AGO, root=_LATE_LOG),
+    faulty("log-key-not-used", "logged by a log whose key in the trusted root is of a type that sigstore does not use",
+           "transparency log that the trusted root does not know", expected=UNKNOWN_KEY, log=THEIRS, root=_UNUSED),
     entry_edited("time-moved", "the time was moved by a minute", _PROMISE, _later),
     faulty("promise-missing", "there is no promise", "promise to include it is missing", set="missing"),
     faulty("promise-forged", "one bit of the promise is flipped", _PROMISE, set="badsig"),
@@ -164,6 +186,8 @@ ROWS: Final[tuple[Row, ...]] = (
     faulty("body-no-payload", "the log took no payload's hash", _ABOUT, edit_body=_spec(payloadHash=None)),
     faulty("body-payload-twice", "the payload's hash stands there twice, the right one first", _ABOUT,
            edit_body=_second_payload),
+    faulty("body-payload-before", "the payload's hash stands there twice, the right one last",
+           "log entry names the same member twice", edit_body=_payload_before),
     faulty("body-other-signature", "the log took another signature", _ABOUT, body="othersignature"),
     faulty("body-other-certificate", "the log took another certificate", _ABOUT, body="othercertificate"),
     faulty("body-key-for-certificate", "the log took a bare key", _ABOUT,

@@ -138,7 +138,7 @@ ROWS: Final[tuple[Row, ...]] = (
     faulty("checkpoint-unsigned", "it is not signed", _CHECKPOINT, checkpoint="unsigned"),
     entry_edited("checkpoint-signature-cut", "its signature is too short to be one", _CHECKPOINT,
                  _envelope(lambda envelope: envelope.partition("\n\n")[0] + "\n\n\u2014 x AAAA\n")),
-    entry_edited("checkpoint-signature-not-base64", "its signature is not base64", "cannot be read",
+    entry_edited("checkpoint-signature-not-base64", "its signature is not base64", "something in it is not base64",
                  _envelope(lambda envelope: envelope.partition("\n\n")[0] + "\n\n\u2014 x AAAAA\n")),
     faulty("checkpoint-junk", "something else stands in its place", _CHECKPOINT, checkpoint="junk"),
     faulty("checkpoint-other-root", "it is of another tree", "checkpoint is of another tree", checkpoint="otherroot"),

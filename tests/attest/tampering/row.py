@@ -59,9 +59,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One kind of tampering."""
+    """One kind of tampering. `input`: what two rows that try the same thing have in common, though keys are new."""
 
     id: str
+    input: object
     done: str
     attempt: Callable[[], Attempt]
     expected: Expected
@@ -83,7 +84,17 @@ def faulty(
     def attempt() -> Attempt:
         return Attempt(provenance=OURS.provenance_for(NAME, SHA256, by, **faults), root=root)
 
-    return Row(id=id_, done=done, attempt=attempt, expected=expected, reason=reason)
+    made_of = by, hash(root), *sorted((fault, _shape(value)) for fault, value in faults.items())
+    return Row(id=id_, input=repr(made_of), done=done, attempt=attempt, expected=expected, reason=reason)
+
+
+def _shape(value: object) -> str:
+    """What a value does or is, in words that are the same for two functions of one text."""
+    code = getattr(value, "__code__", None)
+    if code is None:
+        return repr(value)
+    bound = [_shape(cell.cell_contents) for cell in getattr(value, "__closure__", None) or ()]
+    return repr((code.co_code, code.co_consts, code.co_names, bound))
 
 
 def beside(id_: str, done: str, reason: str, *, filename: str = NAME, sha256: str = SHA256, signed: str = NAME) -> Row:
@@ -92,12 +103,16 @@ def beside(id_: str, done: str, reason: str, *, filename: str = NAME, sha256: st
     def attempt() -> Attempt:
         return Attempt(provenance=OURS.provenance_for(signed, SHA256, ACME), filename=filename, sha256=sha256)
 
-    return Row(id=id_, done=done, attempt=attempt, expected=REJECTED, reason=reason)
+    asked = repr((filename, sha256, signed))
+    return Row(id=id_, input=asked, done=done, attempt=attempt, expected=REJECTED, reason=reason)
 
 
 def made(id_: str, done: str, reason: str, make: Callable[[], bytes], *, expected: Expected = REJECTED) -> Row:
     """A row about a provenance object that is made as a whole."""
-    return Row(id=id_, done=done, attempt=lambda: Attempt(provenance=make()), expected=expected, reason=reason)
+    return Row(
+        id=id_, input=_shape(make), done=done, attempt=lambda: Attempt(provenance=make()), expected=expected,
+        reason=reason,
+    )  # fmt: skip
 
 
 def edited(id_: str, done: str, reason: str, edit: Callable[[Any], Any], *, expected: Expected = REJECTED) -> Row:

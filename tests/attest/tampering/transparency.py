@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from datetime import timedelta
 from typing import Final
 
 from attest.tampering.chain import LONG_AGO
 from attest.tampering.row import NOW, OURS, THEIRS, UNKNOWN_KEY, Row, faulty
-from sim.sigstore import DEFAULT_NOW, SctFields
+from sim.sigstore import DEFAULT_NOW, SctFields, Sigstore
 from sim.sigstore_encoding import spki
 
 _BEGAN: Final = DEFAULT_NOW - timedelta(days=900)
@@ -17,6 +18,17 @@ _YOUNG: Final = OURS.trusted_root(ct_window=(DEFAULT_NOW + timedelta(days=1), No
 _FORGED: Final = "transparency timestamp of its certificate is not genuine"
 _STRANGER: Final = "certificate transparency log that the trusted root does not know"
 _OTHER_ISSUER: Final = hashlib.sha256(spki(THEIRS.ca_key)).digest()
+
+
+def _with_the_other_key() -> Sigstore:
+    """Ours, whose timestamps are signed with the key of its other log."""
+    odd = copy.copy(OURS)
+    odd.__dict__.pop("ct_id", None)  # it is kept once it was asked for
+    odd.ct_key = OURS.log_key
+    return odd
+
+
+_OTHER_LOG: Final = _with_the_other_key()
 
 ROWS: Final[tuple[Row, ...]] = (
     faulty("sct-missing", "there is no timestamp", "carries 0 certificate transparency timestamps", sct="missing"),
@@ -39,7 +51,11 @@ ROWS: Final[tuple[Row, ...]] = (
     faulty("sct-in-nobody's-name", "our log's timestamp under an id of zeros", _STRANGER,
            expected=UNKNOWN_KEY, sct_log_id=b"\0" * 32),
     faulty("sct-by-the-other-log", "signed with the key of the transparency log of signatures", _STRANGER,
-           expected=UNKNOWN_KEY, sct_log_id=OURS.log_id),
+           expected=UNKNOWN_KEY, sct_by=_OTHER_LOG),
+    faulty("sct-by-the-other-log-in-our-name", "signed with that key, under our log's id", _FORGED,
+           sct_by=_OTHER_LOG, sct_log_id=OURS.ct_id),
+    faulty("sct-in-the-other-log-s-name", "our log's timestamp under the id of the transparency log of signatures",
+           _STRANGER, expected=UNKNOWN_KEY, sct_log_id=OURS.log_id),
     faulty("sct-version", "it is of a version that nobody knows", "malformed", sct_fields=SctFields(version=1)),
     faulty("sct-extensions-unsigned", "it has extensions that its signature does not cover", _FORGED,
            sct_fields=SctFields(extensions=b"\0\0\1\2", signed_extensions=b"")),

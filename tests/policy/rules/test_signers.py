@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from inbond.model.evidence import Evidence
 from inbond.model.publisher import PublisherPattern
-from inbond.model.verdict import Decision
+from inbond.model.verdict import Decision, Outcome
 from inbond.policy.demands import PREDICATES, ReusableWorkflows, Runners
 from inbond.policy.engine import DEMANDS
 from inbond.policy.rule import Rule
@@ -149,3 +150,10 @@ def test_the_same_said_of_many_files_is_one_finding(rule: Rule) -> None:
 
     assert one is not None
     assert one is other
+
+
+@pytest.mark.parametrize("rule", DEMANDS, ids=named)
+def test_nobody_meets_a_demand(rule: Rule) -> None:
+    nobody = replace(verified(), attestations=())
+    verdict = verdict_on(file_of(), nobody, settings=policy(**KEYS[rule.name]))
+    assert [finding.rule for finding in verdict.findings if finding.outcome is Outcome.DENY] == [rule.name]
