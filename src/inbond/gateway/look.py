@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from inbond.archive.inspect import TOO_LONG, Inspected, inspect
+from inbond.archive.inspect import Inspected, inspect
 from inbond.gateway.turns import Turns
 from inbond.model.errors import StoreUnavailable
+from inbond.model.inspection import NotInspected
 from inbond.model.names import Filename
 
 # A look that takes more of a processor is given up: the archive is not inspected. Not by the clock, or whoever keeps
@@ -44,15 +45,25 @@ class Looker:
     async def look(self, path: Path, filename: Filename, *, group: Hashable) -> Inspected:
         """What is in the archive. One look of each `group` runs at a time, in turn with those of others.
 
-        Raises `FileNotFoundError` where it was evicted a moment ago, `StoreUnavailable` where it cannot be read.
+        Raises `FileNotFoundError` where it was evicted a moment ago, `StoreUnavailable` where it cannot be read,
+        or inbond is stopping.
         """
         async with self._turns.of(group):
-            if self._closed:
-                return Inspected(inspection=TOO_LONG)
+            self._require_open(filename)
             work = asyncio.get_running_loop().run_in_executor(self._pool, self._look, path, filename)
             self._under_way.add(work)
             work.add_done_callback(self._under_way.discard)
-            return await work
+            found = await work
+            if isinstance(found.inspection, NotInspected):
+                self._require_open(filename)
+            return found
+
+    def _require_open(self, filename: Filename) -> None:
+        """A look that ends with this process says nothing of the archive: no finding, and nobody gets it unseen."""
+        if self._closed:
+            raise StoreUnavailable(
+                f"{filename} was not looked into: inbond is stopping", remedy="try again once it runs"
+            )
 
     def _look(self, path: Path, filename: Filename) -> Inspected:
         try:
