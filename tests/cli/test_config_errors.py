@@ -180,8 +180,8 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         ),
         (
             "policies.default",
-            'continuity = "hold 7d"',
-            ': "hold 7d" is not available yet; accepts only "off"',
+            'continuity = "hold"',
+            f": 'hold' {ACTION}",
         ),
         ("policies.default", 'min_age = "24 hours"', f": '24 hours' {DURATION}"),
         (

@@ -156,7 +156,9 @@ def test_the_rules_that_apply_are_those_that_the_policy_demands() -> None:
 
 
 def test_the_longest_hold_is_the_longest_age_counted_from_trusted_time() -> None:
-    assert ProjectPolicy().longest_hold == timedelta(hours=24)
-    assert ProjectPolicy(unsupported=Action.parse("hold 7d")).longest_hold == timedelta(days=7)
+    none = Action.parse("warn")
+    assert ProjectPolicy().longest_hold == timedelta(days=7)
+    assert ProjectPolicy(continuity=none).longest_hold == timedelta(hours=24)
+    assert ProjectPolicy(unsupported=Action.parse("hold 9d")).longest_hold == timedelta(days=9)
     assert ProjectPolicy(pull_requests=Action.parse("hold 8d")).longest_hold == timedelta(days=8)
-    assert ProjectPolicy(unavailable=Action.parse("hold 30d")).longest_hold == timedelta(hours=24)
+    assert ProjectPolicy(continuity=none, unavailable=Action.parse("hold 30d")).longest_hold == timedelta(hours=24)

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inbond.model.advisory import Severity
 from inbond.model.evidence import (
     EvidenceOrPending,
     Rejected,
@@ -41,7 +42,16 @@ from inbond.policy.engine import (
 )
 from inbond.policy.explain import detail, reason_phrase, yank_reason
 from inbond.policy.rule import Rule
-from inbond.policy.settings import Action, Attestations, Hashes, Listed, PolicySettings, Presence, UnknownDate
+from inbond.policy.settings import (
+    Action,
+    Attestations,
+    Hashes,
+    Listed,
+    PolicySettings,
+    Presence,
+    SecurityFixes,
+    UnknownDate,
+)
 from policy.cases import (
     ABSENT,
     DAY,
@@ -76,6 +86,12 @@ DIGESTS = ("a" * 64, "b" * 64)
 LADDERS: dict[str, list[Any]] = {
     "attestations": [Attestations.OFF, Attestations.IF_PRESENT, Attestations.REQUIRE],
     "min_age": [timedelta(0), HOUR, DAY, 30 * DAY],
+    "continuity": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
+    "security_fixes": list(SecurityFixes),
+    "backdated": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
+    "malware": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
+    "vulnerabilities": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
+    "min_severity": [Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW],
     "unknown_date": [UnknownDate.ALLOW, UnknownDate.FIRST_SEEN, UnknownDate.DENY],
     "unsupported": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
     "unavailable": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],

@@ -86,14 +86,14 @@ async def assembled(
         metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
         downloads = closing(Downloads(upstreams, blobs, inspections, clock, observer, at_once=limits.downloads_at_once))
         why = WhyBook(documents)
-        judge = Judge(evidence, inspections, downloads, why, clock=clock, observer=observer)
+        judge = Judge(evidence, inspections, downloads, base.standings, why, clock=clock, observer=observer)
         indexes = indexes_of(config, upstream_settings)
         settler = closing(Settler(evidence, judge, Backlog(documents, evidence.busy, clock), observer))
         settler.resume(indexes, pages)
         page_service = closing(
             PageService(
                 pages=pages,
-                evidence=evidence,
+                judge=judge,
                 settler=settler,
                 metadata=metadata,
                 why=why,

@@ -17,9 +17,10 @@ from yarl import URL
 
 from inbond.cli.config_credentials import parse_source
 from inbond.cli.config_paths import parse_path
+from inbond.model.advisory import Severity
 from inbond.model.errors import ConfigurationError
 from inbond.model.publisher import PublisherPattern
-from inbond.model.units import parse_duration, parse_size
+from inbond.model.units import parse_duration, parse_moment, parse_size
 from inbond.policy.build_events import parse_trigger
 from inbond.policy.demands import (
     ReusableWorkflows,
@@ -37,8 +38,10 @@ from inbond.policy.settings import (
     Hashes,
     Listed,
     Listing,
+    Locked,
     Presence,
     ProjectPattern,
+    SecurityFixes,
     UnknownDate,
 )
 from inbond.upstream.credentials import masked
@@ -52,6 +55,7 @@ AUTO: Final = "auto"  # the trusted root, kept fresh by TUF
 BUNDLED: Final = "bundled"  # the trusted root that sigstore ships
 PUBLIC: Final = "public"  # the trust scope that is there without being written
 NO_PROXY: Final = "none"  # as an upstream's proxy
+RATED: Final = tuple(one for one in Severity if one is not Severity.UNKNOWN)
 _NAME: Final = re.compile(r"[a-z0-9-]+")
 
 
@@ -253,7 +257,10 @@ IntegrityWord = Annotated[str, one_of(*Integrity)]
 DenyAsWord = Annotated[str, one_of(*DenyAs)]
 ListingWord = Annotated[str, one_of(*Listing)]
 ActionText = Annotated[str, reads(Action.parse)]
-ContinuityText = Annotated[str, only("off")]
+SecurityFixesWord = Annotated[str, one_of(*SecurityFixes)]
+LockedWord = Annotated[str, one_of(*Locked)]
+SeverityWord = Annotated[str, one_of(*map(str, RATED))]
+Moment = Annotated[str, reads_or_empty(parse_moment)]
 Credentials = Annotated[str, reads_or_empty(parse_source)]
 ProxyText = Annotated[str, reads_or_empty(parse_proxy)]
 PathText = Annotated[str, reads_or_empty(parse_path)]

@@ -65,8 +65,10 @@ class RuleTable(Table):
 
     projects: fields.Patterns
     attestations: fields.AttestationsWord | None = None
-    continuity: fields.ContinuityText | None = None
+    continuity: fields.ActionText | None = None
     min_age: fields.Duration | None = None
+    security_fixes: fields.SecurityFixesWord | None = None
+    backdated: fields.ActionText | None = None
     unknown_date: fields.UnknownDateWord | None = None
     unsupported: fields.ActionText | None = None
     unavailable: fields.ActionText | None = None
@@ -81,6 +83,9 @@ class RuleTable(Table):
     deny_triggers: tuple[fields.Trigger, ...] | None = None
     reusable_workflows: fields.ReusableWord | None = None
     pull_requests: fields.ActionText | None = None
+    malware: fields.ActionText | None = None
+    vulnerabilities: fields.ActionText | None = None
+    min_severity: fields.SeverityWord | None = None
     publishers: fields.Pins | None = None
 
     @model_validator(mode="after")
@@ -97,8 +102,10 @@ class PolicyTable(Table):
     deny_as: fields.DenyAsWord = "yank"
     listing: fields.ListingWord = "settled"
     attestations: fields.AttestationsWord = "if-present"
-    continuity: fields.ContinuityText = "off"
+    continuity: fields.ActionText = "hold 7d"
     min_age: fields.Duration = "24h"
+    security_fixes: fields.SecurityFixesWord = "exempt"
+    backdated: fields.ActionText = "warn"
     unknown_date: fields.UnknownDateWord = "first-seen"
     unsupported: fields.ActionText = "warn"
     unavailable: fields.ActionText = "hold 1h"
@@ -113,8 +120,13 @@ class PolicyTable(Table):
     deny_triggers: tuple[fields.Trigger, ...] = ()
     reusable_workflows: fields.ReusableWord = "any"
     pull_requests: fields.ActionText = "warn"
+    malware: fields.ActionText = "deny"
+    vulnerabilities: fields.ActionText = "warn"
+    min_severity: fields.SeverityWord = "low"
     deny: tuple[fields.Entry, ...] = ()
     allow: fields.OpenList = None
+    locked: fields.LockedWord = "enforce"
+    locks: tuple[fields.PathText, ...] = ()
     support_url: fields.SupportUrl = ""
     rules: tuple[RuleTable, ...] = ()
 
@@ -123,6 +135,7 @@ class IndexTable(Table):
     """`[indexes.NAME]`: a view that clients point at."""
 
     policy: fields.Name = "default"
+    freeze: fields.Moment = ""
     upstreams: fields.UpstreamNames = (PYPI,)
 
 

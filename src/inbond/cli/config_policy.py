@@ -7,11 +7,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from inbond.cli.config_model import PolicyTable, RuleTable
+from inbond.model.advisory import Severity
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration
 from inbond.policy.build_events import parse_trigger
@@ -29,11 +30,13 @@ from inbond.policy.settings import (
     Hashes,
     Listed,
     Listing,
+    Locked,
     PolicySettings,
     Presence,
     ProjectPattern,
     ProjectPolicy,
     Refinement,
+    SecurityFixes,
     UnknownDate,
 )
 
@@ -41,7 +44,10 @@ from inbond.policy.settings import (
 _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
     {
         "attestations": Attestations,
+        "continuity": Action.parse,
         "min_age": parse_duration,
+        "security_fixes": SecurityFixes,
+        "backdated": Action.parse,
         "unknown_date": UnknownDate,
         "unsupported": Action.parse,
         "unavailable": Action.parse,
@@ -56,6 +62,9 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
         "deny_triggers": lambda events: tuple(map(parse_trigger, events)),
         "reusable_workflows": ReusableWorkflows,
         "pull_requests": Action.parse,
+        "malware": Action.parse,
+        "vulnerabilities": Action.parse,
+        "min_severity": lambda word: Severity[word.upper()],
         "publishers": lambda pins: tuple(map(PublisherPattern.parse, pins)),
     }
 )
@@ -70,6 +79,7 @@ def policy_settings(name: str, table: PolicyTable) -> PolicySettings:
         listing=Listing(table.listing),
         deny=tuple(map(Listed.parse, table.deny)),
         allow=None if table.allow is None else tuple(map(Listed.parse, table.allow)),
+        locked=Locked(table.locked),
         support_url=table.support_url or None,
         base=ProjectPolicy(**_parsed(table.model_dump())),
         refinements=tuple(map(_refinement, table.rules)),
@@ -97,6 +107,8 @@ def _plain(value: Any) -> Any:
     match value:
         case timedelta():
             return value.total_seconds()
+        case datetime():
+            return value.isoformat()
         case Mapping():
             return {str(key): _plain(below) for key, below in value.items()}
         case AbstractSet():

@@ -17,6 +17,7 @@ from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge, NothingDownloaded
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.provenance import Verifier
+from inbond.gateway.standings import NoStandings, Standings
 from inbond.gateway.why import WhyBook
 from inbond.model.events import Observer
 from inbond.policy.settings import ProjectPattern
@@ -60,6 +61,7 @@ class Foundation:
     pages: PageKeeper
     evidence: EvidenceKeeper
     inspections: InspectionKeeper
+    standings: Standings
 
 
 @asynccontextmanager
@@ -91,6 +93,7 @@ async def foundation(
             pages=closing_in(stack, PageKeeper(upstreams, documents, ledger, clock, observer)),
             evidence=evidence,
             inspections=closing_in(stack, InspectionKeeper(documents, observer, news=evidence.news)),
+            standings=NoStandings(),
         )
 
 
@@ -122,7 +125,15 @@ async def looking(
         yield Looking(
             indexes=indexes_of(config, upstream_settings),
             pages=base.pages,
-            judge=Judge(base.evidence, base.inspections, NothingDownloaded(), why, clock=clock, observer=observer),
+            judge=Judge(
+                base.evidence,
+                base.inspections,
+                NothingDownloaded(),
+                base.standings,
+                why,
+                clock=clock,
+                observer=observer,
+            ),
             why=why,
             clock=clock,
         )

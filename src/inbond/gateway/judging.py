@@ -15,12 +15,14 @@ from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
+from inbond.gateway.standings import Standings
 from inbond.gateway.why import Subject, WhyBook
 from inbond.model.errors import Denied, DigestMismatch
 from inbond.model.events import Observer, VerdictReached
 from inbond.model.evidence import EvidenceOrPending, Pending
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
+from inbond.model.standing import Standing
 from inbond.model.verdict import Finding, Judgement, Outcome, Verdict
 from inbond.policy.engine import (
     Inspections,
@@ -36,6 +38,9 @@ from inbond.policy.listing import held_until_cleared
 
 DIGEST_RULE: Final = "digest"
 
+
+# Trust, what is known about the project's files, and what stands about it besides: changes whenever one of them does.
+Generation = tuple[str, int, str]
 
 # Judged pages kept, counted in files.
 MAX_JUDGED_FILES: Final = 100_000
@@ -55,7 +60,7 @@ class Judged:
 
     document_id: str
     policy_digest: str
-    generation: tuple[str, int]
+    generation: Generation
     verdicts: Mapping[Filename, Verdict]
     evidence: Mapping[Filename, EvidenceOrPending]
     inspections: Inspections
@@ -87,6 +92,7 @@ class Judge:
         evidence: EvidenceKeeper,
         inspections: InspectionKeeper,
         mismatches: Mismatches,
+        standings: Standings,
         why: WhyBook,
         *,
         clock: Clock,
@@ -95,12 +101,23 @@ class Judge:
         self._evidence = evidence
         self._inspections = inspections
         self._mismatches = mismatches
+        self._standings = standings
         self._why = why
         self._clock = clock
         self._observer = observer
         self._judged: Lru[tuple[str, str, ProjectName], Judged] = Lru(
             MAX_JUDGED_FILES, lambda judged: len(judged.verdicts) + 1
         )
+
+    def generation(self, state: PageState) -> Generation:
+        """Differs whenever a page's verdicts may, for its files and policy; at most half a second late for evidence."""
+        return self._generation(state, self._standing(state))
+
+    def _generation(self, state: PageState, standing: Standing) -> Generation:
+        return (*self._evidence.generation(state.upstream, state.page.name), standing.digest)
+
+    def _standing(self, state: PageState) -> Standing:
+        return self._standings.of(state.upstream, state.page.name)
 
     async def page(self, index: Index, state: PageState) -> Judged:
         """A verdict for each file of a page from what is known now."""
@@ -110,17 +127,17 @@ class Judge:
         kept = self._judged.get(key)
         if kept is not None and self._holds(kept, index, state):
             return kept
-        judged = await off_loop(len(state.page.files), self._judge_page, index, state)
+        judged = await off_loop(len(state.page.files), self._judge_page, index, state, self._standing(state))
         self._judged.put(key, judged)
         return judged
 
     def _holds(self, judged: Judged, index: Index, state: PageState) -> bool:
         basis = (judged.document_id, judged.policy_digest, judged.generation)
-        now = (state.document_id, index.policy_digest, self._evidence.generation(state.upstream, state.page.name))
+        now = (state.document_id, index.policy_digest, self.generation(state))
         return basis == now and (judged.expires_at is None or self._clock() < judged.expires_at)
 
-    def _judge_page(self, index: Index, state: PageState) -> Judged:
-        generation = self._evidence.generation(state.upstream, state.page.name)
+    def _judge_page(self, index: Index, state: PageState, standing: Standing) -> Judged:
+        generation = self._generation(state, standing)
         evidence = self._evidence.known(state)
         inspections = self._inspections.known_on_page(index.name, state)
         now = self._clock()
@@ -131,6 +148,7 @@ class Judge:
             settings=index.policy,
             evidence=evidence,
             inspections=inspections,
+            standing=standing,
             now=now,
         )
         return Judged(
@@ -175,6 +193,7 @@ class Judge:
             settings=index.policy,
             evidence=evidence,
             inspections=self._inspections.known(state, needed),
+            standing=self._standing(state),
             now=self._clock(),
         )
         if thorough:
@@ -207,6 +226,7 @@ class Judge:
             settings=index.policy,
             evidence=evidence,
             inspections=self._inspections.known(state, needed),
+            standing=self._standing(state),
             now=self._clock(),
         )
         verdicts = {

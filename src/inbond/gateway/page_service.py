@@ -10,9 +10,8 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.gateway.coding import compress
 from inbond.gateway.entries import Entries
-from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.indexes import Index, require_page
-from inbond.gateway.judging import Judged
+from inbond.gateway.judging import Generation, Judge, Judged
 from inbond.gateway.lru import Lru
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.off_loop import off_loop
@@ -48,7 +47,7 @@ class Ready:
 
 
 # What a page was made from: the document, the policy, what was known, what metadata cannot be had, staleness.
-_Basis = tuple[str, str, tuple[str, int], frozenset[str], bool]
+_Basis = tuple[str, str, Generation, frozenset[str], bool]
 _RenderKey = tuple[str, ProjectName, Format, Coding, str]
 
 
@@ -59,7 +58,7 @@ class PageService:
         self,
         *,
         pages: PageKeeper,
-        evidence: EvidenceKeeper,
+        judge: Judge,
         settler: Settler,
         metadata: MetadataKeeper,
         why: WhyBook,
@@ -67,7 +66,7 @@ class PageService:
         observer: Observer,
     ) -> None:
         self._pages = pages
-        self._evidence = evidence
+        self._judge = judge
         self._settler = settler
         self._metadata = metadata
         self._why = why
@@ -107,7 +106,7 @@ class PageService:
     def _basis(self, index: Index, state: PageState, judged: Judged | None = None) -> _Basis:
         """What a page would be made from now, or was, where it has been judged already."""
         upstream, project = state.upstream, state.page.name
-        known = judged.generation if judged is not None else self._evidence.generation(upstream, project)
+        known = judged.generation if judged is not None else self._judge.generation(state)
         return state.document_id, index.policy_digest, known, self._metadata.lost(upstream, project), state.stale
 
     def _lasts(self, expires_at: datetime | None) -> bool:
@@ -126,7 +125,7 @@ class PageService:
         key = (index.name, state.page.name)
         kept = self._listed.get(key)
         if kept is not None and self._lasts(kept.expires_at):
-            known = self._evidence.generation(state.upstream, state.page.name)
+            known = self._judge.generation(state)
             if (kept.document_id, kept.policy_digest, kept.generation) == (
                 state.document_id,
                 index.policy_digest,

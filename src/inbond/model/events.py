@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inbond.model.evidence import EvidenceState
+from inbond.model.history import Asked
+from inbond.model.occurrence import Occurrence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,20 @@ class DocumentRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileAsked:
+    """A request for a file was decided: for the audit trail."""
+
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """Something that is kept in the ledger and may be told to others; once for each key, however often it is told."""
+
+    occurrence: Occurrence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """Something an operator should see. `name` is a short constant, for example `serial-went-back`."""
 
@@ -118,6 +134,8 @@ Event = (
     | DownloadChanged
     | BytesServed
     | DocumentRefused
+    | FileAsked
+    | Happened
     | Alert
 )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -36,6 +37,24 @@ def format_duration(length: timedelta) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0"
+
+
+def parse_moment(text: str) -> datetime:
+    """`"2026-12-01"`, the beginning of that day in UTC, or a time with its offset, `"2026-12-01T18:00:00Z"`, in UTC.
+
+    Raises ValueError.
+    """
+    written = text.strip()
+    moment: datetime | None = None
+    with suppress(ValueError, OverflowError):
+        if len(written) == len("2026-12-01"):
+            moment = datetime.combine(date.fromisoformat(written), time.min, UTC)
+        else:
+            moment = datetime.fromisoformat(written)
+            moment = moment.astimezone(UTC) if moment.tzinfo is not None else None
+    if moment is None:
+        raise ValueError(f"{text!r} is no date and no time: write '2026-12-01' or '2026-12-01T18:00:00Z'")
+    return moment
 
 
 def about(length: timedelta) -> str:

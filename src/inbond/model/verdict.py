@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Self
 
+from inbond.model.decisions import Waiver
 from inbond.model.evidence import EvidenceOrPending
 from inbond.model.names import ProjectName
 from inbond.model.page import File
@@ -35,7 +36,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one rule found about one file. `until` is set for holds, and only for them."""
+    """What one rule found about one file. `until` is set for holds, and only for them.
+
+    `code` is a word for what was found, stable across versions; with the rule it makes the finding's `id`.
+    """
 
     rule: str
     outcome: Outcome
@@ -43,6 +47,18 @@ class Finding:
     remedy: str | None = None
     until: datetime | None = None
     audited: bool = False  # recorded, but not counted
+    waiver: Waiver | None = None  # lifts it: shown, but not counted
+    code: str = ""
+
+    @property
+    def id(self) -> str:
+        """`rule/code`, as in `cooldown/young`."""
+        return f"{self.rule}/{self.code}" if self.code else self.rule
+
+    @property
+    def counts(self) -> bool:
+        """Whether it bears on the decision."""
+        return not self.audited and self.waiver is None
 
 
 _DECISIONS = {
@@ -58,7 +74,7 @@ class Verdict:
     """The sum of all findings about one file under one policy at one moment.
 
     `would` is what the decision had been without `audit`; None where that is the same. `expires_at` is when the
-    decision can change by the passing of time alone.
+    decision can change by the passing of time alone: a hold ends, or a waiver does.
     """
 
     decision: Decision
@@ -70,14 +86,14 @@ class Verdict:
     def of(cls, findings: Iterable[Finding]) -> Self:
         """Adds findings up: strictest first, whatever their order was (laws in tests/property)."""
         ordered = tuple(sorted(findings, key=lambda f: (-f.outcome, f.rule, f.message)))
-        counted = [finding for finding in ordered if not finding.audited]
-        decision, until = _strictest(counted)
-        would, _ = _strictest(ordered)
+        decision, until = _strictest(finding for finding in ordered if finding.counts)
+        would, _ = _strictest(finding for finding in ordered if finding.waiver is None)
+        ends = [finding.waiver.until for finding in ordered if finding.waiver is not None]
         return cls(
             decision=decision,
             findings=ordered,
             would=would if would is not decision else None,
-            expires_at=until,
+            expires_at=min((*ends, *([until] if until is not None else ())), default=None),
         )
 
     @property
@@ -86,7 +102,7 @@ class Verdict:
         wanted = {Decision.DENY: Outcome.DENY, Decision.HOLD: Outcome.HOLD}.get(self.decision)
         if wanted is None:
             return None
-        stops = [f for f in self.findings if f.outcome is wanted and not f.audited]
+        stops = [f for f in self.findings if f.outcome is wanted and f.counts]
         return max(stops, key=lambda f: f.until.timestamp() if f.until else 0.0)
 
     @property

@@ -19,6 +19,7 @@ from inbond.model.evidence import (
 from inbond.model.inspection import Inspection
 from inbond.model.memory import PageMemory
 from inbond.model.page import File, Page
+from inbond.model.standing import NOTHING_STANDS, Standing
 from inbond.policy.settings import PolicySettings, ProjectPolicy, UnknownDate
 
 _WITH_ATTESTATIONS: Final = (Verified, Unsupported, Rejected)
@@ -47,10 +48,18 @@ class PageCase:
     settings: PolicySettings
     project_policy: ProjectPolicy  # `settings` as refined for the page's project
     now: datetime
+    standing: Standing = NOTHING_STANDS
 
     @classmethod
     def of(
-        cls, *, index: str, page: Page, memory: PageMemory | None, settings: PolicySettings, now: datetime
+        cls,
+        *,
+        index: str,
+        page: Page,
+        memory: PageMemory | None,
+        settings: PolicySettings,
+        now: datetime,
+        standing: Standing = NOTHING_STANDS,
     ) -> PageCase:
         """Resolves the project's policy, once for all its files."""
         return cls(
@@ -60,6 +69,7 @@ class PageCase:
             settings=settings,
             project_policy=settings.for_project(page.name),
             now=now,
+            standing=standing,
         )
 
 

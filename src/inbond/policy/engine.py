@@ -19,6 +19,7 @@ from inbond.model.inspection import Inspection
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, Kind, stated_version
 from inbond.model.page import Claim, File, Page
+from inbond.model.standing import NOTHING_STANDS, Standing
 from inbond.model.verdict import Finding, Verdict
 from inbond.policy.case import Case, PageCase
 from inbond.policy.rule import Rule
@@ -44,6 +45,7 @@ from inbond.policy.rules import (
     yanked,
 )
 from inbond.policy.settings import PolicySettings
+from inbond.policy.waiving import Waiving
 
 # They ask for a verified publish attestation whatever `attestations` says (inbond.policy.signers).
 DEMANDS: Final[tuple[Rule, ...]] = (
@@ -75,13 +77,14 @@ def judge_page(
     evidence: Mapping[Filename, EvidenceOrPending],
     now: datetime,
     inspections: Inspections = NOTHING_INSPECTED,
+    standing: Standing = NOTHING_STANDS,
     rules: tuple[Rule, ...] = RULES,
 ) -> Mapping[Filename, Verdict]:
     """The verdict on every file of a page, by filename, from what is known.
 
     A file that `evidence` does not name is absent where the page says so, and pending otherwise.
     """
-    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
+    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
     judging = _Judging(shared, rules, inspections)
     verdicts = {file.filename: judging.alone(file, evidence) for file in page.files}
     if judging.has_denied:
@@ -99,14 +102,15 @@ def judge_file(
     evidence: Mapping[Filename, EvidenceOrPending],
     now: datetime,
     inspections: Inspections = NOTHING_INSPECTED,
+    standing: Standing = NOTHING_STANDS,
     rules: tuple[Rule, ...] = RULES,
 ) -> Verdict:
     """The verdict on one file of a page. `evidence` should name all of `judged_with` that can have any."""
-    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
+    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
     judging = _Judging(shared, rules, inspections)
     verdict = judging.alone(file, evidence)
     wheels = [(wheel.filename, judging.alone(wheel, evidence)) for wheel in judged_with(page, file)[1:]]
-    return judging.in_release(verdict, wheels)
+    return judging.in_release(file, verdict, wheels)
 
 
 def judge_files(
@@ -119,10 +123,11 @@ def judge_files(
     evidence: Mapping[Filename, EvidenceOrPending],
     now: datetime,
     inspections: Inspections = NOTHING_INSPECTED,
+    standing: Standing = NOTHING_STANDS,
     rules: tuple[Rule, ...] = RULES,
 ) -> Mapping[Filename, Verdict]:
     """As `judge_file`, for some files of a page. `evidence` should name all of `judged_with_all` that can have any."""
-    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
+    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
     judging = _Judging(shared, rules, inspections)
     beside = _wheels_beside(page, files)
     found: dict[Filename, Verdict] = {}
@@ -130,7 +135,7 @@ def judge_files(
         verdict = judging.alone(file, evidence)
         wheels = () if release.spreads(file) else beside.get(page.version_of(file), ())
         found[file.filename] = judging.in_release(
-            verdict, [(wheel.filename, judging.alone(wheel, evidence)) for wheel in wheels]
+            file, verdict, [(wheel.filename, judging.alone(wheel, evidence)) for wheel in wheels]
         )
     return found
 
@@ -195,6 +200,7 @@ class _Judging:
     def __init__(self, shared: PageCase, rules: Iterable[Rule], inspections: Inspections) -> None:
         self._shared = shared
         self._inspections = inspections
+        self._waiving = Waiving(shared)
         self._judges: tuple[Callable[[Case], Finding | None], ...] = tuple(
             rule.judge for rule in rules if rule.applies(shared)
         )
@@ -210,7 +216,7 @@ class _Judging:
         for judge in self._judges:
             finding = judge(case)
             if finding is not None:
-                findings.append(finding)
+                findings.append(self._waiving.applied(finding, file))
         key = id(findings[0]) if len(findings) == 1 else tuple(map(id, findings))
         shared = self._verdicts.get(key)
         if shared is not None:
@@ -220,10 +226,12 @@ class _Judging:
         self._verdicts[key] = (findings, verdict)
         return verdict
 
-    def in_release(self, verdict: Verdict, wheels: Iterable[tuple[Filename, Verdict]]) -> Verdict:
+    def in_release(self, file: File, verdict: Verdict, wheels: Iterable[tuple[Filename, Verdict]]) -> Verdict:
         """The verdict on a file that is not a wheel, as it stands beside the wheels of its release."""
         finding = release.judge(wheels)
-        return verdict if finding is None else Verdict.of((*verdict.findings, self._counted(finding)))
+        if finding is None:
+            return verdict
+        return Verdict.of((*verdict.findings, self._counted(self._waiving.applied(finding, file))))
 
     def _counted(self, finding: Finding) -> Finding:
         audited = finding.rule not in NEVER_AUDITED and self._shared.settings.audits(finding.rule)
@@ -240,4 +248,4 @@ def _spread(judging: _Judging, page: Page, verdicts: dict[Filename, Verdict]) ->
     for file in page.files if denied else ():
         if not release.spreads(file):
             wheels = denied.get(page.version_of(file), ())
-            verdicts[file.filename] = judging.in_release(verdicts[file.filename], wheels)
+            verdicts[file.filename] = judging.in_release(file, verdicts[file.filename], wheels)

@@ -85,7 +85,7 @@ def _stopping(judgement: Judgement) -> list[Finding]:
     deciding = judgement.verdict.deciding
     if deciding is None:
         return []
-    counted = [f for f in judgement.verdict.findings if f.outcome >= Outcome.HOLD and not f.audited]
+    counted = [f for f in judgement.verdict.findings if f.outcome >= Outcome.HOLD and f.counts]
     return [deciding, *(finding for finding in counted if finding is not deciding)]
 
 

@@ -40,40 +40,42 @@ class Rule(Protocol):
         ...
 
 
-def allow(rule: str, message: str) -> Finding:
+def allow(rule: str, message: str, *, code: str = "") -> Finding:
     """A finding that stops nothing and is worth knowing."""
-    return Finding(rule=rule, outcome=Outcome.ALLOW, message=clean(message, MAX_MESSAGE_CHARS))
+    return Finding(rule=rule, outcome=Outcome.ALLOW, message=clean(message, MAX_MESSAGE_CHARS), code=code)
 
 
-def warn(rule: str, message: str, *, remedy: str) -> Finding:
+def warn(rule: str, message: str, *, remedy: str, code: str = "") -> Finding:
     """A finding that stops nothing and should be looked at."""
-    return _finding(rule, Outcome.WARN, message, remedy)
+    return _finding(rule, Outcome.WARN, message, remedy, code=code)
 
 
-def deny(rule: str, message: str, *, remedy: str) -> Finding:
+def deny(rule: str, message: str, *, remedy: str, code: str = "") -> Finding:
     """A finding that stops the file; `remedy` is what would lift it."""
-    return _finding(rule, Outcome.DENY, message, remedy)
+    return _finding(rule, Outcome.DENY, message, remedy, code=code)
 
 
-def hold(rule: str, message: str, *, remedy: str, until: datetime) -> Finding:
+def hold(rule: str, message: str, *, remedy: str, until: datetime, code: str = "") -> Finding:
     """A finding that stops the file until a time."""
-    return _finding(rule, Outcome.HOLD, message, remedy, until)
+    return _finding(rule, Outcome.HOLD, message, remedy, until, code=code)
 
 
-def enact(action: Action, *, rule: str, message: str, remedy: str, since: TrustedTime, now: datetime) -> Finding:
+def enact(
+    action: Action, *, rule: str, message: str, remedy: str, since: TrustedTime, now: datetime, code: str = ""
+) -> Finding:
     """A finding with the outcome that a configured action gives.
 
     A hold ends by itself, its age after `since`; what it was about stays as a warning, for that something could not
     be checked does not become fine by waiting. Where no time can be told (`unknown_date = "deny"`) it cannot end.
     """
     if action.age is None:
-        return _finding(rule, action.outcome, message, remedy)
+        return _finding(rule, action.outcome, message, remedy, code=code)
     if since is Undated.UNKNOWN:
-        return deny(rule, message, remedy=remedy)
+        return deny(rule, message, remedy=remedy, code=code)
     until = None if since is Undated.OLD else later(since, action.age)
     if until is None or until <= now:
-        return warn(rule, message, remedy=remedy)
-    return hold(rule, message, remedy=remedy, until=until)
+        return warn(rule, message, remedy=remedy, code=code)
+    return hold(rule, message, remedy=remedy, until=until, code=code)
 
 
 def next_retry(since: datetime, now: datetime) -> datetime:
@@ -100,11 +102,14 @@ def clean(text: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[: limit - 3].rstrip()}..."
 
 
-def _finding(rule: str, outcome: Outcome, message: str, remedy: str, until: datetime | None = None) -> Finding:
+def _finding(
+    rule: str, outcome: Outcome, message: str, remedy: str, until: datetime | None = None, *, code: str
+) -> Finding:
     return Finding(
         rule=rule,
         outcome=outcome,
         message=clean(message, MAX_MESSAGE_CHARS),
         remedy=clean(remedy, MAX_REMEDY_CHARS),
         until=until,
+        code=code,
     )

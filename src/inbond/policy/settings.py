@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, Self
@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
+from inbond.model.advisory import Severity
 from inbond.model.names import ProjectName
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import format_duration, parse_duration
@@ -41,6 +42,20 @@ class Presence(StrEnum):
 
     ALLOW = "allow"
     DENY = "deny"
+
+
+class SecurityFixes(StrEnum):
+    """Whether the cooldown lets a release through that mends what is known against the newest one past it."""
+
+    EXEMPT = "exempt"
+    WAIT = "wait"
+
+
+class Locked(StrEnum):
+    """What the cooldown does to files whose digests stand in one of the policy's lock files."""
+
+    ENFORCE = "enforce"
+    GRANDFATHER = "grandfather"
 
 
 class Hashes(StrEnum):
@@ -166,7 +181,10 @@ class ProjectPolicy:
     """The keys of a policy that `rules` may refine, as they stand for one project."""
 
     attestations: Attestations = Attestations.IF_PRESENT
+    continuity: Action = field(default_factory=lambda: Action.parse("hold 7d"))
     min_age: timedelta = timedelta(hours=24)
+    security_fixes: SecurityFixes = SecurityFixes.EXEMPT
+    backdated: Action = field(default_factory=lambda: Action.parse("warn"))
     unknown_date: UnknownDate = UnknownDate.FIRST_SEEN
     unsupported: Action = field(default_factory=lambda: Action.parse("warn"))
     unavailable: Action = field(default_factory=lambda: Action.parse("hold 1h"))
@@ -181,6 +199,9 @@ class ProjectPolicy:
     deny_triggers: tuple[str, ...] = ()
     reusable_workflows: ReusableWorkflows = ReusableWorkflows.ANY
     pull_requests: Action = field(default_factory=lambda: Action.parse("warn"))
+    malware: Action = field(default_factory=lambda: Action.parse("deny"))
+    vulnerabilities: Action = field(default_factory=lambda: Action.parse("warn"))
+    min_severity: Severity = Severity.LOW  # what nobody rated counts as reaching any
     publishers: tuple[PublisherPattern, ...] = ()
 
     @property
@@ -205,8 +226,11 @@ class ProjectPolicy:
     @property
     def longest_hold(self) -> timedelta:
         """The age at which no hold counted from trusted time can be in force any more."""
-        none = timedelta(0)
-        return max(self.min_age, self.unsupported.age or none, self.pull_requests.age or none, self.archive.age or none)
+        actions = (
+            self.archive, self.backdated, self.continuity, self.malware, self.pull_requests, self.unsupported,
+            self.vulnerabilities,
+        )  # fmt: skip
+        return max(self.min_age, *(action.age or timedelta(0) for action in actions))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +254,9 @@ class PolicySettings:
     listing: Listing = Listing.SETTLED
     deny: tuple[Listed, ...] = ()
     allow: tuple[Listed, ...] | None = None  # None: open; otherwise only what is named is let through
+    locked: Locked = Locked.ENFORCE
+    in_locks: frozenset[str] = frozenset()  # sha256 of the files that the policy's lock files name
+    freeze: datetime | None = None  # of an index: what is younger by trusted time is denied
     support_url: str | None = None
     base: ProjectPolicy = field(default_factory=ProjectPolicy)
     refinements: tuple[Refinement, ...] = ()

@@ -16,8 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from inbond.model.decisions import Decided
+from inbond.model.history import Asked, AskedRow
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
+from inbond.model.occurrence import Occurrence
+from inbond.model.standing import Established
 
 MAX_DOCUMENT_BYTES: Final = 64 * 2**20  # above the 40 MB of the largest document there is, the project list
 MAX_KEY_BYTES: Final = 1024
@@ -149,4 +153,77 @@ class Memory(Protocol):
 
     async def recall_page(self, upstream: str, project: ProjectName) -> PageMemory | None:
         """What is remembered of the page, or None."""
+        ...
+
+
+class Decisions(Protocol):
+    """The ledger's waivers, rejections and pins. Raises `StoreUnavailable`."""
+
+    def decisions_version(self) -> int:
+        """Differs whenever the decisions in force do, also where another process changed them.
+
+        On the event loop, before each use: it takes microseconds and touches no table unless something was written.
+        """
+        ...
+
+    async def decisions(self, *, revoked: bool = False) -> tuple[Decided, ...]:
+        """Those in force, expired waivers among them, in the order in which they were made.
+
+        With `revoked` those alone that were revoked.
+        """
+        ...
+
+    async def decide(self, decision: Decided, *, now: datetime) -> bool:
+        """Records a decision, on disk before it returns; False where the same is in force already."""
+        ...
+
+    async def revoke(self, decision_id: str, *, by: str, now: datetime) -> Decided | None:
+        """Ends a decision, on disk before it returns; None where none of that id is in force."""
+        ...
+
+
+class History(Protocol):
+    """The ledger's audit trail of requests. Raises `StoreUnavailable`."""
+
+    async def record(self, asked: Sequence[Asked]) -> None:
+        """Adds requests, in one transaction; equal ones are summed up."""
+        ...
+
+    async def asked(self, *, since: datetime, stopped: bool = False) -> tuple[AskedRow, ...]:
+        """Requests whose last was at or after `since`, the latest first; with `stopped` those not let through.
+
+        What would have been stopped without `audit` counts as stopped.
+        """
+        ...
+
+    async def served(self, upstream: str, project: ProjectName) -> tuple[AskedRow, ...]:
+        """All requests that were let through for files of a project, the earliest first."""
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Removes requests whose last was before that; how many rows."""
+        ...
+
+
+class Occurrences(Protocol):
+    """The ledger's occurrences and what is still to be told of them. Raises `StoreUnavailable`."""
+
+    async def happened(self, occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
+        """Records those whose key is new, on disk before it returns, and returns them."""
+        ...
+
+    async def occurrences(self, *, since: datetime, project: ProjectName | None = None) -> tuple[Occurrence, ...]:
+        """What happened at or after that, the latest first."""
+        ...
+
+
+class Publishers(Protocol):
+    """The ledger's established repositories, by upstream and project. Raises `StoreUnavailable`."""
+
+    async def established(self, upstream: str, project: ProjectName) -> tuple[Established, ...]:
+        """What is remembered, ordered by repository."""
+        ...
+
+    async def establish(self, upstream: str, project: ProjectName, found: Sequence[Established]) -> bool:
+        """Adds repositories that are not remembered yet; those that are stay as they are. Whether any was new."""
         ...

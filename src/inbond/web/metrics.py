@@ -16,7 +16,9 @@ from inbond.model.events import (
     DocumentRefused,
     DownloadChanged,
     Event,
+    FileAsked,
     FileSettled,
+    Happened,
     PageWaited,
     ProvenanceVerified,
     SettlingChanged,
@@ -86,6 +88,9 @@ class Metrics:
             "inbond_documents_refused", "Stored documents that were not what had been written.", ["reason"], registry=r
         )
         self.alerts = Counter("inbond_alerts", "Things an operator should see.", ["name"], registry=r)
+        self.happened = Counter(
+            "inbond_occurrences", "What happened that somebody may have to act on, by kind.", ["kind"], registry=r
+        )
         self.lag = Histogram(
             "inbond_event_loop_lag_seconds", "How late the event loop was for a timer.", buckets=LAGS, registry=r
         )
@@ -116,6 +121,10 @@ class Metrics:
                 self.bytes.labels(event.source).inc(event.count)
             case DocumentRefused():
                 self.refused.labels(event.reason).inc()
+            case Happened():
+                self.happened.labels(str(event.occurrence.kind)).inc()
+            case FileAsked():
+                pass  # for the audit trail: `VerdictReached` is counted
             case Alert():
                 self.alerts.labels(event.name).inc()
 

@@ -1,0 +1,41 @@
+"""Who asked for what, and what became of it: the audit trail, summed up over equal requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from inbond.model.names import Filename, ProjectName
+from inbond.model.verdict import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request for a file's bytes or core metadata, decided.
+
+    `client`: the address that asked. `would`: the decision without `audit`; as `decision` where that is the same.
+    `rule`, `code` and `message`: of the finding that decides `would`; empty where nothing stops the file.
+    """
+
+    at: datetime
+    index: str
+    upstream: str
+    project: ProjectName
+    filename: Filename
+    version: str | None
+    sha256: str | None
+    client: str
+    decision: Decision
+    would: Decision
+    rule: str = ""
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedRow:
+    """Equal requests of one client, summed up: `first` is the earliest of them, with all they have in common."""
+
+    first: Asked
+    last_at: datetime
+    count: int
