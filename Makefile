@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials evidence tampering mutations tampered clients
+.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials attacks histories findings presets evidence tampering mutations tampered clients
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -16,7 +16,7 @@ wheel: $(VENV)/.serve ## build the wheel and the sdist into dist/, with the pinn
 
 test: $(VENV)/.dev ## run the tests with coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
-	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/archive/*,*/inbond/policy/*,*/inbond/locks/*'
+	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/archive/*,*/inbond/advisories/*,*/inbond/policy/*,*/inbond/locks/*,*/inbond/reporting/*'
 
 # Other Pythons run the same tests where they are found; `make test-others OTHERS=/path/to/python3.13` names one.
 OTHERS ?= python3.12 python3.13
@@ -50,6 +50,7 @@ fmt: $(VENV)/.dev ## format and mend what can be mended
 
 bench: $(VENV)/.dev ## measure beside nginx; writes bench/results/
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/policy.py
 	$(BIN)/python bench/settling.py
 	$(BIN)/python bench/verification.py
 
@@ -67,6 +68,18 @@ tampered: $(VENV)/.dev ## write docs/tampered.md: a tampered file offered direct
 
 denials: $(VENV)/.dev ## write docs/denials.md from what pip and uv print
 	$(BIN)/python docs/denials.py
+
+attacks: $(VENV)/.dev ## write docs/attacks.md: five attacks replayed, and what pip and uv print
+	$(BIN)/python docs/attacks.py
+
+histories: $(VENV)/.dev ## write docs/continuity.md: what continuity says of harmless histories and of attacks, day by day
+	$(BIN)/python docs/continuity.py
+
+findings: $(VENV)/.dev ## write docs/findings.md from the meanings of all findings
+	$(BIN)/python docs/findings.py
+
+presets: $(VENV)/.dev ## write docs/presets.md: what each preset stops and what it costs
+	$(BIN)/python docs/presets.py
 
 # `make clients ARGS=--check` compares with the page instead; `ARGS='--only pdm'` runs one client.
 ARGS ?=

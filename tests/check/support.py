@@ -20,7 +20,7 @@ from sim.index import SimFile, SimIndex
 from sim.sigstore import GitHub, Identity
 from stack import ONE_INDEX, LocalVerifier, SetClock, sigstore
 
-OLD = datetime(2024, 1, 2, tzinfo=UTC)
+OLD = datetime(2025, 6, 3, tzinfo=UTC)  # a day after it was signed: see `Sigstore.now`
 ACME = GitHub(owner="acme", repo="widgets", workflow="release.yml")
 EVIL = GitHub(owner="evil", repo="widgets", workflow="release.yml")
 

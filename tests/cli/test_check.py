@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,7 @@ async def test_a_file_on_disk_is_judged_by_its_own_digest(tmp_path: Path) -> Non
 async def test_json_says_everything(tmp_path: Path) -> None:
     async with SimIndex() as index:
         here = Here(tmp_path, index)
-        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=datetime(2024, 1, 2, tzinfo=UTC))
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
         here.configure(NO_COOLDOWN)
         here.requirements([hashed("demo", "1.0", wheel) + " --hash=sha256:" + "0" * 64, "gone==2.0"])
         found = await here.json("requirements.txt")
@@ -177,6 +176,35 @@ async def test_json_says_everything(tmp_path: Path) -> None:
 
 
 ACME_NAME = "github:acme/widgets@release.yml"
+
+
+WAIVED = """
+[[decisions.waivers]]
+target = "demo==1.0"
+rule = "cooldown"
+until = "2999-01-01"
+reason = "mends an outage"
+by = "ada@acme.example"
+"""
+
+
+async def test_what_is_waived_stops_nothing_and_is_told(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        here = Here(tmp_path, index)
+        wheel = index.add_wheel("demo", "1.0", upload_time=young())
+        here.configure(WAIVED)
+        here.requirements([hashed("demo", "1.0", wheel)])
+        table = await here.check("requirements.txt")
+        found = await here.json("requirements.txt")
+        sarif = json.loads((await here.check("requirements.txt", "--format", "sarif")).stdout)
+    assert table.returncode == 0, table.stdout
+    assert "1 clear" in table.stdout
+    assert "cooldown is waived by ada@acme.example until 2999-01-01 00:00 UTC: mends an outage" in table.stdout
+    (finding, _) = found["locks"][0]["dependencies"][0]["files"][0]["findings"]
+    assert (finding["id"], finding["waiver"]["reason"]) == ("cooldown/young", "mends an outage")
+    (result,) = sarif["runs"][0]["results"]
+    assert (result["ruleId"], result["suppressions"][0]["kind"]) == ("cooldown", "external")
+    assert "mends an outage" in result["suppressions"][0]["justification"]
 
 
 async def test_sarif_has_a_result_for_each_entry_that_is_not_clear(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import ChainMap
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_network
@@ -12,6 +13,7 @@ import pytest
 
 from inbond.cli.config import Config, load_config, load_written, policy_digest, preset_path, resolve_preset
 from inbond.cli.config_model import RuleTable, Written, holds_tables, keys_of, kind_at
+from inbond.cli.config_presets import PRESET_POLICIES
 from inbond.cli.config_trust import ScopeSettings
 from inbond.gateway.settings import IndexSettings
 from inbond.model.errors import ConfigurationError
@@ -22,6 +24,7 @@ from inbond.policy.demands import PREDICATES, ReusableWorkflows, Runners
 from inbond.policy.engine import NEVER_AUDITED, RULE_NAMES
 from inbond.policy.settings import Action, Attestations, Listing, Presence, UnknownDate
 from inbond.web.settings import ListenAddress
+from inbond.webhooks.settings import new_secret
 
 PREDICATE_TYPE = "https://docs.index.example/attestations/publish/v1"
 SHIPPED = preset_path("inbond")
@@ -71,7 +74,7 @@ def test_the_shipped_file_sets_nothing_but_the_defaults() -> None:
 
 def test_every_key_is_documented_in_the_shipped_file_and_every_documented_key_exists() -> None:
     documented = tomllib.loads(without_second_deny(with_examples(SHIPPED.read_text(encoding="utf-8"))))
-    sections = {**documented, **{name: next(iter(documented[name].values())) for name in named_sections()}}
+    sections = {**documented, **{name: ChainMap(*documented[name].values()) for name in named_sections()}}
     for section, table in sections.items():
         path = (section, "x") if section in named_sections() else (section,)
         assert set(table) == keys_of(kind_at(path)), section
@@ -90,7 +93,9 @@ def without_second_deny(text: str) -> str:
 
 def test_the_examples_in_the_shipped_file_are_valid(tmp_path: Path) -> None:
     text = without_second_deny(with_examples(SHIPPED.read_text(encoding="utf-8")))
-    policy = load(text, tmp_path=tmp_path).policies["default"]
+    config = load(text, tmp_path=tmp_path, environ={"WEBHOOK_SECRET": new_secret()})
+    assert [webhook.name for webhook in config.webhooks] == ["acme"]
+    policy = config.policies["default"]
     assert [str(entry.text) for entry in policy.deny] == ["evil-pkg", "left-pad<2", "typo-*"]
     assert policy.for_project(ProjectName("acme-x")).attestations is Attestations.REQUIRE
     assert policy.for_project(ProjectName("other")).attestations is Attestations.IF_PRESENT
@@ -111,10 +116,10 @@ def test_every_rule_that_can_be_audited_is_named_in_the_shipped_file() -> None:
     assert set(found[1].split(", ")) == RULE_NAMES - NEVER_AUDITED
 
 
-@pytest.mark.parametrize("name", ["inbond", "strict"])
+@pytest.mark.parametrize("name", ["inbond", *sorted(PRESET_POLICIES)])
 def test_presets_are_loadable_as_configurations(name: str) -> None:
     config = load_config(file=preset_path(name), overrides={}, environ={})
-    assert config.indexes[0].policy == {"inbond": "default", "strict": "strict"}[name]
+    assert config.indexes[0].policy == {"inbond": "default"}.get(name, name)
 
 
 def test_the_preset_strict_denies_where_the_default_warns_or_holds(tmp_path: Path) -> None:

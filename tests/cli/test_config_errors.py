@@ -351,7 +351,11 @@ def test_a_bad_variable_is_named(tmp_path: Path, name: str, value: str, message:
     ("flag", "value", "message"),
     [
         ("listen", "x", f"server.listen: 'x' {LISTEN}"),
-        ("policy", "x", "indexes.root.policy: there is no policy 'x'; known here: default, strict"),
+        (
+            "policy",
+            "x",
+            "indexes.root.policy: there is no policy 'x'; known here: airgap, baseline, default, strict, team",
+        ),
         ("upstream", "ftp://a.example", f"upstreams.a-example.url: 'ftp://a.example' {INDEX_URL}"),
         ("lisen", "x", "unknown flag; did you mean 'listen'?"),
     ],

@@ -45,9 +45,28 @@ policies = st.builds(
     },
     keys, rules, st.lists(names, max_size=3), st.lists(names, max_size=2),
 )  # fmt: skip
+decisions = st.fixed_dictionaries(
+    {},
+    optional={
+        "waivers": st.lists(
+            st.builds(
+                lambda project, reason: {
+                    "target": f"{project}==1.0", "rule": "cooldown", "until": "2026-12-01", "reason": f"{reason}.",
+                    "by": "ada",
+                },
+                names, names,
+            ),
+            max_size=2,
+        ),
+        "pins": st.lists(
+            names.map(lambda name: {"project": name, "publisher": f"github:acme/{name}", "by": "ada"}), max_size=2
+        ),
+    },
+)  # fmt: skip
 configurations = st.fixed_dictionaries(
     {},
     optional={
+        "decisions": decisions,
         "server": st.fixed_dictionaries({"hosts": st.lists(hosts, max_size=3)}),
         "policies": st.dictionaries(names, policies, max_size=3),
         "upstreams": st.dictionaries(names, st.fixed_dictionaries({"url": hosts.map("http://{}/simple/".format)})),

@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from check.support import ACME, signed_by, young
+from check.support import ACME, OLD, signed_by, young
 from e2e.service import UV, plain_environment
 from sim.index import SimIndex
 from stack import sigstore
@@ -34,7 +34,7 @@ async def test_the_check_that_is_shown_prints_that(tmp_path: Path) -> None:
     shown = next(text for text in TEXTS if text.startswith("dependency"))
     old = datetime.now(UTC) - timedelta(days=1055)
     async with SimIndex() as index:
-        index.add_wheel("gears", "3.2.1", provenance=signed_by(ACME), upload_time=old)
+        index.add_wheel("gears", "3.2.1", provenance=signed_by(ACME), upload_time=OLD)
         index.add_wheel("plain", "0.4", upload_time=old)
         index.add_wheel("fresh", "1.9", upload_time=old)
         index.add_wheel("fresh", "2.0", upload_time=young(2))

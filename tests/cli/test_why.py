@@ -55,12 +55,14 @@ async def test_an_allowed_file_with_all_that_its_certificate_proves(tmp_path: Pa
     assert result.returncode == 0, result.stderr
     assert lines[0] == f"{wheel.filename}: allowed"
     assert lines[1] == "project demo, index root, policy default"
-    assert "attestations allow 1 attestation verified" in lines
+    assert "attestations/verified allow 1 attestation verified" in lines
     assert "attestations there, and genuine (verified)" in lines
     assert "Attestation 1: verified" in lines
     assert "identity, as the certificate proves github:acme/widgets@release.yml" in lines
     assert "vouched for by [trust.public]" in lines
     assert "repository id 1001" in lines
+    assert "Who published demo" in lines
+    assert "> 1.0 2025-06-03 full github:acme/widgets@release.yml first attested release allowed" in lines
     assert lines[-1] == f"while inbond serves: http://127.0.0.1:8642/why/{wheel.sha256[:12]}"
     assert await known_to_a_server(tmp_path / "data", wheel.sha256) == [wheel.filename]
 
@@ -115,3 +117,83 @@ async def test_a_name_that_no_page_lists_is_told_with_what_it_may_have_been(tmp_
     assert "it lists 1 file under other names" in other.stderr
     assert "nobody" in unknown.stderr
     assert "no name" in no_name.stderr
+
+
+WAIVED = """
+[[decisions.waivers]]
+target = "demo==2.0"
+rule = "cooldown"
+until = "2999-01-01"
+reason = "mends an outage"
+by = "ada@acme.example"
+[[decisions.pins]]
+project = "demo"
+publisher = "github:acme/widgets@release.yml"
+reason = "as its documentation says"
+by = "ada@acme.example"
+"""
+
+
+def lines_of(result: subprocess.CompletedProcess[str]) -> list[str]:
+    return [" ".join(line.split()) for line in result.stdout.splitlines()]
+
+
+async def test_a_project_is_told_by_its_newest_release_and_its_past(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        index.add_wheel("demo", "1.1", upload_time=young(2))
+        index.add_wheel("demo", "2.0", upload_time=young())
+        index.add_sdist("demo", "2.0", upload_time=young())
+        here = Here(tmp_path, index)
+        result = await here.why("demo")
+        document = json.loads((await here.why("demo", "--format", "json")).stdout)
+    lines = lines_of(result)
+    assert result.returncode == 1, result.stderr
+    assert lines[:3] == [
+        "demo 2.0: held",
+        "What can be had now: demo==1.0",
+        "2 files, index root, policy default",
+    ]
+    assert "inbond waive add demo==2.0 --rule cooldown --until 1d --index root --reason '...'" in lines
+    assert "demo-2.0.tar.gz held" in lines
+    assert lines[lines.index("Also stopped now") + 1].startswith("1.1: held until 20")
+    assert [line.split()[0] for line in lines[lines.index("Who published demo") + 2 :] if line] == [">", "1.1", "1.0"]
+    assert (document["version"], document["result"], document["newest_allowed"]) == ("2.0", "held", "1.0")
+    assert [file["findings"][0]["id"] for file in document["files"]] == ["cooldown/young", "cooldown/young"]
+    assert document["files"][0]["commands"]
+    assert [one["version"] for one in document["timeline"]["releases"]] == ["2.0", "1.1", "1.0"]
+    assert document["timeline"]["releases"][2]["attested"] == "full"
+    assert document["timeline"]["releases"][0]["deciding"]["id"] == "cooldown/young"
+
+
+async def test_waivers_and_pins_are_told_where_they_count(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        wheel = index.add_wheel("demo", "2.0", upload_time=young())
+        here = Here(tmp_path, index, policy=WAIVED)
+        release = await here.why("demo==2.0")
+        file = await here.why("demo", wheel.filename)
+        document = json.loads((await here.why("demo==2.0", "--format", "json")).stdout)
+    for result in (release, file):
+        assert result.returncode == 0, result.stdout
+        lines = lines_of(result)
+        assert "cooldown is waived by ada@acme.example until 2999-01-01 00:00 UTC: mends an outage" in lines
+        assert any(line.startswith("cooldown/young hold (waived) published") for line in lines)
+        assert any("ada@acme.example waives cooldown for demo==2.0 until 2999" in line for line in lines)
+        assert any("accepts github:acme/widgets@release.yml: as its documentation says" in line for line in lines)
+    assert document["waivers"][0]["reason"] == "mends an outage"
+    assert document["files"][0]["findings"][0]["waiver"]["by"] == "ada@acme.example"
+
+
+async def test_a_release_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        here = Here(tmp_path, index)
+        other = await here.why("demo==2.0")
+        no_version = await here.why("demo==new")
+        both = await here.why("demo==1.0", "demo-1.0.tar.gz")
+    assert [result.returncode for result in (other, no_version, both)] == [2, 2, 2]
+    assert "lists no release 2.0" in other.stderr
+    assert "it lists 1.0" in other.stderr
+    assert "name a project, or a release as in 'flask==3.1.0'" in no_version.stderr
+    assert "names a release already" in both.stderr

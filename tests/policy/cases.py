@@ -26,6 +26,7 @@ from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File, Page
 from inbond.model.publisher import Forge, Publisher, SigningIdentity
+from inbond.model.standing import NOTHING_STANDS, Standing
 from inbond.model.verdict import Verdict
 from inbond.policy.case import Case, PageCase
 from inbond.policy.engine import judge_file
@@ -135,10 +136,16 @@ def case_of(
     page: Page | None = None,
     now: datetime = NOW,
     inspection: Inspection | None = None,
+    standing: Standing = NOTHING_STANDS,
 ) -> Case:
     file = file or file_of()
     shared = PageCase.of(
-        index="root", page=page or page_of(file), memory=memory, settings=settings or policy(), now=now
+        index="root",
+        page=page or page_of(file),
+        memory=memory,
+        settings=settings or policy(),
+        now=now,
+        standing=standing,
     )
     return Case(shared=shared, file=file, evidence=evidence, inspection=inspection)
 
@@ -151,6 +158,7 @@ def verdict_on(
     memory: PageMemory | None = None,
     beside: Iterable[tuple[File, EvidenceOrPending]] = (),
     now: datetime = NOW,
+    standing: Standing = NOTHING_STANDS,
 ) -> Verdict:
     others = list(beside)
     return judge_file(
@@ -161,4 +169,5 @@ def verdict_on(
         settings=settings or policy(),
         evidence={file.filename: evidence, **{other.filename: known for other, known in others}},
         now=now,
+        standing=standing,
     )

@@ -8,16 +8,16 @@ from inbond.model.evidence import EvidenceOrPending
 from inbond.model.names import Filename
 from inbond.model.page import Claim, File
 from inbond.model.verdict import Decision, Outcome
+from inbond.policy.case import PageCase, evidence_of
 from inbond.policy.engine import (
     NEVER_AUDITED,
     RULE_NAMES,
     RULES,
-    evidence_of,
     judge_page,
-    judged_with,
     newest_allowed,
     next_change,
 )
+from inbond.policy.needed import judged_with_all
 from inbond.policy.settings import Attestations, Presence
 from policy.cases import (
     ABSENT,
@@ -164,9 +164,24 @@ def test_what_nobody_looked_at_is_absent_only_where_the_page_says_so() -> None:
 
 def test_a_verdict_on_an_sdist_asks_for_the_wheels_of_its_release() -> None:
     page = page_of(OLDER, OTHER_WHEEL, SDIST_FILE, WHEEL_FILE, file_of("demo-1.0-py3-none-any.whl"))
+    shared = PageCase.of(index="root", page=page, memory=None, settings=policy(), now=NOW)
 
-    assert judged_with(page, SDIST_FILE) == (SDIST_FILE, OTHER_WHEEL, WHEEL_FILE)
-    assert judged_with(page, WHEEL_FILE) == (WHEEL_FILE,)
+    assert judged_with_all(shared, [SDIST_FILE], {}) == (SDIST_FILE, OTHER_WHEEL, WHEEL_FILE)
+    assert judged_with_all(shared, [WHEEL_FILE], {}) == (WHEEL_FILE,)
+
+
+def test_a_verdict_on_a_young_file_asks_for_the_releases_before() -> None:
+    past = [file_of(f"demo-1.{number}.tar.gz", upload_time=NOW - (30 + number) * DAY) for number in range(3)]
+    wheels = [file_of(f"demo-1.{number}-py3-none-any.whl", upload_time=NOW - 60 * DAY) for number in range(2)]
+    young, beside = file_of(SDIST, upload_time=NOW - HOUR), file_of(WHEEL, upload_time=NOW - HOUR)
+    page = page_of(*past, *wheels, young, beside)
+    shared = PageCase.of(index="root", page=page, memory=None, settings=policy(), now=NOW)
+
+    # the sdist's own history, and that of the wheel that it stands or falls with
+    found = judged_with_all(shared, [young], {})
+    assert found[:2] == (young, beside)
+    assert {one.filename for one in found[2:]} == {one.filename for one in (*past, *wheels)}
+    assert judged_with_all(shared, [past[0]], {}) == (past[0], wheels[0])
 
 
 def offered(*files: File, asked: File = WHEEL_FILE) -> str | None:

@@ -5,20 +5,34 @@ from typing import Any
 
 import pytest
 
+from inbond.model.decisions import Target, Waiver
 from inbond.model.evidence import Rejected
 from inbond.model.names import ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Finding, Judgement, Outcome, Verdict
-from inbond.policy.explain import detail, reason_phrase, yank_reason
+from inbond.policy.explain import commands, detail, reason_phrase, waived, yank_reason
 from inbond.policy.settings import Listed
-from policy.cases import HOUR, NOW, REJECTED, WHEEL, file_of, policy, verdict_on
+from policy.cases import (
+    HOUR,
+    NOW,
+    REJECTED,
+    WHEEL,
+    attestation,
+    file_of,
+    identity_of,
+    policy,
+    verdict_on,
+    verified,
+)
 
 URL = "http://127.0.0.1:8642/why/0ace7980f82c"
 REMEDY = "use an attested version"
 
 
 def judged(verdict: Verdict, *, file: File | None = None, **fields: Any) -> Judgement:
-    known: dict[str, Any] = {"index": "root", "project": ProjectName("demo"), "version": "2.0", "evidence": REJECTED}
+    known: dict[str, Any] = {
+        "index": "root", "project": ProjectName("demo"), "version": "2.0", "evidence": REJECTED, "at": NOW,
+    }  # fmt: skip
     return Judgement(file=file or file_of(), verdict=verdict, **(known | fields))
 
 
@@ -157,7 +171,8 @@ def test_the_detail_tells_everything_that_stops_the_file() -> None:
         "What to do: use another project, or have the entry removed. "
         "What to do: wait, or use an older version. "
         "The newest allowed version is 1.1. Help: https://help.example "
-        "The whole story: http://127.0.0.1:8642/why/0ace7980f82c"
+        "The whole story: http://127.0.0.1:8642/why/0ace7980f82c "
+        "Only whoever runs this inbond can let it through, after a look at it."
     )
 
 
@@ -176,3 +191,116 @@ def test_what_is_allowed_is_said_to_be() -> None:
 
     assert reason_phrase(judgement, URL) == f"Allowed by policy: demo 2.0. See {URL}"
     assert detail(judgement, URL) == f"demo 2.0 is allowed by the policy. The whole story: {URL}"
+
+
+WAIVER = Waiver(
+    target=Target.parse("demo==2.0"), rule="cooldown", until=NOW + 30 * HOUR, reason="mends an\noutage", by="ada"
+)
+YOUNG: dict[str, Any] = {
+    "rule": "cooldown",
+    "code": "young",
+    "outcome": Outcome.HOLD,
+    "message": "young",
+    "until": NOW + 22 * HOUR,
+}
+LISTED: dict[str, Any] = {
+    "rule": "deny",
+    "code": "listed",
+    "outcome": Outcome.DENY,
+    "message": "listed",
+    "remedy": "have it removed",
+}
+CHANGED: dict[str, Any] = {
+    "rule": "continuity",
+    "code": "changed",
+    "outcome": Outcome.HOLD,
+    "message": "m",
+    "until": NOW + 22 * HOUR,
+}
+RECREATED: dict[str, Any] = {"rule": "continuity", "code": "recreated", "outcome": Outcome.DENY, "message": "made anew"}
+MALWARE: dict[str, Any] = {"rule": "malware", "code": "named-release", "outcome": Outcome.DENY, "message": "malware"}
+FORGED: dict[str, Any] = {"rule": "attestations", "code": "rejected", "outcome": Outcome.DENY, "message": "forged"}
+REPLACED: dict[str, Any] = {"rule": "filename", "code": "replaced", "outcome": Outcome.DENY, "message": "replaced"}
+
+WAIVE_COOLDOWN = "inbond waive add demo==2.0 --rule cooldown --until 1d --index root --reason '...'"
+WAIVE_DENY = "inbond waive add demo==2.0 --rule deny --until 30d --index root --reason '...'"
+PIN = "inbond pins accept demo github:acme/demo@release.yml"
+SIGNED = verified(attestation(identity_of(repository_id="9009")))
+
+
+def found(*findings: dict[str, Any], **fields: Any) -> Judgement:
+    return judged(Verdict.of([Finding(**one) for one in findings]), **fields)
+
+
+@pytest.mark.parametrize(
+    ("findings", "fields", "expected"),
+    [
+        ([YOUNG], {}, (WAIVE_COOLDOWN,)),
+        ([YOUNG, LISTED], {}, (WAIVE_DENY, WAIVE_COOLDOWN)),
+        ([YOUNG], {"at": None}, ()),
+        ([YOUNG], {"version": None, "file": file_of(hashes={})}, ()),
+        ([CHANGED], {"evidence": SIGNED}, (PIN,)),
+        ([RECREATED], {"evidence": SIGNED}, (f"{PIN} --repository-id 9009",)),
+        ([{**CHANGED, "code": "lost"}], {}, (WAIVE_COOLDOWN.replace("cooldown", "continuity"),)),
+        ([MALWARE], {}, ()),
+        ([MALWARE, YOUNG], {}, ()),
+        ([FORGED], {}, ()),
+        ([REPLACED], {}, ()),
+        ([{**YOUNG, "code": ""}], {}, ()),
+        ([{**YOUNG, "audited": True}], {}, ()),
+        ([], {}, ()),
+    ],
+)
+def test_the_commands_lift_all_that_stops_the_file_or_there_are_none(
+    findings: list[dict[str, Any]], fields: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert commands(found(*findings, **fields)) == expected
+
+
+def test_publishers_that_sign_one_file_are_few() -> None:
+    many = verified(*(attestation(identity_of(f"acme/{letter}")) for letter in "abcdef"))
+
+    assert len(commands(found(CHANGED, evidence=many))) == 3
+
+
+@pytest.mark.parametrize("name", ["x" * 400, "bücher"])
+def test_no_command_is_shown_that_would_have_to_be_changed(name: str) -> None:
+    stranger = verified(attestation(identity_of(f"acme/{name}")))
+
+    assert commands(found(CHANGED, evidence=stranger)) == ()
+
+
+def test_the_detail_hands_the_commands_out() -> None:
+    told = detail(found(YOUNG, LISTED), URL)
+
+    assert told.endswith(f" Whoever runs this inbond can let it through: {WAIVE_DENY} && {WAIVE_COOLDOWN}")
+    assert "inbond waive" not in reason_phrase(found(YOUNG, LISTED), URL)
+
+
+def test_a_command_that_a_remedy_has_told_is_not_told_again() -> None:
+    told = detail(found({**CHANGED, "remedy": f"if its maintainers confirm it: {PIN}"}, evidence=SIGNED), URL)
+
+    assert told.count(PIN) == 1
+    assert "Whoever runs" not in told
+
+
+@pytest.mark.parametrize(
+    ("finding", "is_said"),
+    [(MALWARE, True), (FORGED, True), (REPLACED, False), ({**YOUNG, "code": "no-such"}, False)],
+)
+def test_what_looks_like_an_attack_is_for_the_operator_to_look_at(finding: dict[str, Any], is_said: bool) -> None:
+    told = detail(found(finding), URL)
+
+    assert ("Only whoever runs this inbond can let it through, after a look at it." in told) is is_said
+
+
+def test_what_is_waived_is_said_to_be() -> None:
+    judgement = found({**YOUNG, "waiver": WAIVER})
+
+    assert detail(judgement, URL) == (
+        "demo 2.0 is allowed by the policy. "
+        "cooldown is waived by ada until 2026-11-21 18:00 UTC: mends an outage. "
+        f"The whole story: {URL}"
+    )
+    assert judgement.headline == f"{WHEEL} is allowed: a waiver lifts cooldown"
+    assert waived(Finding(**YOUNG)) == ""

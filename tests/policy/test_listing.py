@@ -13,16 +13,16 @@ from inbond.model.page import File
 from inbond.model.publisher import PublisherPattern
 from inbond.model.verdict import Decision, Verdict
 from inbond.policy.engine import judge_page
-from inbond.policy.listing import YOUNG_AT_LEAST, listed, to_settle
+from inbond.policy.listing import YOUNG_AT_LEAST, ToSettle, listed, to_settle
 from inbond.policy.settings import Action, Attestations, Hashes, Listed, Listing, PolicySettings, UnknownDate
-from policy.cases import ABSENT, DAY, HOUR, NOW, PENDING, VERIFIED, file_of, memory_of, page_of, policy
+from policy.cases import ABSENT, DAY, HOUR, NOW, OLD, PENDING, VERIFIED, file_of, memory_of, page_of, policy
 
 YOUNG = file_of("demo-3.0.tar.gz", upload_time=NOW - 30 * HOUR)
 YOUNGER = file_of("demo-4.0.tar.gz", upload_time=NOW - 25 * HOUR)
 AGED = file_of("demo-1.0.tar.gz")
 UNDATED = file_of("demo-0.9.tar.gz", upload_time=None)
 # A file of a day is older than the cooldown: only what is pending can hold it.
-KEYS: dict[str, object] = {"unsupported": Action.parse("hold 10d")}
+KEYS: dict[str, object] = {"unsupported": Action.parse("hold 10d"), "continuity": Action.parse("off")}
 PINS = (PublisherPattern.parse("github:acme/*"),)
 
 EvidenceMap = Mapping[Filename, EvidenceOrPending]
@@ -206,3 +206,83 @@ def test_a_file_that_has_no_digest_is_kept_out_with_what_would_clear_it(keys: di
     assert aged is not None
     assert (bare.rule, "before a first download" in bare.message) == (rule, True)
     assert (aged.rule, aged.message) == (rule, "its provenance is still being verified")
+
+
+# --- history
+
+PAST = tuple(file_of(f"demo-1.{number}.tar.gz", upload_time=OLD + number * DAY) for number in range(5))
+COMPARED = policy(min_age=timedelta(0))
+
+
+def wanted(*files: File, settings: PolicySettings = COMPARED, evidence: EvidenceMap | None = None) -> ToSettle:
+    known = evidence or {}
+    return to_settle(
+        index="root",
+        page=page_of(*files),
+        memory=None,
+        settings=settings,
+        evidence=known,
+        verdicts=judged(*files, settings=settings, evidence=known),
+        now=NOW,
+    )
+
+
+def test_a_young_file_is_settled_with_what_it_is_compared_with() -> None:
+    found = wanted(*PAST, YOUNG)
+
+    assert found.young == (YOUNG,)
+    assert found.history == {YOUNG.filename: PAST[::-1]}
+    assert found.files == (YOUNG, *PAST[::-1])
+    assert found.rest == ()
+
+
+def test_history_that_is_known_is_not_waited_for() -> None:
+    known = {file.filename: VERIFIED for file in PAST}
+
+    assert wanted(*PAST, YOUNG, evidence=known).files == (YOUNG,)
+    assert wanted(*PAST, YOUNG, evidence={**known, PAST[2].filename: PENDING}).files == (YOUNG, PAST[2])
+    assert wanted(*PAST, YOUNG, evidence={YOUNG.filename: VERIFIED}).early == PAST[::-1]
+
+
+def test_history_that_could_show_no_habit_is_not_waited_for() -> None:
+    lost = {YOUNG.filename: ABSENT}
+
+    assert wanted(*PAST, YOUNG, evidence=lost).files == PAST[::-1]
+    assert wanted(*PAST, YOUNG, evidence={**lost, **{file.filename: ABSENT for file in PAST[2:]}}).files == ()
+
+
+def test_two_young_files_of_one_history_want_it_once() -> None:
+    found = wanted(*PAST, YOUNG, YOUNGER)
+
+    assert found.files == (YOUNGER, YOUNG, *PAST[::-1])
+    assert set(found.history) == {YOUNG.filename, YOUNGER.filename}
+
+
+def test_under_verified_history_comes_first_and_once() -> None:
+    settings = policy(min_age=timedelta(0), listing=Listing.VERIFIED)
+
+    older = file_of("demo-0.9.tar.gz", upload_time=OLD - DAY)
+
+    assert wanted(older, *PAST, YOUNG, settings=settings).files == (YOUNG, *PAST[::-1], older)
+
+
+@pytest.mark.parametrize(("audit", "decision"), [((), Decision.HOLD), (("continuity",), Decision.ALLOW)])
+def test_a_file_whose_history_did_not_settle_is_held_and_the_history_is_not(
+    audit: tuple[str, ...], decision: Decision
+) -> None:
+    settings = policy(min_age=timedelta(0), audit=frozenset(audit))
+    evidence = {YOUNG.filename: VERIFIED}
+    verdicts = listed(
+        judged(*PAST, YOUNG, settings=settings, evidence=evidence),
+        page=page_of(*PAST, YOUNG),
+        settings=settings,
+        evidence=evidence,
+        unsettled=(),
+        uncompared={YOUNG.filename},
+        now=NOW,
+    )
+
+    assert verdicts[YOUNG.filename].decision is decision
+    assert all(verdicts[file.filename].allowed for file in PAST)
+    finding = next(one for one in verdicts[YOUNG.filename].findings if one.rule == "continuity")
+    assert (finding.id, finding.message) == ("continuity/history-pending", "its history is still being verified")

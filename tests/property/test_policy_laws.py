@@ -2,265 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+import re
+from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
+from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from inbond.model.advisory import Severity
-from inbond.model.evidence import (
-    EvidenceOrPending,
-    Rejected,
-    Unavailable,
-    Unsupported,
-    UnsupportedAttestation,
-    UnsupportedCause,
-    VerifiedAttestation,
-)
-from inbond.model.inspection import Inspection, NotInspected, Odd, Sane
-from inbond.model.memory import PageMemory
-from inbond.model.names import Filename
-from inbond.model.page import Claim, File, Page, Status
-from inbond.model.publisher import PublisherPattern
+from inbond.model.evidence import Rejected, Unavailable, Unsupported, VerifiedAttestation
+from inbond.model.page import Claim
 from inbond.model.verdict import Decision, Judgement, Outcome, Verdict
-from inbond.policy.case import Case, PageCase
-from inbond.policy.demands import PREDICATES, ReusableWorkflows, Runners
-from inbond.policy.engine import (
-    DEMANDS,
-    NEVER_AUDITED,
-    RULE_NAMES,
-    RULES,
-    judge_file,
-    judge_files,
-    judge_page,
-    judged_with_all,
-    next_change,
-)
+from inbond.policy.case import Case
+from inbond.policy.engine import DEMANDS, NEVER_AUDITED, RULES, judge_file, judge_files, next_change
 from inbond.policy.explain import detail, reason_phrase, yank_reason
+from inbond.policy.needed import judged_with_all
 from inbond.policy.rule import Rule
-from inbond.policy.settings import (
-    Action,
-    Attestations,
-    Hashes,
-    Listed,
-    PolicySettings,
-    Presence,
-    SecurityFixes,
-    UnknownDate,
-)
-from policy.cases import (
-    ABSENT,
-    DAY,
-    DERIVATION,
-    HOUR,
-    NOW,
-    PENDING,
-    attestation,
-    file_of,
-    identity_of,
-    page_of,
-    policy,
-    verdict_on,
-    verified,
-)
-
-SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.DENY: 2}
-FILENAMES = (
-    "demo-1.0-py3-none-any.whl",
-    "demo-1.0-cp311-cp311-linux_x86_64.whl",
-    "demo-1.0.tar.gz",
-    "demo-1.0.0.zip",
-    "demo-2.0-py3-none-any.whl",
-    "demo-2.0.tar.gz",
-    "demo-2.0-py3.8.egg",
-    "demo-3.0rc1.tar.gz",
-    "demo-latest.tar.gz",
-)
-DIGESTS = ("a" * 64, "b" * 64)
-
-# Keys from the loosest value to the strictest.
-LADDERS: dict[str, list[Any]] = {
-    "attestations": [Attestations.OFF, Attestations.IF_PRESENT, Attestations.REQUIRE],
-    "min_age": [timedelta(0), HOUR, DAY, 30 * DAY],
-    "continuity": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
-    "security_fixes": list(SecurityFixes),
-    "backdated": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
-    "malware": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
-    "vulnerabilities": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
-    "min_severity": [Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW],
-    "unknown_date": [UnknownDate.ALLOW, UnknownDate.FIRST_SEEN, UnknownDate.DENY],
-    "unsupported": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
-    "unavailable": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
-    "hashes": [Hashes.ALLOW, Hashes.REQUIRE],
-    "yanked": [Presence.ALLOW, Presence.DENY],
-    "sdists": [Presence.ALLOW, Presence.DENY],
-    "archive": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
-    "publishers": [
-        (),
-        tuple(map(PublisherPattern.parse, ("github:acme/*", "github:stranger/*"))),
-        (PublisherPattern.parse("github:acme/*"),),
-        (PublisherPattern.parse("github:acme/demo@release.yml"),),
-    ],
-    # Patterns, most of which let fewer through than those before.
-    "refs": [(), ("**",), ("refs/tags/*", "refs/heads/main"), ("refs/tags/*",), ("refs/tags/v2.0",)],
-    "environments": [(), ("**",), ("pypi", "test"), ("pypi",)],
-    "predicates": [(), (PREDICATES["slsa"],)],
-    "runners": [Runners.ANY, Runners.HOSTED],
-    "deny_triggers": [(), ("push",), ("push", "pull_request_target")],
-    "reusable_workflows": list(ReusableWorkflows),
-    "pull_requests": [Action.parse(text) for text in ("off", "warn", "hold 1h", "hold 7d", "deny")],
-    "deny": [
-        tuple(map(Listed.parse, entries))
-        for entries in ((), ("demo<2",), ("demo<2", "demo>=3.dev0"), ("demo<2", "demo>=3.dev0", "*"))
-    ],
-    "allow": [None, (Listed.parse("demo"),), (Listed.parse("demo>=1.0"),), (Listed.parse("demo==1.0"),), ()],
-    "audit": [frozenset({"*"}), RULE_NAMES - {"deny"}, frozenset({"attestations", "release"}), frozenset()],
-}  # fmt: skip
-
-KEYS_OF = {"triggers": "deny_triggers"}  # of rules that are not named as their key is
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """Everything a verdict rests on but the policy."""
-
-    page: Page
-    memory: PageMemory | None
-    evidence: Mapping[Filename, EvidenceOrPending]
-    inspections: Mapping[Filename, Inspection]
-    now: datetime = NOW
-
-    def verdicts(self, keys: Mapping[str, Any], **changes: Any) -> Mapping[Filename, Verdict]:
-        world: dict[str, Any] = {
-            "index": "root",
-            "page": self.page,
-            "memory": self.memory,
-            "evidence": self.evidence,
-            "inspections": self.inspections,
-            "settings": policy(**keys),
-            "now": self.now,
-        }
-        return judge_page(**(world | changes))
-
-
-# Around the ages that policies ask for, and to the second.
-times = st.builds(
-    lambda age, seconds: NOW - age + timedelta(seconds=seconds),
-    st.sampled_from([-DAY, timedelta(0), HOUR, 2 * HOUR, DAY, 7 * DAY, 29 * DAY, 400 * DAY]),
-    st.integers(-2, 2),
-)
-text = st.text(max_size=40)
-proven = st.builds(
-    identity_of,
-    st.sampled_from(["acme/demo", "acme/demo", "stranger/demo"]),
-    st.sampled_from(["release.yml", "release.yml", "other.yml"]),
-    ref=st.sampled_from(["refs/tags/v2.0", "refs/heads/main", "refs/pull/7/merge", None]),
-    runner=st.sampled_from(["github-hosted", "self-hosted", None]),
-    environment=st.sampled_from(["pypi", "test", None]),
-    trigger=st.sampled_from(["release", "push", "pull_request_target", None]),
-    build_signer=st.sampled_from(
-        [
-            identity_of().workflow,
-            "https://github.com/acme/shared/.github/workflows/build.yml@main",
-            "https://github.com/builders/shared/.github/workflows/build.yml@main",
-            None,
-        ]
-    ),
-)
-# As plain as they come, or with all that a certificate may say; the second kind of attestation beside some.
-identities = st.sampled_from([identity_of(), identity_of(workflow="other.yml"), identity_of("stranger/demo")]) | proven
-attestations = st.builds(attestation, identities, signed_at=st.none() | times)
-beside = st.builds(
-    attestation, identities, signed_at=times, publish=st.just(False), predicate_type=st.just(PREDICATES["slsa"])
-)
-odd = st.builds(UnsupportedAttestation, reason=text, cause=st.sampled_from(UnsupportedCause))
-evidences: st.SearchStrategy[EvidenceOrPending] = st.one_of(
-    st.just(ABSENT),
-    st.just(PENDING),
-    st.tuples(st.lists(attestations, min_size=1, max_size=2), st.lists(beside, max_size=1)).map(
-        lambda some: verified(*some[0], *some[1])
-    ),
-    st.builds(Rejected, reason=text, attestations=st.tuples(attestations), derivation=st.just(DERIVATION)),
-    st.builds(
-        Unsupported,
-        reason=text,
-        cause=st.sampled_from(UnsupportedCause),
-        attestations=st.tuples(odd),
-        derivation=st.just(DERIVATION),
-    ),
-    st.builds(Unavailable, reason=text, since=times),
-)
-
-
-inspections: st.SearchStrategy[Inspection] = st.sampled_from(
-    [Sane(metadata_sha256=DIGESTS[0]), Sane(), Odd(reasons=("odd\n☠",)), NotInspected(reason="slow")]
-)
-
-
-# Of the page, and of memory where the page gives none.
-digests = st.sampled_from(
-    [({"sha256": DIGESTS[0]}, None)] * 12 + [({"sha256": DIGESTS[1]}, None), ({}, None), ({}, DIGESTS[0])]
-)
-
-
-@st.composite
-def files_named(draw: st.DrawFn, name: str) -> File:
-    hashes, remembered = draw(digests)
-    return draw(described(name, hashes, remembered))
-
-
-def described(name: str, hashes: dict[str, str], remembered: str | None) -> st.SearchStrategy[File]:
-    return st.builds(
-        file_of,
-        st.just(name),
-        hashes=st.just(hashes),
-        remembered=st.just(remembered),
-        upload_time=st.none() | times,
-        yanked=st.sampled_from([False, False, True, "broken\n☠"]),
-        provenance=st.sampled_from([Claim.NONE, Claim.SILENT, "http://index.example/provenance"]),
-        core_metadata=st.sampled_from([False, True, {"sha256": DIGESTS[0]}, {"sha256": DIGESTS[1]}]),
-    )
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    names = draw(st.lists(st.sampled_from(FILENAMES), min_size=1, max_size=5, unique=True))
-    files = [draw(files_named(name)) for name in names]
-    page = page_of(
-        *files,
-        status=draw(st.sampled_from([*[Status.ACTIVE] * 12, Status.ARCHIVED, Status.QUARANTINED, "odd"])),
-        status_reason=draw(st.none() | text),
-    )
-    # Most files are known and remembered; one may not be.
-    unknown, forgotten = draw(st.tuples(*[st.none() | st.sampled_from([file.filename for file in files])] * 2))
-    remembered = [file.filename for file in files if file.filename != forgotten]
-    memory = PageMemory(
-        project_first_seen=draw(times),
-        first_seen={name: draw(times) for name in remembered},
-        first_digest=dict.fromkeys(remembered, DIGESTS[0]),
-    )
-    return World(
-        page=page,
-        memory=draw(st.sampled_from([memory, memory, None])),
-        evidence={file.filename: draw(evidences) for file in files if file.filename != unknown},
-        inspections={file.filename: draw(inspections) for file in files if draw(st.booleans())},
-    )
-
-
-@st.composite
-def policies(draw: st.DrawFn, *, audited: bool = True) -> dict[str, Any]:
-    # Few of the keys that deny are tightened: a policy that denies everything shows little.
-    keys = {key: ladder[0] for key, ladder in LADDERS.items()} | {"audit": frozenset()}
-    tightened = draw(st.lists(st.sampled_from(sorted(LADDERS)), max_size=3, unique=True))
-    for key in ("attestations", "min_age", "unsupported", "unavailable", *tightened):
-        keys[key] = draw(st.sampled_from(LADDERS[key]))
-    if not audited:
-        keys["audit"] = frozenset()
-    return keys
+from inbond.policy.rules import cooldown
+from inbond.policy.settings import Attestations, Hashes, Locked
+from inbond.policy.waiving import NEVER_WAIVED
+from policy.cases import ABSENT, DAY, HOUR, PENDING, attestation, file_of, identity_of, policy, verdict_on, verified
+from property.worlds import KEYS_OF, LADDERS, LOCKED, SEVERITY, World, policies, text, worlds
 
 
 @given(worlds(), policies(), st.data())
@@ -302,6 +66,7 @@ def test_a_policy_that_is_only_tried_stops_nothing_but_files_without_digest_or_w
     world: World, keys: dict[str, Any]
 ) -> None:
     known = world.memory.first_digest if world.memory is not None else {}
+    world = world.with_waivers(())
     for name, verdict in world.verdicts({**keys, "audit": frozenset({"*"})}).items():
         file = world.page.file(name)
         assert file is not None
@@ -378,9 +143,10 @@ def test_a_file_is_judged_as_on_its_page(world: World, keys: dict[str, Any]) -> 
             page=world.page,
             file=file,
             memory=world.memory,
-            settings=policy(**keys),
+            settings=world.settings(keys),
             evidence=world.evidence,
             inspections=world.inspections,
+            standing=world.standing,
             now=world.now,
         )
         assert alone == on_page[file.filename]
@@ -389,16 +155,17 @@ def test_a_file_is_judged_as_on_its_page(world: World, keys: dict[str, Any]) -> 
 @given(world=worlds(), keys=policies(), data=st.data())
 def test_some_files_are_judged_as_on_their_page(world: World, keys: dict[str, Any], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(world.page.files), unique_by=lambda file: file.filename))
-    needed = judged_with_all(world.page, chosen)
+    needed = judged_with_all(world.shared(keys), chosen, world.evidence)
     known = {file.filename: world.evidence[file.filename] for file in needed if file.filename in world.evidence}
     found = judge_files(
         index="root",
         page=world.page,
         files=chosen,
         memory=world.memory,
-        settings=policy(**keys),
+        settings=world.settings(keys),
         evidence=known,
         inspections=world.inspections,
+        standing=world.standing,
         now=world.now,
     )
     whole = world.verdicts(keys)
@@ -407,8 +174,12 @@ def test_some_files_are_judged_as_on_their_page(world: World, keys: dict[str, An
 
 @given(worlds(), policies(), st.sampled_from([timedelta(seconds=1), HOUR, DAY, 8 * DAY, 500 * DAY]))
 def test_time_alone_never_makes_a_verdict_stricter(world: World, keys: dict[str, Any], passed: timedelta) -> None:
+    later = world.now + passed
+    world = world.with_waivers(waiver for waiver in world.standing.waivers if waiver.until > later)
+    # What memory has not seen yet appears now, whenever that is: after a freeze, if one waits long enough.
+    assume(not (world.unseen and keys["freeze"] is not None))
     before = world.verdicts(keys)
-    after = world.verdicts(keys, now=world.now + passed)
+    after = world.verdicts(keys, now=later)
 
     for name, verdict in after.items():
         assert SEVERITY[verdict.decision] <= SEVERITY[before[name].decision]
@@ -417,10 +188,11 @@ def test_time_alone_never_makes_a_verdict_stricter(world: World, keys: dict[str,
 @given(worlds(), policies())
 def test_a_hold_ends_when_it_says(world: World, keys: dict[str, Any]) -> None:
     # Two kinds are renewed instead: what stays unavailable although it is needed, and what memory has not seen yet.
-    needed = keys["attestations"] is Attestations.REQUIRE or policy(**keys).base.demands
+    needed = keys["attestations"] is Attestations.REQUIRE or world.settings(keys).base.demands
+    unavailable = any(isinstance(known, Unavailable) for known in world.evidence.values())
+    world = world.with_waivers(())
     for name, verdict in world.verdicts(keys).items():
-        unseen = world.memory is not None and name not in world.memory.first_seen
-        if verdict.expires_at is None or unseen or (needed and isinstance(world.evidence.get(name), Unavailable)):
+        if verdict.expires_at is None or world.unseen or (needed and unavailable):
             continue
         just_before = world.verdicts(keys, now=max(world.now, verdict.expires_at - timedelta(microseconds=1)))
         at_the_end = world.verdicts(keys, now=verdict.expires_at)
@@ -432,17 +204,68 @@ def test_a_hold_ends_when_it_says(world: World, keys: dict[str, Any]) -> None:
 def test_between_changes_a_page_stays_the_same(world: World, keys: dict[str, Any]) -> None:
     before = world.verdicts(keys)
     change = next_change(before)
-    unseen = world.memory is not None and {f.filename for f in world.page.files} - set(world.memory.first_seen)
-    if change is not None and not unseen:
-        after = world.verdicts(keys, now=change - timedelta(microseconds=1))
+    until = change if change is not None else world.now + 30 * DAY
+    if not world.unseen:
+        after = world.verdicts(keys, now=until - timedelta(microseconds=1))
         assert {name: verdict.decision for name, verdict in after.items()} == {
             name: verdict.decision for name, verdict in before.items()
         }
 
 
+@given(worlds(), policies())
+def test_a_waiver_lifts_what_its_rule_finds_and_no_more(world: World, keys: dict[str, Any]) -> None:
+    bare = world.with_waivers(())
+    waived = {waiver.rule for waiver in world.standing.waivers} - NEVER_WAIVED
+    stopped = bare.verdicts(keys)
+    without = bare.verdicts(keys, rules=tuple(rule for rule in RULES if rule.name not in waived))
+
+    for name, verdict in world.verdicts(keys).items():
+        assert SEVERITY[verdict.decision] <= SEVERITY[stopped[name].decision]
+        assert SEVERITY[verdict.decision] >= SEVERITY[without[name].decision] or waived & {"continuity", "release"}
+        for finding in verdict.findings:
+            if finding.waiver is not None:
+                assert finding.rule == finding.waiver.rule
+                assert finding.rule not in NEVER_WAIVED
+                assert finding.waiver.until > world.now
+                assert finding.waiver.index in (None, "root")
+                assert finding.outcome >= Outcome.HOLD
+
+
+@given(worlds(), policies(), st.randoms(use_true_random=False))
+def test_the_order_of_what_stands_does_not_matter(world: World, keys: dict[str, Any], random: Random) -> None:
+    turned: dict[str, Any] = {
+        name: tuple(random.sample(getattr(world.standing, name), len(getattr(world.standing, name))))
+        for name in ("advisories", "waivers", "rejections", "pins", "established")
+    }
+
+    assert world.verdicts(keys, standing=replace(world.standing, **turned)) == world.verdicts(keys)
+
+
+@given(worlds(), policies())
+def test_every_finding_has_a_code(world: World, keys: dict[str, Any]) -> None:
+    for verdict in world.verdicts(keys).values():
+        for finding in verdict.findings:
+            assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", finding.code), finding
+
+
+@given(worlds(), policies(audited=False))
+def test_a_lock_lets_through_the_cooldown_and_nothing_else(world: World, keys: dict[str, Any]) -> None:
+    others = tuple(rule for rule in RULES if rule is not cooldown)
+    locked = world.verdicts({**keys, "locked": Locked.GRANDFATHER})
+    enforced = world.verdicts({**keys, "locked": Locked.ENFORCE})
+    without = world.verdicts(keys, rules=others)
+
+    for name, verdict in locked.items():
+        file = world.page.file(name)
+        assert file is not None
+        as_if = without if file.sha256 in LOCKED else enforced
+        if "release" not in {finding.rule for finding in (*verdict.findings, *as_if[name].findings)}:
+            assert verdict.decision is as_if[name].decision
+
+
 @given(worlds(), policies(audited=False), st.sampled_from([Attestations.IF_PRESENT, Attestations.REQUIRE]))
 def test_what_is_rejected_is_never_allowed(world: World, keys: dict[str, Any], asked: Attestations) -> None:
-    for name, verdict in world.verdicts({**keys, "attestations": asked}).items():
+    for name, verdict in world.with_waivers(()).verdicts({**keys, "attestations": asked}).items():
         if isinstance(world.evidence.get(name), Rejected):
             assert verdict.decision is Decision.DENY
 
@@ -451,7 +274,7 @@ def test_what_is_rejected_is_never_allowed(world: World, keys: dict[str, Any], a
 def test_where_attestations_are_required_only_the_verified_and_the_pending_pass(
     world: World, keys: dict[str, Any]
 ) -> None:
-    for name, verdict in world.verdicts({**keys, "attestations": Attestations.REQUIRE}).items():
+    for name, verdict in world.with_waivers(()).verdicts({**keys, "attestations": Attestations.REQUIRE}).items():
         file = world.page.file(name)
         assert file is not None
         known = world.evidence.get(name)
@@ -463,8 +286,7 @@ def test_where_attestations_are_required_only_the_verified_and_the_pending_pass(
 
 @given(worlds(), policies())
 def test_a_rule_that_does_not_apply_would_have_said_nothing(world: World, keys: dict[str, Any]) -> None:
-    chosen: PolicySettings = policy(**keys)
-    shared = PageCase.of(index="root", page=world.page, memory=world.memory, settings=chosen, now=world.now)
+    shared = world.shared(keys)
     for rule in RULES:
         for file in world.page.files:
             known = world.evidence.get(file.filename, PENDING)

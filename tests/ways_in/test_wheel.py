@@ -23,6 +23,7 @@ from packaging.version import Version
 
 from e2e.service import plain_environment
 from inbond import __version__
+from inbond.cli.config_presets import PRESET_POLICIES
 from tools import tool
 from ways_in.building import Built, build
 from ways_in.programs import TOP, run_well
@@ -58,7 +59,8 @@ def test_it_holds_the_package_the_presets_and_nothing_else(built: Built) -> None
     about = {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
     assert set(contents(built.wheel)) == package | presets | about
     assert "inbond/py.typed" in package
-    assert presets == {"inbond/presets/inbond.toml", "inbond/presets/strict.toml"}
+    names = ("inbond", *PRESET_POLICIES)
+    assert presets == {f"inbond/presets/{name}.toml" for name in names}
     for kind in ("templates/*.html", "static/*.css"):
         assert list((TOP / "src/inbond/web").glob(kind))
 

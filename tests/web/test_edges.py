@@ -146,7 +146,7 @@ async def test_ready_gives_reasons(tmp_path: Path) -> None:
         assert status == 503
         assert json.loads(body) == {
             "ready": False,
-            "checks": ["one", "two"],
+            "checks": ["ledger", "one", "two"],
             "problems": {"one": "it is broken"},
             "advice": {"two": "look at this"},
         }

@@ -31,13 +31,15 @@ from stack import Inbond, LocalVerifier, SetClock, inbond, sigstore
 
 JUNK = b"not json"
 LONG_AGO = datetime(2025, 7, 1, tzinfo=UTC)
-# Nothing is held for its age alone; young is what a week has not passed over since.
-SETTLED = '[policies.default]\nmin_age = "0"\n'
+# Nothing is held for its age alone; young is what a week has not passed over since. What history adds to what is asked
+# for is in test_continuity.py.
+SETTLED = '[policies.default]\nmin_age = "0"\ncontinuity = "off"\n'
 VERIFIED = f'{SETTLED}listing = "verified"\n'
 LAZY = f'{SETTLED}listing = "lazy"\n'
 OTHER_INDEX = """
 [policies.other]
 min_age = "3h"
+continuity = "off"
 listing = "verified"
 [indexes.other]
 policy = "other"

@@ -125,17 +125,18 @@ async def test_the_end_of_a_hold_is_shown_as_its_denial_says_it(tmp_path: Path) 
             assert f"held until {end}" in (await proxy.listed("demo", wheel.filename))["yanked"]
 
 
-async def test_each_cell_of_the_findings_names_its_column(tmp_path: Path) -> None:
+async def test_each_cell_of_a_table_names_its_column(tmp_path: Path) -> None:
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0")
         async with inbond(tmp_path, index, more='[policies.default]\ndeny = ["demo"]\n') as proxy:
-            parsed = await story(proxy, wheel)
-            columns = [cell.text() for cell in parsed.css("table.stacks th")]
-            rows = parsed.css("table.stacks tbody tr")
-            assert columns[-1] == "What would lift it"
-            assert len(rows) == 2
-            for row in rows:
-                assert [cell.attributes["data-label"] for cell in row.css("td")] == columns
+            findings, releases = (await story(proxy, wheel)).css("table.stacks")
+    for table, last, number in ((findings, "What would lift it", 2), (releases, "Now", 1)):
+        columns = [cell.text() for cell in table.css("th")]
+        rows = table.css("tbody tr")
+        assert columns[-1] == last
+        assert len(rows) == number
+        for row in rows:
+            assert [cell.attributes["data-label"] for cell in row.css("td")] == columns
 
 
 async def test_what_cannot_be_told_is_said_to_be_so(tmp_path: Path) -> None:
@@ -250,3 +251,75 @@ async def test_the_icon_is_an_image_without_script(tmp_path: Path) -> None:
         icon = ET.fromstring(await response.text())  # noqa: S314 (a file of our own)
     assert icon.tag == "{http://www.w3.org/2000/svg}svg"
     assert not [element for element in icon.iter() if element.tag.endswith(("script", "style", "image"))]
+
+
+NOTHING = "\u2013"
+DECIDED = """
+[[decisions.waivers]]
+target = "demo==2.0"
+rule = "cooldown"
+until = "2999-01-01"
+reason = "mends an <b>outage</b>"
+by = "ada@acme.example"
+[[decisions.rejections]]
+target = "demo==0.1"
+index = ""
+reason = "rewritten by strangers"
+by = "ada@acme.example"
+[[decisions.pins]]
+project = "demo"
+publisher = "github:acme/widgets"
+repository_id = "1001"
+reason = "as its documentation says"
+by = "ada@acme.example"
+"""
+
+
+async def test_a_held_file_comes_with_the_command_that_lifts_it(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0")
+        wheel = index.add_wheel("demo", "2.0", upload_time=datetime.now(UTC) - timedelta(hours=2))
+        async with inbond(tmp_path, index) as proxy:
+            parsed = await story(proxy, wheel)
+            verdict = await proxy.verdict("demo", wheel.filename)
+    assert inside(parsed.css("main")[0], "pre.commands") == verdict["commands"][0]
+    assert verdict["commands"] == ["inbond waive add demo==2.0 --rule cooldown --until 1d --index root --reason '...'"]
+    (finding, *_) = verdict["findings"]
+    assert (finding["id"], finding["code"], finding["waiver"]) == ("cooldown/young", "young", None)
+    assert "Most malicious releases are found and removed within a day" in text_of(parsed)
+
+
+async def test_decisions_are_shown_where_they_count(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "2.0", upload_time=datetime.now(UTC) - timedelta(hours=2))
+        async with inbond(tmp_path, index, more=DECIDED) as proxy:
+            parsed = await story(proxy, wheel)
+            verdict = await proxy.verdict("demo", wheel.filename)
+    text = text_of(parsed)
+    assert f"{wheel.filename} is allowed: a waiver lifts cooldown." in text
+    assert "hold (waived)" in text
+    assert "cooldown is waived by ada@acme.example until 2999-01-01 00:00 UTC: mends an <b>outage</b>." in text
+    listed = [" ".join(item.text().split()) for item in parsed.css("ul.plain li")]
+    assert [line.partition(" ")[2].partition(":")[0] for line in listed] == [
+        "ada@acme.example waives cooldown for demo==2.0 until 2999-01-01 00",
+        "ada@acme.example rejects demo==0.1",
+        "ada@acme.example accepts github",
+    ]
+    assert not parsed.css("main b")
+    assert verdict["decision"] == "allow"
+    assert verdict["findings"][0]["waiver"]["by"] == "ada@acme.example"
+
+
+async def test_the_releases_are_told_with_who_published_them(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        old = index.add_wheel("demo", "1.0", provenance=signed)
+        wheel = index.add_wheel("demo", "2.0", upload_time=datetime(2025, 7, 1, tzinfo=UTC))
+        async with inbond(tmp_path, index) as proxy:
+            await proxy.verdict("demo", old.filename)
+            rows = (await story(proxy, wheel)).css("table.timeline tbody tr")
+    told = [[" ".join(cell.text().split()) for cell in row.css("td")] for row in rows]
+    assert [[row[0], *row[2:]] for row in told] == [
+        ["2.0 (this one)", "no", NOTHING, NOTHING, "allowed"],
+        ["1.0", "full", "github:acme/widgets@release.yml", "first attested release", "allowed"],
+    ]
+    assert rows[0].attributes["aria-current"] == "true"

@@ -67,7 +67,7 @@ class JudgedFile:
             case Decision.HOLD:
                 return Result.HELD
             case Decision.ALLOW:
-                warned = any(finding.outcome is Outcome.WARN and not finding.audited for finding in verdict.findings)
+                warned = any(finding.outcome is Outcome.WARN and finding.counts for finding in verdict.findings)
                 return Result.WARNED if warned else Result.CLEAR
             case _:
                 assert_never(verdict.decision)
@@ -111,7 +111,7 @@ def findings_behind(file: FileReport, wanted: Result) -> list[Finding]:
             own = [finding for finding in file.findings if RESULT_OF[finding.outcome] is wanted]
             verdict = file.judgement.verdict
             if wanted is Result.WARNED:
-                warned = [f for f in verdict.findings if f.outcome is Outcome.WARN and not f.audited]
+                warned = [f for f in verdict.findings if f.outcome is Outcome.WARN and f.counts]
                 return [*own, *warned, *([verdict.deciding] if verdict.deciding else [])]
             return [*own, *([verdict.deciding] if file.result is wanted and verdict.deciding else [])]
         case _:

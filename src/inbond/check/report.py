@@ -45,7 +45,7 @@ class DependencyReport:
     def _passed_over(self, file: FileReport) -> bool:
         if not isinstance(file, JudgedFile) or file.result is not Result.DENIED or file.findings:
             return False
-        stopping = {f.rule for f in file.judgement.verdict.findings if f.outcome >= Outcome.HOLD and not f.audited}
+        stopping = {f.rule for f in file.judgement.verdict.findings if f.outcome >= Outcome.HOLD and f.counts}
         return stopping == {"sdists"} and any(is_clear_wheel(other) for other in self.files)
 
     @cached_property
@@ -58,6 +58,12 @@ class DependencyReport:
         for file in self.files:
             found += findings_behind(file, wanted)
         return found[0] if found else None
+
+    @cached_property
+    def waived(self) -> tuple[Finding, ...]:
+        """What would stop files of it and a waiver lifts, each once."""
+        found = [one for file in self.judged for one in file.judgement.verdict.findings if one.waiver is not None]
+        return tuple(dict.fromkeys(found))
 
     @cached_property
     def judged(self) -> tuple[JudgedFile, ...]:

@@ -49,9 +49,9 @@ class Selection:
     findings: tuple[Finding, ...] = ()
 
 
-def deny(rule: str, message: str, *, remedy: str) -> Finding:
+def deny(rule: str, message: str, *, remedy: str, code: str) -> Finding:
     """A finding of the lock against the index that stops."""
-    return Finding(rule=rule, outcome=Outcome.DENY, message=message, remedy=remedy)
+    return Finding(rule=rule, outcome=Outcome.DENY, message=message, remedy=remedy, code=code)
 
 
 def locked_files(page: Page, dependency: Dependency, addresses: Addresses, *, elsewhere: bool) -> Selection:
@@ -109,13 +109,14 @@ def _found(page: Page, dependency: Dependency, locked: LockedFile, file: File | 
     version = page.version_of(file)
     if dependency.version is not None and version != dependency.version:
         message = f"the lock says {dependency.version}, its file {file.filename} is of {version or 'no version'}"
-        return Unlisted(locked=locked, finding=deny(OTHER_RELEASE, message, remedy="lock it anew"))
+        finding = deny(OTHER_RELEASE, message, remedy="lock it anew", code="file")
+        return Unlisted(locked=locked, finding=finding)
     for algorithm in sorted(locked.digests.keys() & file.hashes.keys()):
         ours, theirs = locked.digests[algorithm], file.hashes[algorithm]
         if ours != theirs:
             message = f"{file.filename}: the lock says {algorithm} {ours[:12]}..., the index {theirs[:12]}..."
             remedy = "one of the two was replaced: find out which before anything is installed"
-            return Unlisted(locked=locked, finding=deny(DIGEST, message, remedy=remedy))
+            return Unlisted(locked=locked, finding=deny(DIGEST, message, remedy=remedy, code="not-as-locked"))
     return Chosen(file=file, locked=locked)
 
 
@@ -129,10 +130,11 @@ def _proven(chosen: Chosen, addresses: Addresses, *, elsewhere: bool) -> Chosen:
     if leads_elsewhere:
         place = "whichever index has it" if url is None else origin(url)
         message = f"the lock takes {file.filename} from {place}, by no digest that the index knows"
-        finding = deny(NO_SHA256, message, remedy="lock it anew, with hashes, through inbond")
+        finding = deny(NO_SHA256, message, remedy="lock it anew, with hashes, through inbond", code="from-elsewhere")
     else:
         message = f"the lock gives no sha256 of {file.filename}: other bytes may be installed than were checked"
-        finding = Finding(rule=NO_SHA256, outcome=Outcome.WARN, message=message, remedy="lock it anew, with hashes")
+        remedy = "lock it anew, with hashes"
+        finding = Finding(rule=NO_SHA256, outcome=Outcome.WARN, message=message, remedy=remedy, code="not-locked")
     return replace(chosen, findings=(finding,))
 
 
@@ -143,6 +145,7 @@ def _not_listed(dependency: Dependency, locked: LockedFile) -> Finding:
         NOT_LISTED,
         f"the index does not list {what}",
         remedy=f"it was removed, or {dependency.project} comes from another index: look at its page, and lock it anew",
+        code="file",
     )
 
 
@@ -158,7 +161,7 @@ def pinned_files(page: Page, dependency: Dependency, version: Version) -> Select
         return Selection(chosen=chosen)
     message = f"the index lists no file of {dependency.project} {version}"
     remedy = "it was removed, or comes from another index: look at the project's page"
-    return Selection(findings=(deny(NOT_LISTED, message, remedy=remedy),))
+    return Selection(findings=(deny(NOT_LISTED, message, remedy=remedy, code="release"),))
 
 
 def candidates(page: Page, specifier: SpecifierSet, python: str) -> tuple[Version, ...]:
@@ -187,7 +190,8 @@ def _fits(file: File, python: str) -> bool:
 def no_candidate(dependency: Dependency) -> Finding:
     """That nothing on the page fits."""
     wanted = f"{dependency.project}{dependency.specifier}"
-    return deny(NOT_LISTED, f"the index lists nothing that fits {wanted}", remedy="ask for other versions")
+    message = f"the index lists nothing that fits {wanted}"
+    return deny(NOT_LISTED, message, remedy="ask for other versions", code="nothing-fits")
 
 
 def unknown_project(dependency: Dependency, index: str) -> Finding:
@@ -196,6 +200,7 @@ def unknown_project(dependency: Dependency, index: str) -> Finding:
         NOT_LISTED,
         f"no upstream of index {index} has a project {dependency.project}",
         remedy="check the spelling; if it comes from another index, name that one in [upstreams] and [indexes]",
+        code="project",
     )
 
 

@@ -35,11 +35,11 @@ def _past_inbond(lock: Lock, known: Collection[str], addresses: Addresses) -> It
     for place, places in found.items():
         lead = "leads" if len(places) == 1 else "lead"
         message = f"{counted(len(places), 'file URL')} {lead} to {place}: an install from this lock goes past inbond"
-        remedy = ours
+        remedy, code = ours, "past-inbond"
         if place not in known:
             message += ", to a host that no page of the index names"
-            remedy = "find out who put this address there, and lock it anew through inbond"
-        yield LockFinding(finding=_warn(BYPASS, message, remedy), place=min(places))
+            remedy, code = "find out who put this address there, and lock it anew through inbond", "unknown-host"
+        yield LockFinding(finding=_warn(BYPASS, message, remedy, code=code), place=min(places))
 
 
 def _other_indexes(lock: Lock, addresses: Addresses) -> Iterable[LockFinding]:
@@ -48,9 +48,8 @@ def _other_indexes(lock: Lock, addresses: Addresses) -> Iterable[LockFinding]:
             continue
         besides = "besides the one that it is told to use" if index.extra else "that inbond does not stand in front of"
         remedy = "make it an upstream of inbond, and let the lock name inbond alone"
-        yield LockFinding(
-            finding=_warn(OTHER_INDEX, f"it asks {index.url}, an index {besides}", remedy), place=index.place
-        )
+        message, code = f"it asks {index.url}, an index {besides}", "besides" if index.extra else "instead"
+        yield LockFinding(finding=_warn(OTHER_INDEX, message, remedy, code=code), place=index.place)
 
 
 def _open(lock: Lock) -> Iterable[LockFinding]:
@@ -64,10 +63,9 @@ def _open(lock: Lock) -> Iterable[LockFinding]:
     if places:
         which = f"{counted(len(places), 'requirement')} without a version"
         message = f"{which}: what is installed may change, and what they need is not checked"
-        yield LockFinding(
-            finding=_warn(UNPINNED, message, "lock them: uv pip compile, or pip-compile"), place=places[0]
-        )
+        remedy = "lock them: uv pip compile, or pip-compile"
+        yield LockFinding(finding=_warn(UNPINNED, message, remedy, code="no-version"), place=places[0])
 
 
-def _warn(rule: str, message: str, remedy: str) -> Finding:
-    return Finding(rule=rule, outcome=Outcome.WARN, message=message, remedy=remedy)
+def _warn(rule: str, message: str, remedy: str, *, code: str) -> Finding:
+    return Finding(rule=rule, outcome=Outcome.WARN, message=message, remedy=remedy, code=code)

@@ -12,10 +12,11 @@ from urllib.parse import quote
 
 from inbond import __version__
 from inbond.check.compare import GRAVE, TrustChange
-from inbond.check.files import Result
+from inbond.check.files import RESULT_OF, Result
 from inbond.check.report import DependencyReport, LockReport
 from inbond.cli.check_locks import Checked
 from inbond.locks.lock import LockFormat, Place
+from inbond.policy.explain import waived
 from inbond.policy.rule import clean
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -65,6 +66,7 @@ def _results(report: LockReport, base: Path) -> Iterable[dict[str, Any]]:
         if row.result is not Result.CLEAR:
             rule, text = _told(row)
             yield _result(rule, _LEVELS[row.result], text, None if _is_typed(report) else row.dependency.place, base)
+        yield from _waived(row, None if _is_typed(report) else row.dependency.place, base)
     for finding in report.findings:
         text = _sentences(finding.finding.message, finding.finding.remedy)
         yield _result(
@@ -74,6 +76,17 @@ def _results(report: LockReport, base: Path) -> Iterable[dict[str, Any]]:
             None if _is_typed(report) else finding.place,
             base,
         )
+
+
+def _waived(row: DependencyReport, place: Place | None, base: Path) -> Iterable[dict[str, Any]]:
+    """What a waiver lifts: a result that is suppressed (SARIF 2.1.0, 3.27.23), so that no alert is made of it."""
+    for finding in row.waived:
+        subject = f"{row.dependency.project} {row.version or ''}".strip()
+        result = _result(
+            finding.rule, _LEVELS[RESULT_OF[finding.outcome]], f"{subject}: {finding.message}", place, base
+        )
+        suppression = {"kind": "external", "status": "accepted", "justification": waived(finding)}
+        yield {**result, "suppressions": [suppression]}
 
 
 def _told(row: DependencyReport) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from inbond.cli.check_locks import Checked
 from inbond.locks.lock import Dependency, LockFormat
 from inbond.model.text import counted, printable
 from inbond.model.units import about
+from inbond.policy.explain import waived
 from inbond.policy.rule import clean
 
 # A terminal narrower than this gets fewer columns; what is piped gets all of them, as wide as they are.
@@ -74,6 +75,7 @@ def _show(console: Console, checked: Checked, *, quiet: bool) -> None:
         if rows:
             console.print(_table(rows, report.at, wide=console.width >= WIDE))
         _print_stories(console, report)
+        _print_waived(console, report)
         _print_findings(console, report)
         _print_totals(console, report, left_out)
     if checked.against is not None:
@@ -138,6 +140,17 @@ def _print_stories(console: Console, report: LockReport) -> None:
         console.print(f"[{STYLES[result]}]{_cell(subject)}{_path(place)}: {_WORDS[result]}[/]", soft_wrap=True)
         for line in _story(row):
             _print_indented(console, line)
+
+
+def _print_waived(console: Console, report: LockReport) -> None:
+    """What is let through because somebody said so."""
+    for row in report.rows:
+        for finding in row.waived:
+            subject = f"{row.dependency.project} {row.version or ''}".strip()
+            console.print()
+            console.print(f"[dim]{_cell(subject)}: waived[/]", soft_wrap=True)
+            _print_indented(console, clean(f"{finding.rule}: {finding.message}", MAX_MESSAGE_CHARS))
+            _print_indented(console, clean(waived(finding), MAX_MESSAGE_CHARS))
 
 
 def _print_indented(console: Console, line: str) -> None:

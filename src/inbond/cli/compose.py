@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from inbond.cli.advising import advisory_checks
 from inbond.cli.config import Config
-from inbond.cli.foundation import T, closing_in, foundation, indexes_of
-from inbond.cli.logs import log_alerts
+from inbond.cli.foundation import USER_AGENT, T, both, closing_in, foundation, indexes_of
+from inbond.cli.logs import log_events
 from inbond.cli.trusting import checks_of, trusting
+from inbond.gateway.advisories import AdvisoryKeeper
 from inbond.gateway.backlog import Backlog
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.downloads import Downloads
@@ -21,15 +23,19 @@ from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_service import PageService
 from inbond.gateway.project_list import ProjectList
 from inbond.gateway.provenance import Verifier
+from inbond.gateway.repositories import Repositories
+from inbond.gateway.retroactive import Retroactive
 from inbond.gateway.settling import Settler
 from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
 from inbond.gateway.why import WhyBook
-from inbond.model.events import Event, Observer
+from inbond.model.errors import StoreUnavailable
 from inbond.store.blobs import open_blobs
+from inbond.store.ledger import Ledger
 from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
 from inbond.web.metrics import Metrics
 from inbond.web.operations import Check
+from inbond.webhooks.telling import Tellers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,7 @@ async def running(config: Config, *, clock: Clock = utc_now, poll_every: float =
     `poll_every`: seconds between looks at the trusted roots.
     """
     metrics = Metrics()
-    observer = _both(metrics, log_alerts)
+    observer = both(metrics, log_events)
     async with trusting(config, clock=clock, observer=observer, poll_every=poll_every) as verifier:
         metrics.trusted_roots({one.name: _since(verifier, one.name) for one in verifier.scopes()}, clock)
         upstreams = config.upstreams_at(verifier.hello.publish_predicate_type)
@@ -70,15 +76,25 @@ async def assembled(
 ) -> AsyncIterator[Running]:
     """The same with a verifier that is there already."""
     metrics = metrics or Metrics()
-    observer = _both(metrics, log_alerts)
+    tellers = Tellers(config.webhooks, both(metrics, log_events), clock=clock, user_agent=USER_AGENT)
     async with AsyncExitStack() as stack:
 
         def closing(resource: T) -> T:
             return closing_in(stack, resource)
 
         base = await stack.enter_async_context(
-            foundation(config, upstream_settings, verifier, clock=clock, observer=observer, limits=limits)
+            foundation(
+                config,
+                upstream_settings,
+                verifier,
+                clock=clock,
+                observer=both(metrics, log_events, tellers),
+                limits=limits,
+                serving=True,
+            )
         )
+        await closing(tellers).start(base.ledger)
+        observer = base.observer
         documents, upstreams, pages, evidence = base.documents, base.upstreams, base.pages, base.evidence
         inspections = base.inspections
         limit = config.storage.limit() - base.documents_limit
@@ -86,7 +102,16 @@ async def assembled(
         metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
         downloads = closing(Downloads(upstreams, blobs, inspections, clock, observer, at_once=limits.downloads_at_once))
         why = WhyBook(documents)
-        judge = Judge(evidence, inspections, downloads, base.standings, why, clock=clock, observer=observer)
+        judge = Judge(
+            evidence,
+            inspections,
+            downloads,
+            base.standings,
+            why,
+            repositories=Repositories(base.ledger),
+            clock=clock,
+            observer=observer,
+        )
         indexes = indexes_of(config, upstream_settings)
         settler = closing(Settler(evidence, judge, Backlog(documents, evidence.busy, clock), observer))
         settler.resume(indexes, pages)
@@ -102,6 +127,9 @@ async def assembled(
             ),
         )
         project_list = closing(ProjectList(upstreams, documents, blobs, clock, observer))
+        if isinstance(base.advisories, AdvisoryKeeper):
+            metrics.advisories(base.advisories.facts(), clock)
+            closing(Retroactive(base.advisories, base.ledger, indexes, clock=clock, observer=observer)).start()
         yield Running(
             gateway=Gateway(
                 indexes=indexes,
@@ -113,25 +141,33 @@ async def assembled(
                     judge=judge,
                     downloads=downloads,
                     metadata=metadata,
+                    clock=clock,
+                    observer=observer,
                 ),
                 project_list=project_list,
                 downloads=downloads,
                 why=why,
                 clock=clock,
                 observer=observer,
+                advisories=base.advisories,
             ),
             metrics=metrics,
-            checks={},
+            checks={**advisory_checks(base.advisories), "ledger": _ledger_check(base.ledger)},
             upstream_urls={one.name: one.url for one in upstream_settings},
         )
 
 
-def _both(*observers: Observer) -> Observer:
-    def observe(event: Event) -> None:
-        for observer in observers:
-            observer(event)
+def _ledger_check(ledger: Ledger) -> Callable[[], Awaitable[Check]]:
+    """Whether the ledger can be read: where it cannot, nothing is served."""
 
-    return observe
+    async def readable() -> Check:
+        try:
+            ledger.decisions_version()
+        except StoreUnavailable as error:
+            return Check(problem=error.message)
+        return Check()
+
+    return readable
 
 
 def _since(verifier: TrustKeeper, scope: str) -> Callable[[], datetime]:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from platformdirs import user_cache_path, user_data_path
 
+from inbond.cli.config_advisories import sources_of
+from inbond.cli.config_decisions import SECTION, Placed, read_decisions
 from inbond.cli.config_environ import SHORT_NAMES, read_environment
 from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import DEFAULT, KeyPath, Layer, merged, place_of
+from inbond.cli.config_locks import read_locks
 from inbond.cli.config_model import BUILT_IN, StorageTable, UpstreamTable, Written
 from inbond.cli.config_networks import Access, read_networks
 from inbond.cli.config_paths import parse_path
@@ -26,12 +29,18 @@ from inbond.cli.config_problems import missing_in, problems_in, refuse
 from inbond.cli.config_references import loose_ends
 from inbond.cli.config_short import as_layer, from_environment, preset_layers, unknown_flags
 from inbond.cli.config_trust import ScopeSettings, scopes_of
+from inbond.cli.config_webhooks import read_secrets, webhooks_of
+from inbond.gateway.advisory_sources import AdvisorySource
+from inbond.gateway.book import HistorySettings
+from inbond.gateway.clock import utc_now
 from inbond.gateway.settings import IndexSettings
-from inbond.model.units import parse_duration, parse_size
+from inbond.model.decisions import Decided
+from inbond.model.units import parse_duration, parse_moment, parse_size
 from inbond.policy.settings import PolicySettings
 from inbond.upstream.proxies import Proxies
 from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.web.settings import ListenAddress, ServerSettings, parse_host, parse_network, parse_public_url
+from inbond.webhooks.settings import WebhookSettings
 
 __all__ = [
     "Config",
@@ -73,7 +82,16 @@ class Config:
     indexes: tuple[IndexSettings, ...]
     upstream_tables: Mapping[str, UpstreamTable]  # as written: see `upstreams_at`
     accesses: Mapping[str, Access]  # of the same upstreams
+    placed_decisions: tuple[Placed, ...] = ()
+    advisories: tuple[AdvisorySource, ...] = ()
+    history: HistorySettings = field(default_factory=HistorySettings)
+    webhooks: tuple[WebhookSettings, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def decisions(self) -> tuple[Decided, ...]:
+        """The waivers, rejections and pins that stand in the configuration."""
+        return tuple(one.decided for one in self.placed_decisions)
 
     def upstreams_at(self, publish_predicate_type: str) -> tuple[UpstreamSettings, ...]:
         """The upstreams, with the preset `pypi` replaced by what it stands for (see `resolve_preset`).
@@ -88,7 +106,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A valid configuration as written, its layers, the lowest first, and what it says about networks.
+    """A valid configuration as written, its layers, the lowest first, what it says about networks, and its decisions.
 
     `warnings`: what is no error, and still not as it should be.
     """
@@ -97,7 +115,12 @@ class Loaded:
     layers: tuple[Layer, ...]
     accesses: Mapping[str, Access]
     surroundings: Proxies  # on the way to trusted roots
+    to_advisories: Mapping[str, Access]
+    to_webhooks: Mapping[str, Access]
+    webhook_keys: Mapping[str, tuple[bytes, ...]] = field(repr=False)
+    decisions: tuple[Placed, ...] = ()
     warnings: tuple[str, ...] = ()
+    in_locks: Mapping[str, frozenset[str]] = field(default_factory=dict)  # sha256 that a policy's locks name
 
     def source(self, path: KeyPath) -> str:
         """Where the value in force at a path comes from: `default`, a file and line, a variable or a flag."""
@@ -134,14 +157,24 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
     values = merged(layers)
     problems += [problem for layer in layers for problem in problems_in(layer)]
     networks = read_networks(values, layers, environ)
-    problems += [*missing_in(values, layers), *loose_ends(values, layers), *networks.problems]
+    secrets = read_secrets(values, layers, environ)
+    problems += secrets.problems
+    locks = read_locks(values, layers)
+    decisions = read_decisions(values, layers, directory=named.parent if named else None, now=utc_now())
+    problems += decisions.problems
+    problems += [*missing_in(values, layers), *loose_ends(values, layers), *networks.problems, *locks.problems]
     refuse(problems)
     return Loaded(
-        written=Written.model_validate(values),
+        written=Written.model_validate(_with_files(values, decisions.files)),
         layers=tuple(layers),
         accesses=networks.accesses,
         surroundings=networks.surroundings,
-        warnings=networks.warnings,
+        to_advisories=networks.advisories,
+        to_webhooks=networks.webhooks,
+        webhook_keys=secrets.keys,
+        decisions=decisions.decisions,
+        warnings=(*networks.warnings, *secrets.warnings, *locks.warnings, *decisions.warnings),
+        in_locks=locks.digests,
     )
 
 
@@ -159,15 +192,37 @@ def settings_of(loaded: Loaded) -> Config:
         ),
         storage=_storage(written.storage),
         trust=scopes_of(written.trust, loaded.surroundings),
-        policies=MappingProxyType({name: policy_settings(name, table) for name, table in written.policies.items()}),
+        policies=MappingProxyType(
+            {
+                name: replace(policy_settings(name, table), in_locks=loaded.in_locks.get(name, frozenset()))
+                for name, table in written.policies.items()
+            }
+        ),
         indexes=tuple(
-            IndexSettings(name=name, policy=table.policy, upstreams=table.upstreams)
+            IndexSettings(
+                name=name,
+                policy=table.policy,
+                upstreams=table.upstreams,
+                freeze=parse_moment(table.freeze) if table.freeze else None,
+            )
             for name, table in written.indexes.items()
         ),
         upstream_tables=MappingProxyType(written.upstreams),
         accesses=loaded.accesses,
+        placed_decisions=loaded.decisions,
+        advisories=sources_of(written.advisories, loaded.to_advisories),
+        history=HistorySettings(keep=parse_duration(written.history.keep), clients=written.history.clients),
+        webhooks=webhooks_of(written.webhooks, loaded.webhook_keys, loaded.to_webhooks),
         warnings=loaded.warnings,
     )
+
+
+def _with_files(values: Mapping[str, Any], files: Mapping[str, str]) -> Mapping[str, Any]:
+    """The values with the paths of decisions' files whole, as what is shown may be read from another directory."""
+    if not files:
+        return values
+    section = values[SECTION]
+    return {**values, SECTION: {**section, "files": [files.get(text, text) for text in section["files"]]}}
 
 
 def _storage(table: StorageTable) -> StorageSettings:

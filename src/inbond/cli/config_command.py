@@ -10,6 +10,7 @@ from yarl import URL
 
 from inbond.cli.options import GivenOptions, config_options, written_from_options
 from inbond.model.errors import ConfigurationError
+from inbond.model.text import counted
 from inbond.model.trust import PUBLIC
 from inbond.model.units import format_size
 
@@ -88,6 +89,7 @@ def _summary(loaded: Loaded) -> list[str]:
         *_indexes(config),
         *_networks(config),
         *_trust(config),
+        *_decisions(config),
     ]
 
 
@@ -127,6 +129,15 @@ def _trust(config: Config) -> list[str]:
             users = f"upstreams {', '.join(named)}" if named else "no upstream"
             lines.append(f"trust       {scope.name}: {scope.tuf_url or scope.root}, for {users}")
     return lines
+
+
+def _decisions(config: Config) -> list[str]:
+    """How many there are of each kind, where there are any."""
+    kinds = {"waiver": 0, "rejection": 0, "pin": 0}
+    for decided in config.decisions:
+        kinds[type(decided).__name__.lower()] += 1
+    told = ", ".join(counted(number, kind) for kind, number in kinds.items() if number)
+    return [f"decisions   {told}"] if told else []
 
 
 def _audited(config: Config, policy: str) -> str:

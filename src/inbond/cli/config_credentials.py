@@ -1,4 +1,4 @@
-"""Where an upstream's credentials are kept: `env:NAME`, a variable, or `file:PATH`.
+"""Where credentials and secrets are kept: `env:NAME`, a variable, or `file:PATH`.
 
 The secret itself never stands in the configuration, and no message here shows it.
 """
@@ -27,12 +27,18 @@ class FromVariable:
 
     name: str
 
+    def __str__(self) -> str:
+        return f"the variable {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class FromFile:
     """A file."""
 
     path: Path
+
+    def __str__(self) -> str:
+        return f"the file {self.path}"
 
 
 def parse_source(text: str) -> FromVariable | FromFile:
@@ -49,11 +55,10 @@ def parse_source(text: str) -> FromVariable | FromFile:
 
 def authorization_from(source: FromVariable | FromFile, environ: Mapping[str, str]) -> str:
     """The Authorization header's value that a source gives. Raises ValueError."""
-    holder = f"the variable {source.name}" if isinstance(source, FromVariable) else f"the file {source.path}"
     try:
-        return authorization_of(_held(source, environ))
+        return authorization_of(held_at(source, environ))
     except ValueError as error:
-        raise ValueError(f"{holder} {error}") from None
+        raise ValueError(f"{source} {error}") from None
 
 
 def renewal(source: FromVariable | FromFile) -> Callable[[], str | None] | None:
@@ -80,7 +85,8 @@ def exposed(source: FromVariable | FromFile) -> str | None:
     return f"everybody on this machine may use the file {source.path} (mode {stat.S_IMODE(mode):04o}): chmod o= it"
 
 
-def _held(source: FromVariable | FromFile, environ: Mapping[str, str]) -> str:
+def held_at(source: FromVariable | FromFile, environ: Mapping[str, str]) -> str:
+    """The text that a source holds. Raises ValueError, which says what is wrong with the source."""
     match source:
         case FromVariable(name):
             if name not in environ:

@@ -24,6 +24,7 @@ SHORT_NAMES: Final[Mapping[str, str]] = {
 }
 # The variables of single commands' options, which are no keys.
 OTHER_NAMES: Final = frozenset({"INBOND_LOG"})
+_TRUTHS: Final = {"true": True, "false": False}
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
@@ -65,6 +66,8 @@ def _value(kind: Any, text: str, path: KeyPath) -> Any:
         raise ValueError(f"names a table: set its keys, as in {variable_of((*path, *_example(kind)))}")
     if is_list(kind):
         return _list(text)
+    if kind is bool and text.strip().lower() in _TRUTHS:
+        return _TRUTHS[text.strip().lower()]
     return int(text) if kind is int and text.strip().isdecimal() else text
 
 

@@ -19,6 +19,7 @@ from inbond.cli.config_credentials import parse_source
 from inbond.cli.config_paths import parse_path
 from inbond.model.advisory import Severity
 from inbond.model.errors import ConfigurationError
+from inbond.model.occurrence import OccurrenceKind
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration, parse_moment, parse_size
 from inbond.policy.build_events import parse_trigger
@@ -211,6 +212,39 @@ def _not_empty(remedy: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def parse_advisories_url(text: str) -> URL:
+    """The address of an archive of advisories; a query is part of it. Raises ValueError, without showing secrets."""
+    try:
+        url = URL(text)
+        usable = url.scheme in ("http", "https") and is_host(url.raw_host or "") and url.port is not None
+    except ValueError:
+        usable, url = False, URL()
+    if not usable or url.fragment or "@" in url.raw_path:
+        raise ValueError("is not the address of an archive, as in 'https://osv.acme.example/PyPI/all.zip'")
+    if url.user is not None or url.password is not None:
+        raise ValueError('carries credentials: name them as credentials = "env:NAME" or "file:PATH"')
+    return url
+
+
+def parse_webhook_url(text: str) -> URL:
+    """The address of a webhook; a query is part of it. Raises ValueError, without showing secrets."""
+    try:
+        url = URL(text)
+        usable = url.scheme in ("http", "https") and is_host(url.raw_host or "") and url.port is not None
+    except ValueError:
+        usable, url = False, URL()
+    if not usable or url.fragment or "@" in url.raw_path or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("is not the address of a webhook, as in 'https://hooks.acme.example/inbond'")
+    if url.user is not None or url.password is not None:
+        raise ValueError("carries credentials: a webhook is known by its signature, leave them out")
+    return url
+
+
+def _parse_keep(text: str) -> None:
+    if not parse_duration(text):
+        raise ValueError(f"{text!r}: nothing would be kept")
+
+
 Name = Annotated[str, reads(parse_name)]
 IndexName = Annotated[str, reads(parse_index_name)]
 Listen = Annotated[str, reads(ListenAddress.parse)]
@@ -223,6 +257,11 @@ Duration = Annotated[str, reads(parse_duration)]
 Root = Annotated[str, reads(parse_root)]
 TufUrl = Annotated[str, reads_or_empty(parse_tuf)]
 Issuer = Annotated[str, reads(parse_issuer)]
+WebhookUrl = Annotated[str, reads(parse_webhook_url)]
+Keep = Annotated[str, reads(_parse_keep)]
+Secret = Annotated[str, reads(parse_source)]
+OccurrenceWord = Annotated[str, one_of(*OccurrenceKind)]
+AdvisoriesUrl = Annotated[str, reads_or_empty(parse_advisories_url)]
 Scopes = Annotated[
     tuple[Name, ...],
     _not_empty(

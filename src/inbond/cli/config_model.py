@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from inbond.cli import config_fields as fields
+from inbond.cli import decision_fields as decided
 from inbond.cli.config_fields import AUTO, PUBLIC, PYPI
 
 
@@ -139,6 +140,83 @@ class IndexTable(Table):
     upstreams: fields.UpstreamNames = (PYPI,)
 
 
+class WaiverTable(Table):
+    """`[[decisions.waivers]]`: lifts what one rule finds about a release until a time."""
+
+    target: decided.TargetText
+    rule: decided.WaivedRule
+    until: decided.Until
+    reason: decided.Reason
+    by: decided.Author
+    at: decided.At = ""
+    index: str = ""
+
+
+class RejectionTable(Table):
+    """`[[decisions.rejections]]`: denies a release."""
+
+    target: decided.TargetText
+    reason: decided.Reason
+    by: decided.Author
+    at: decided.At = ""
+    index: str = ""
+
+
+class PinTable(Table):
+    """`[[decisions.pins]]`: accepts a publisher of a project."""
+
+    project: decided.Project
+    publisher: decided.PinnedPublisher
+    repository_id: decided.RepositoryId = ""
+    reason: decided.ReasonOrNone = ""
+    by: decided.Author
+    at: decided.At = ""
+
+
+class DecisionsFile(Table):
+    """A file that `decisions.files` names, and what `inbond pins export` writes."""
+
+    waivers: tuple[WaiverTable, ...] = ()
+    rejections: tuple[RejectionTable, ...] = ()
+    pins: tuple[PinTable, ...] = ()
+
+
+class DecisionsTable(DecisionsFile):
+    """`[decisions]`: what operators decided about single releases and publishers, reviewed in git."""
+
+    files: tuple[fields.PathText, ...] = ()
+
+
+class AdvisoriesTable(Table):
+    """`[advisories.NAME]`: a source of OSV records, on this machine or at a URL."""
+
+    path: fields.PathText = ""
+    url: fields.AdvisoriesUrl = Field(default="", repr=False)  # its query may be a token
+    refresh: fields.Duration = "1h"
+    max_age: fields.Duration = "7d"
+    required: Annotated[bool, Strict()] = False
+    credentials: fields.Credentials = ""
+    ca_bundle: fields.PathText = ""
+    proxy: fields.ProxyText = Field(default="", repr=False)  # may carry a password
+
+
+class HistoryTable(Table):
+    """`[history]`: what the audit trail of requests keeps."""
+
+    keep: fields.Keep = "90d"
+    clients: Annotated[bool, Strict()] = True
+
+
+class WebhookTable(Table):
+    """`[webhooks.NAME]`: somebody who is told what happens."""
+
+    url: fields.WebhookUrl = Field(repr=False)  # its query may be a token
+    secret: fields.Secret
+    events: tuple[fields.OccurrenceWord, ...] = ()
+    ca_bundle: fields.PathText = ""
+    proxy: fields.ProxyText = Field(default="", repr=False)  # may carry a password
+
+
 class Written(Table):
     """The whole configuration as written."""
 
@@ -146,8 +224,12 @@ class Written(Table):
     storage: StorageTable = Field(default_factory=StorageTable)
     upstreams: dict[fields.Name, UpstreamTable] = Field(default_factory=dict)
     trust: dict[fields.Name, TrustTable] = Field(default_factory=dict)
+    advisories: dict[fields.Name, AdvisoriesTable] = Field(default_factory=dict)
     policies: dict[fields.Name, PolicyTable] = Field(default_factory=dict)
     indexes: dict[fields.IndexName, IndexTable] = Field(default_factory=dict)
+    decisions: DecisionsTable = Field(default_factory=DecisionsTable)
+    history: HistoryTable = Field(default_factory=HistoryTable)
+    webhooks: dict[fields.Name, WebhookTable] = Field(default_factory=dict)
 
 
 # The named tables that are there without being written; every other default is a field's.
@@ -159,9 +241,9 @@ BUILT_IN: Final[Mapping[str, Any]] = {
 }
 
 
-def kind_at(path: tuple[str | int, ...]) -> Any:
+def kind_at(path: tuple[str | int, ...], root: type[Table] = Written) -> Any:
     """What stands at a path: a `Table` class, `dict[…]` of tables, or a value's type; None where nothing can."""
-    kind: Any = Written
+    kind: Any = root
     for part in path:
         kind = _kind_below(kind, part)
         if kind is None:

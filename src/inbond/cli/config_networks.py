@@ -37,10 +37,13 @@ class Access:
 class Networks:
     """The access to each upstream, what is wrong with it, and what an operator should know.
 
-    `surroundings`: the proxies on the way to trusted roots, as the environment names them.
+    `surroundings`: the proxies on the way to trusted roots, as the environment names them. `advisories`: the access to
+    each source of advisories; `webhooks`: to each webhook.
     """
 
     accesses: Mapping[str, Access]
+    advisories: Mapping[str, Access]
+    webhooks: Mapping[str, Access]
     surroundings: Proxies
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
@@ -48,21 +51,28 @@ class Networks:
 
 def read_networks(values: Mapping[str, Any], layers: Sequence[Layer], environ: Mapping[str, str]) -> Networks:
     """Reads variables, files and certificate authorities. Whatever the models refuse already is passed over."""
-    accesses: dict[str, Access] = {}
     problems: list[Problem] = []
     warnings: list[str] = []
-    for name, table in tables_at(values, "upstreams").items():
-        if isinstance(table, Mapping):
-            reading = _Reading(path=("upstreams", name), table=table, layers=layers, environ=environ)
-            accesses[name] = reading.access()
-            problems += reading.problems
-            warnings += reading.warnings
+
+    def accesses(section: str) -> Mapping[str, Access]:
+        found: dict[str, Access] = {}
+        for name, table in tables_at(values, section).items():
+            if isinstance(table, Mapping):
+                reading = _Reading(path=(section, name), table=table, layers=layers, environ=environ)
+                found[name] = reading.access()
+                problems.extend(reading.problems)
+                warnings.extend(reading.warnings)
+        return MappingProxyType(found)
+
+    upstreams, advisories, webhooks = accesses("upstreams"), accesses("advisories"), accesses("webhooks")
     to_roots: list[Problem] = []
     surroundings = _way_to_roots(tables_at(values, "trust"), environ, to_roots)
     # Inbond serves without a fresh root, so this alone is no error.
     warnings += [f"{each}; trusted roots are fetched without one" for each in to_roots if each not in problems]
     return Networks(
-        accesses=MappingProxyType(accesses),
+        accesses=upstreams,
+        advisories=advisories,
+        webhooks=webhooks,
         surroundings=surroundings,
         problems=tuple(problems),
         warnings=tuple(warnings),

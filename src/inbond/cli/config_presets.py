@@ -13,7 +13,8 @@ import inbond
 from inbond.cli.config_fields import PYPI
 from inbond.model.errors import ConfigurationError
 
-PRESET_POLICIES: Final = frozenset({"strict"})  # each stands in the file of its name, as the policy of its name
+# Each stands in the file of its name, as the policy of its name.
+PRESET_POLICIES: Final = frozenset({"baseline", "team", "strict", "airgap"})
 _PACKAGE: Final = Path(inbond.__file__).parent
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from inbond.cli.config_fields import did_you_mean
 from inbond.cli.config_layers import KeyPath, Layer
-from inbond.cli.config_model import Written, keys_of, kind_at
+from inbond.cli.config_model import Table, Written, keys_of, kind_at
 from inbond.cli.config_presets import preset_path
 from inbond.model.errors import ConfigurationError
 
@@ -20,6 +20,7 @@ _WANTED: Final = {
     "tuple_type": "a list in brackets",
     "dict_type": "a table",
     "model_type": "a table",
+    "bool_type": "true or false",
 }
 _MISSING: Final = "missing"
 
@@ -71,42 +72,42 @@ def _is_flag(place: str) -> bool:
     return place.startswith("--")
 
 
-def problems_in(layer: Layer) -> Iterator[Problem]:
+def problems_in(layer: Layer, kind: type[Table] = Written) -> Iterator[Problem]:
     """What is wrong with one layer alone. A key that another layer may bring is not missed."""
-    for path, message in _errors(layer.values):
+    for path, message in _errors(layer.values, kind):
         if message is not _MISSING:
             yield Problem(place=layer.place(path), path=path, message=message)
 
 
-def missing_in(values: Mapping[str, Any], layers: Iterable[Layer]) -> Iterator[Problem]:
+def missing_in(values: Mapping[str, Any], layers: Iterable[Layer], kind: type[Table] = Written) -> Iterator[Problem]:
     """The keys that a table must have and no layer brings."""
     holders = list(layers)
-    for path, message in _errors(values):
+    for path, message in _errors(values, kind):
         if message is _MISSING:
             table = path[:-1]
             holder = next(layer for layer in reversed(holders) if layer.holds(table))
             yield Problem(place=holder.place(table), path=table, message=f"the key {path[-1]!r} is missing")
 
 
-def _errors(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+def _errors(values: Mapping[str, Any], kind: type[Table]) -> Iterator[tuple[KeyPath, str]]:
     try:
-        Written.model_validate(values)
+        kind.model_validate(values)
     except ValidationError as error:
         for found in error.errors(include_url=False):
             path = tuple(part for part in found["loc"] if part != "[key]")
-            yield path, _message(path, found["type"], found["input"], found.get("ctx", {}))
+            yield path, _message(path, found["type"], found["input"], found.get("ctx", {}), kind)
 
 
-def _message(path: KeyPath, kind: str, given: Any, context: Mapping[str, Any]) -> str:
-    match kind:
+def _message(path: KeyPath, error: str, given: Any, context: Mapping[str, Any], root: type[Table]) -> str:
+    match error:
         case "value_error":
             return str(context["error"])
         case "extra_forbidden":
-            return f"unknown key{did_you_mean(str(path[-1]), keys_of(kind_at(path[:-1])))}"
+            return f"unknown key{did_you_mean(str(path[-1]), keys_of(kind_at(path[:-1], root)))}"
         case "missing":
             return _MISSING
         case _:
-            return f"must be {_WANTED[kind]}, not {_shown(given)}"
+            return f"must be {_WANTED[error]}, not {_shown(given)}"
 
 
 def _shown(given: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
+from inbond.cli.config_advisories import loose_keys
 from inbond.cli.config_fields import AUTO, BUNDLED, PUBLIC, did_you_mean, parse_name, parse_root
 from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
 from inbond.cli.config_paths import parse_path
@@ -39,6 +40,10 @@ def _loose_ends(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         if isinstance(scope, Mapping):
             for key, message in _scope(name, scope):
                 yield ("trust", name, *([key] if key else [])), message
+    for name, source in tables_at(values, "advisories").items():
+        if isinstance(source, Mapping):
+            for key, message in loose_keys(source):
+                yield ("advisories", name, *([key] if key else [])), message
 
 
 def _policy(values: Mapping[str, Any], index: str, named: Any) -> Iterator[tuple[KeyPath, str]]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 
 from inbond.cli.config import Loaded
 from inbond.cli.config_layers import KeyPath
-from inbond.cli.config_model import Table
+from inbond.cli.config_model import Table, is_table
 from inbond.cli.config_problems import dotted
 from inbond.upstream.credentials import masked
 
 _COMMENT_COLUMN: Final = 40
+_ASKED: Final = frozenset({"upstreams", "advisories", "webhooks"})  # sections of what is asked over the network
 _SIGNED: Final = frozenset({"url", "proxy"})  # keys whose values may carry a password
 
 
@@ -23,8 +24,9 @@ def as_toml(loaded: Loaded) -> str:
     lines: list[str] = []
     for path, table in _tables(loaded):
         lines += ["", f"[{dotted(path)}]", *_keys(loaded, path, table)]
-        for number, rule in enumerate(getattr(table, "rules", ())):
-            lines += ["", f"[[{dotted((*path, 'rules'))}]]", *_keys(loaded, (*path, "rules", number), rule)]
+        for name in _listed_tables(table):
+            for number, row in enumerate(getattr(table, name)):
+                lines += ["", f"[[{dotted((*path, name))}]]", *_keys(loaded, (*path, name, number), row)]
     return "\n".join(lines[1:]) + "\n"
 
 
@@ -51,20 +53,29 @@ def _tables(loaded: Loaded) -> Iterator[tuple[KeyPath, Table]]:
             yield from (((section, name), table) for name, table in found.items())
 
 
+def _listed_tables(table: BaseModel) -> list[str]:
+    """The keys that hold lists of tables, which come after all others."""
+    kinds = {name: field.annotation for name, field in type(table).model_fields.items()}
+    return [name for name, kind in kinds.items() if get_origin(kind) is tuple and is_table(get_args(kind)[0])]
+
+
 def _keys(loaded: Loaded, path: KeyPath, table: BaseModel) -> Iterator[str]:
+    lists = _listed_tables(table)
     for key, value in table:
-        if value is not None and key != "rules":
+        if value is not None and key not in lists:
             text = f"{key} = {literal(_masked((*path, key), value))}"
             yield f"{text.ljust(_COMMENT_COLUMN - 1)} # {loaded.source((*path, key))}"
 
 
 def _masked(path: KeyPath, value: Any) -> Any:
-    return masked(value) if path[0] == "upstreams" and path[-1] in _SIGNED else value
+    return masked(value) if path[0] in _ASKED and path[-1] in _SIGNED else value
 
 
 def literal(value: Any) -> str:
     """A value in TOML 1.0."""
     match value:
+        case bool():
+            return str(value).lower()
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeVar
 
 from inbond import __version__
+from inbond.cli.advising import advising
 from inbond.cli.config import Config, policy_digest
 from inbond.cli.logs import log_alerts
+from inbond.gateway.advisories import AdvisoryKeeper, NoAdvisories
+from inbond.gateway.book import Book
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.indexes import Index, Ownership
@@ -17,9 +20,11 @@ from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge, NothingDownloaded
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.provenance import Verifier
-from inbond.gateway.standings import NoStandings, Standings
+from inbond.gateway.repositories import Repositories
+from inbond.gateway.standing_keeper import StandingKeeper
+from inbond.gateway.standings import Standings
 from inbond.gateway.why import WhyBook
-from inbond.model.events import Observer
+from inbond.model.events import Event, Observer
 from inbond.policy.settings import ProjectPattern
 from inbond.store.documents import open_documents
 from inbond.store.ledger import Ledger, open_ledger
@@ -28,6 +33,7 @@ from inbond.upstream.index import Upstream
 from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
 
+LEDGER_FILE: Final = "ledger.sqlite3"  # in its directory
 USER_AGENT: Final = f"inbond/{__version__}"
 # The share of the cache's size that documents (pages, provenance, evidence, metadata) may take; files take the rest.
 DOCUMENTS_SHARE: Final = 0.2
@@ -50,18 +56,34 @@ def closing_in(stack: AsyncExitStack, resource: T) -> T:
     return resource
 
 
+def both(*observers: Observer) -> Observer:
+    """An observer that tells several, in this order."""
+
+    def observe(event: Event) -> None:
+        for observer in observers:
+            observer(event)
+
+    return observe
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """Stores, upstreams, and what is known of pages and evidence."""
+    """Stores, upstreams, and what is known of pages and evidence.
+
+    `observer`: the one that was given, and the book, which writes what belongs into the ledger.
+    """
 
     documents: Documents
     documents_limit: int  # bytes
     ledger: Ledger
+    book: Book
+    observer: Observer
     upstreams: Mapping[str, Upstream]
     pages: PageKeeper
     evidence: EvidenceKeeper
     inspections: InspectionKeeper
     standings: Standings
+    advisories: AdvisoryKeeper | NoAdvisories
 
 
 @asynccontextmanager
@@ -73,13 +95,25 @@ async def foundation(
     clock: Clock,
     observer: Observer,
     limits: Limits,
+    serving: bool,
 ) -> AsyncIterator[Foundation]:
-    """Opens it, and closes it in the opposite order. Raises `OperatorFault`."""
+    """Opens it, and closes it in the opposite order. Raises `OperatorFault`.
+
+    `serving`: what is kept fresh or written goes on until then; else advisories are read once, and the ledger is
+    written to at the end.
+    """
     async with AsyncExitStack() as stack:
         limit = int(config.storage.limit() * DOCUMENTS_SHARE)
         cache, ledger_dir = config.storage.cache_dir, config.storage.ledger_dir
         documents = closing_in(stack, open_documents(cache / "documents", size_limit=limit, observer=observer))
-        ledger = closing_in(stack, open_ledger(ledger_dir / "ledger.sqlite3", observer=observer))
+        ledger = closing_in(stack, open_ledger(ledger_dir / LEDGER_FILE, observer=observer))
+        book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history))
+        observer = both(observer, book)
+        if serving:
+            book.start()
+        advisories = await stack.enter_async_context(
+            advising(config, clock=clock, observer=observer, watch=serving, limits=limits)
+        )
         upstreams = {
             one.name: closing_in(stack, Upstream.open(one, observer=observer, user_agent=USER_AGENT, limits=limits))
             for one in upstream_settings
@@ -89,11 +123,14 @@ async def foundation(
             documents=documents,
             documents_limit=limit,
             ledger=ledger,
+            book=book,
+            observer=observer,
             upstreams=upstreams,
             pages=closing_in(stack, PageKeeper(upstreams, documents, ledger, clock, observer)),
             evidence=evidence,
             inspections=closing_in(stack, InspectionKeeper(documents, observer, news=evidence.news)),
-            standings=NoStandings(),
+            standings=StandingKeeper(ledger, configured=config.decisions, advisories=advisories),
+            advisories=advisories,
         )
 
 
@@ -105,6 +142,7 @@ class Looking:
     pages: PageKeeper
     judge: Judge
     why: WhyBook
+    ledger: Ledger
     clock: Clock
 
 
@@ -119,7 +157,9 @@ async def looking(
     limits: Limits = DEFAULT,
 ) -> AsyncIterator[Looking]:
     """Builds what judges, on the same cache and ledger as a server, which may run meanwhile. Raises `OperatorFault`."""
-    built = foundation(config, upstream_settings, verifier, clock=clock, observer=observer, limits=limits)
+    built = foundation(
+        config, upstream_settings, verifier, clock=clock, observer=observer, limits=limits, serving=False
+    )
     async with built as base:
         why = WhyBook(base.documents)
         yield Looking(
@@ -131,10 +171,12 @@ async def looking(
                 NothingDownloaded(),
                 base.standings,
                 why,
+                repositories=Repositories(base.ledger),
                 clock=clock,
-                observer=observer,
+                observer=base.observer,
             ),
             why=why,
+            ledger=base.ledger,
             clock=clock,
         )
 
@@ -146,11 +188,12 @@ def indexes_of(config: Config, upstreams: tuple[UpstreamSettings, ...]) -> dict[
         for one in upstreams
         if one.projects
     )
+    policies = {index.name: replace(config.policies[index.policy], freeze=index.freeze) for index in config.indexes}
     return {
         index.name: Index(
             name=index.name,
-            policy=config.policies[index.policy],
-            policy_digest=policy_digest(config.policies[index.policy]),
+            policy=policies[index.name],
+            policy_digest=policy_digest(policies[index.name]),
             upstreams=index.upstreams,
             ownership=ownership,
         )

@@ -10,7 +10,7 @@ import stamina
 import structlog
 
 from inbond.cli.options import JSON
-from inbond.model.events import Alert, Event
+from inbond.model.events import Alert, Event, Recorded
 
 log: Final = structlog.get_logger("inbond")
 
@@ -61,3 +61,13 @@ def log_alerts(event: Event) -> None:
     """An observer that writes alerts to the log."""
     if isinstance(event, Alert):
         log.warning(event.message, alert=event.name)
+
+
+def log_events(event: Event) -> None:
+    """An observer that writes alerts to the log, and what happened for the first time."""
+    log_alerts(event)
+    if isinstance(event, Recorded):
+        one = event.occurrence
+        facts = {"index": one.index, "upstream": one.upstream, "project": one.project, "filename": one.filename}
+        told = {name: str(value) for name, value in facts.items() if value is not None}
+        log.warning(one.message, occurrence=str(one.kind), at=one.at.isoformat(), **told)

@@ -37,7 +37,7 @@ _OPTIONS: Final[tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]] 
     ),
     click.option(
         "--policy", metavar="NAME",
-        help="The policy of index root: one of the configuration, or 'strict'. [env: INBOND_POLICY]",
+        help="The policy of index root: one of the configuration, or a preset, such as 'team'. [env: INBOND_POLICY]",
     ),
     click.option(
         "--audit", is_flag=True, help="Record what would be stopped, and stop nothing. [env: INBOND_AUDIT]"
@@ -56,14 +56,25 @@ class GivenOptions:
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--config --listen --data --upstream --policy --audit`; the command gets them as `given`."""
+    return config_options_but()(command)
 
-    @functools.wraps(command)
-    def with_given(*arguments: Any, config_file: Path | None, **options: Any) -> Any:
-        flags = {flag: options.pop(flag) for flag in _FLAGS}
-        given = GivenOptions(file=config_file, overrides={flag: value for flag, value in flags.items() if value})
-        return command(*arguments, given=given, **options)
 
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), with_given)
+def config_options_but(*left_out: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """As `config_options`, without flags that mean nothing to the command, or something else."""
+    names = ("config", *_FLAGS)
+    options = [option for name, option in zip(names, _OPTIONS, strict=True) if name not in left_out]
+    flags = [flag for flag in _FLAGS if flag not in left_out]
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_given(*arguments: Any, config_file: Path | None, **others: Any) -> Any:
+            values = {flag: others.pop(flag) for flag in flags}
+            given = GivenOptions(file=config_file, overrides={flag: value for flag, value in values.items() if value})
+            return command(*arguments, given=given, **others)
+
+        return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), with_given)
+
+    return decorated
 
 
 def config_from_options(given: GivenOptions) -> Config:

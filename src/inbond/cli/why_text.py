@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from inbond.check.files import Result
 from inbond.cli.check_table import PADDING, STYLES, screen
+from inbond.cli.why_parts import (
+    dated,
+    print_commands,
+    print_decided,
+    print_facts,
+    print_findings,
+    print_timeline,
+    shown,
+)
 from inbond.cli.why_run import Story
 from inbond.model.text import printable
 from inbond.model.units import format_size
-from inbond.model.verdict import Finding
-from inbond.policy.rule import stamp
+from inbond.policy.explain import commands, ending_of
 from inbond.web.identity_facts import identity_facts
 from inbond.web.verdict_json import judgement_json
-from inbond.web.views import STATES
+from inbond.web.views import STATES, logged_at
 
-_OUTCOMES: Final[Mapping[str, str]] = {"allow": "green", "warn": "yellow", "hold": "magenta", "deny": "bold red"}
-_DECISIONS: Final[Mapping[Result, str]] = {
+DECISIONS: Final[Mapping[Result, str]] = {
     Result.CLEAR: "allowed",
     Result.WARNED: "allowed, with a warning",
     Result.HELD: "held",
@@ -38,15 +44,18 @@ def as_json(story: Story) -> str:
 
 
 def as_text(story: Story) -> str:
-    """Verdict, findings, evidence and each attestation, with a newline at the end."""
+    """Verdict, findings, evidence, each attestation and the project's releases, with a newline at the end."""
     console = screen(to_file=False)
-    body = judgement_json(story.judgement, story.origin)
+    judgement, project = story.judgement, story.background.project
+    body = judgement_json(judgement, story.origin)
     with console.capture() as captured:
         _print_verdict(console, story)
-        _print_findings(console, story.judgement.verdict.findings)
-        _print_facts(console, "Evidence", _evidence(story, body["evidence"]))
+        print_findings(console, judgement.verdict.findings)
+        print_facts(console, "Evidence", _evidence(story, body["evidence"]))
         for number, attestation in enumerate(body["evidence"]["attestations"], 1):
-            _print_facts(console, f"Attestation {number}: {attestation['state']}", _attestation(attestation))
+            print_facts(console, f"Attestation {number}: {attestation['state']}", _attestation(attestation))
+        print_timeline(console, str(judgement.project), project.timeline, current=judgement.version)
+        print_decided(console, str(judgement.project), project.standing, affecting=judgement.advisories)
         console.print(f"\n[dim]while inbond serves: {escape(body['why'])}[/]", soft_wrap=True)
     return PADDING.sub("", captured.get())
 
@@ -54,11 +63,11 @@ def as_text(story: Story) -> str:
 def _print_verdict(console: Console, story: Story) -> None:
     judgement, result = story.judgement, story.result
     style = STYLES[result]
-    console.print(f"[bold]{_shown(str(judgement.file.filename))}[/]: [{style}]{_DECISIONS[result]}[/]", soft_wrap=True)
+    console.print(f"[bold]{shown(str(judgement.file.filename))}[/]: [{style}]{DECISIONS[result]}[/]", soft_wrap=True)
     deciding = judgement.verdict.deciding
     lines = []
     if deciding is not None:
-        until = f" until {stamp(deciding.until)}" if deciding.until else ""
+        until = f" until {ending_of(deciding.until)}" if deciding.until else ""
         lines.append(f"by rule {deciding.rule}{until}: {deciding.message}")
         lines += [f"What would lift it: {deciding.remedy}"] if deciding.remedy else []
     if judgement.newest_allowed is not None:
@@ -68,42 +77,21 @@ def _print_verdict(console: Console, story: Story) -> None:
     lines.append(f"project {judgement.project}, index {judgement.index}, policy {story.policy}")
     for line in lines:
         console.print(f"  {printable(line)}", markup=False, soft_wrap=True)
-
-
-def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("rule", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("found", overflow="fold")
-    for finding in findings:
-        recorded = " (recorded)" if finding.audited else ""
-        outcome = str(finding.outcome)
-        table.add_row(_shown(finding.rule), f"[{_OUTCOMES[outcome]}]{outcome}[/]{recorded}", _shown(finding.message))
-    if table.row_count:
-        console.print()
-        console.print(table)
-
-
-def _print_facts(console: Console, title: str, facts: Mapping[str, str | None]) -> None:
-    table = Table(box=None, pad_edge=False, show_header=False, show_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        if value:
-            table.add_row(f"  {name}", _shown(value))
-    console.print(f"\n[bold]{escape(title)}[/]")
-    console.print(table)
+    print_commands(console, commands(judgement))
 
 
 def _evidence(story: Story, evidence: Mapping[str, Any]) -> dict[str, str | None]:
     file = story.judgement.file
     reason = f": {evidence['reason']}" if evidence["reason"] else ""
+    logged = logged_at(story.judgement)
     return {
         "attestations": STATES[evidence["state"]] + reason,
         "sha256": file.sha256 or "none on its page",
         "size": format_size(file.size) if file.size is not None else "not on its page",
-        "uploaded": _date(file.upload_time),
-        "first seen here": _date(story.first_seen),
+        "uploaded": dated(file.upload_time),
+        "logged": dated(logged) if logged is not None else None,
+        "first seen here": dated(story.background.first_seen),
+        "trusted time": dated(story.background.trusted_time),
         "checked": _written(evidence["verified_at"]),
         "provenance": evidence["provenance_sha256"],
         "trusted root": evidence["trusted_root_sha256"],
@@ -125,13 +113,5 @@ def _attestation(attestation: Mapping[str, Any]) -> dict[str, str | None]:
     return facts | identity_facts(identity)
 
 
-def _date(moment: datetime | None) -> str:
-    return stamp(moment) if moment is not None else "not known"
-
-
 def _written(moment: str | None) -> str | None:
-    return None if moment is None else _date(datetime.fromisoformat(moment))
-
-
-def _shown(text: str) -> str:
-    return escape(printable(text))
+    return None if moment is None else dated(datetime.fromisoformat(moment))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from inbond.gateway.indexes import Index
 from inbond.gateway.judging import Judged
@@ -12,7 +12,7 @@ from inbond.gateway.paths import published_path, quoted
 from inbond.gateway.why import DIGITS, Subject, WhyBook
 from inbond.model.evidence import Absent, Pending, Unavailable
 from inbond.model.inspection import Sane
-from inbond.model.page import Claim, File
+from inbond.model.page import Claim, File, Page
 from inbond.model.verdict import Judgement, Verdict
 from inbond.policy.explain import yank_reason
 from inbond.policy.settings import DenyAs
@@ -94,6 +94,23 @@ class Entries:
             return Claim.SILENT
         path = f"integrity/{self.state.page.name}/{version}/{file.filename}/provenance"
         return f"{self.origin}/{self.index.prefix}{quoted(path)}"
+
+
+def published_page(page: Page, *, at: str, owned: bool) -> Page:
+    """The page with what is said of the same project elsewhere (PEP 708), to be published beside its entries.
+
+    `at`: where upstream has it. inbond extends upstream's project: it tracks the repository that owns the name, which
+    is upstream unless that tracks another. Other places of the project are those that a client of upstream would take
+    for such, upstream among them. A project that belongs to one upstream alone is had nowhere else, whatever it says.
+    """
+    if owned:
+        return replace(page, tracks=(), alternate_locations=())
+    others = page.alternate_locations
+    return replace(
+        page,
+        tracks=page.tracks or (at,),
+        alternate_locations=(*others, at) if others and at not in others else others,
+    )
 
 
 def why_url(origin: str, file: File) -> str:

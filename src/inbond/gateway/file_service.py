@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from inbond.gateway.asking import Asking, asked_of
+from inbond.gateway.background import Background, background_of
+from inbond.gateway.clock import Clock
 from inbond.gateway.download import Complete, Download, Failed
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.evidence import EvidenceKeeper
@@ -17,10 +21,11 @@ from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.paths import METADATA_SUFFIX
-from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound, NotYet, Overloaded
+from inbond.model.errors import Denied, DigestMismatch, InbondError, InvalidFilename, NotFound, NotYet, Overloaded
+from inbond.model.events import FileAsked, Observer
 from inbond.model.evidence import Pending
 from inbond.model.inspection import Inspection, Sane
-from inbond.model.names import Filename, ProjectName, project_candidates
+from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Judgement
 from inbond.store.protocols import Blob
@@ -41,6 +46,7 @@ class Located:
     file: File
     metadata: bool = False  # whether its core metadata is meant, not the file itself
     inspection: Inspection | None = None  # what was known of it when it was cleared, if it was
+    asking: Asking = field(default_factory=Asking)
 
 
 class FileService:
@@ -55,6 +61,8 @@ class FileService:
         judge: Judge,
         downloads: Downloads,
         metadata: MetadataKeeper,
+        clock: Clock,
+        observer: Observer,
     ) -> None:
         self._pages = pages
         self._evidence = evidence
@@ -62,9 +70,15 @@ class FileService:
         self._judge = judge
         self._downloads = downloads
         self._metadata = metadata
+        self._clock = clock
+        self._observer = observer
 
-    async def locate(self, index: Index, path: str) -> Located:
-        """The file that an index publishes under a decoded path below it. Raises `NotFound`."""
+    async def locate(self, index: Index, path: str, *, client: str = "") -> Located:
+        """The file that an index publishes under a decoded path below it. Raises `NotFound`.
+
+        `client`: the address that asks, for the audit trail.
+        """
+        asking = Asking(client)
         name = path.rpartition("/")[2]
         if name.endswith(METADATA_SUFFIX):
             bare = path.removesuffix(METADATA_SUFFIX)
@@ -72,21 +86,21 @@ class FileService:
             if found is not None:
                 state, file = found
                 itself = state.paths.get(path)  # a file may really be named so
-                return Located(index=index, state=state, file=itself or file, metadata=itself is None)
+                return Located(index=index, state=state, file=itself or file, metadata=itself is None, asking=asking)
         found = await self._on_a_page(index, path, name)
         if found is None:
             raise NotFound(
                 f"no page of index {index.name} lists a file under this path",
                 remedy="it may have been removed or quarantined upstream; look at the project's page",
             )
-        return Located(index=index, state=found[0], file=found[1])
+        return Located(index=index, state=found[0], file=found[1], asking=asking)
 
     async def _on_a_page(self, index: Index, path: str, name: str) -> tuple[PageState, File] | None:
         try:
             filename = Filename(name)
         except InvalidFilename:
             return None
-        for project in project_candidates(filename)[:MAX_CANDIDATES]:
+        for project in index.projects_for(filename)[:MAX_CANDIDATES]:
             state = await find_page(self._pages, index, project)
             file = state.paths.get(path) if state is not None else None
             if state is not None and file is not None:
@@ -107,6 +121,10 @@ class FileService:
         self._inspections.refresh(located.index.name, located.state, located.file)
         return judgement
 
+    async def background(self, located: Located, judgement: Judgement) -> Background:
+        """What a person wants to know of the file's project beside its verdict."""
+        return await background_of(self._judge, located.index, located.state, judgement)
+
     async def clear(self, located: Located, *, until: float) -> tuple[Located, Judgement]:
         """The file with the verdict on it as far as it bears on the decision; raises `Denied` where it may not leave.
 
@@ -125,8 +143,41 @@ class FileService:
         self._judge.tell(judgement)
         self._inspections.refresh(located.index.name, located.state, located.file)
         if not judgement.verdict.allowed:
-            raise Denied(judgement)
+            raise self._denied(located, judgement)
         return replace(located, inspection=known), judgement
+
+    @contextmanager
+    def letting_through(self, located: Located, judgement: Judgement) -> Iterator[None]:
+        """Around the answer to a request that was cleared: tells the audit trail, unless there is no answer after all.
+
+        An answer that the client, or upstream, cut off counts: whoever asks who got a file asks for too many rather
+        than too few.
+        """
+        try:
+            yield
+        except InbondError:
+            raise
+        except BaseException:
+            self._asked(located, judgement)
+            raise
+        self._asked(located, judgement)
+
+    def _denied(self, located: Located, judgement: Judgement) -> Denied:
+        """The denial, told to the audit trail."""
+        self._asked(located, judgement)
+        located.asking.stopped = True
+        return Denied(judgement)
+
+    def _asked(self, located: Located, judgement: Judgement) -> None:
+        if not located.asking.stopped:
+            asked = asked_of(
+                located.state,
+                judgement,
+                client=located.asking.client,
+                metadata=located.metadata,
+                now=self._clock(),
+            )
+            self._observer(FileAsked(asked=asked))
 
     async def _first_had(self, located: Located, *, until: float) -> Located:
         """The file under the digest that its first download fixes, once that is done."""
@@ -196,7 +247,7 @@ class FileService:
         self._inspections.refresh(located.index.name, located.state, located.file)
         if not judgement.verdict.allowed:
             self._judge.tell(judgement)
-            raise Denied(judgement)
+            raise self._denied(located, judgement)
 
     def check_place(self, located: Located, download: Download) -> None:
         """Raises `Overloaded` where a download that was waited for has not begun because others take its place."""
@@ -215,7 +266,7 @@ class FileService:
         """What a failed digest check means to the client."""
         denied = await self._judge.mismatch(located.index, located.state, located.file, error, until=until)
         self._judge.tell(denied.judgement)
-        return denied
+        return self._denied(located, denied.judgement)
 
     async def core_metadata(self, located: Located, *, until: float) -> bytes:
         """The file's core metadata: upstream's, or where it has none the METADATA of a wheel that was had.

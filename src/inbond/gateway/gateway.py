@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from inbond.gateway.advisories import KnownAdvisories, NoAdvisories
 from inbond.gateway.clock import Clock
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.file_service import FileService
@@ -28,6 +29,7 @@ class Gateway:
     why: WhyBook
     clock: Clock
     observer: Observer
+    advisories: KnownAdvisories = field(default_factory=NoAdvisories)
 
     def index(self, name: str) -> Index:
         """The index of that name. Raises `NotFound` that lists what there is."""

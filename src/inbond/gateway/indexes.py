@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.model.errors import NotFound
-from inbond.model.names import ProjectName
+from inbond.model.names import Filename, ProjectName, is_version, parse_filename, project_candidates
 from inbond.policy.settings import PolicySettings, ProjectPattern
 
 
@@ -39,10 +39,34 @@ class Index:
 
         A project whose owner is no upstream of this index is looked for nowhere: its name does not leak.
         """
-        owners = [o.upstream for o in self.ownership if any(p.matches(project) for p in o.projects)]
+        owners = self.owners_of(project)
         if not owners:
             return self.upstreams
         return tuple(upstream for upstream in self.upstreams if upstream in owners)
+
+    def owners_of(self, project: ProjectName) -> tuple[str, ...]:
+        """The upstreams to which a project belongs alone, whether they are upstreams of this index or not."""
+        return tuple(o.upstream for o in self.ownership if any(p.matches(project) for p in o.projects))
+
+    def projects_for(self, filename: Filename) -> tuple[ProjectName, ...]:
+        """The projects on whose pages a file of this name is looked for, most likely first.
+
+        A file that is named after an owned project is looked for among owned projects alone, and so is one with an
+        odd name that may be, also where it reads as if project and version together were the project: other readings
+        would tell the other upstreams what an owned project is called.
+        """
+        candidates = project_candidates(filename)
+        owned = tuple(project for project in candidates if self.owners_of(project))
+        stated = parse_filename(filename).project
+        if stated is None or stated in owned or any(_is_version_of(project, stated) for project in owned):
+            return owned or candidates
+        return candidates
+
+
+def _is_version_of(project: ProjectName, name: ProjectName) -> bool:
+    """Whether a name is a project's, a dash, and what a version becomes in a name: `demo-1-0`."""
+    start, _, rest = name.partition(f"{project}-")
+    return not start and is_version(rest.replace("-", "."))
 
 
 ROOT = "root"

@@ -15,7 +15,9 @@ from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
+from inbond.gateway.repositories import Repositories
 from inbond.gateway.standings import Standings
+from inbond.gateway.telling_findings import TellingFindings
 from inbond.gateway.why import Subject, WhyBook
 from inbond.model.errors import Denied, DigestMismatch
 from inbond.model.events import Observer, VerdictReached
@@ -24,17 +26,18 @@ from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.standing import Standing
 from inbond.model.verdict import Finding, Judgement, Outcome, Verdict
+from inbond.policy.case import PageCase
 from inbond.policy.engine import (
     Inspections,
+    established_by,
     judge_file,
     judge_files,
     judge_page,
-    judged_with,
-    judged_with_all,
     newest_allowed,
     next_change,
 )
 from inbond.policy.listing import held_until_cleared
+from inbond.policy.needed import judged_with_all
 
 DIGEST_RULE: Final = "digest"
 
@@ -47,6 +50,8 @@ MAX_JUDGED_FILES: Final = 100_000
 # A version is recommended only once its files are checked, which may take so long and so many tries.
 RECOMMEND_WITHIN: Final = 2.0  # seconds
 RECOMMENDATIONS: Final = 3
+# So often it is looked again what bears on a file: evidence may show that it is younger than it seemed.
+ROUNDS: Final = 3
 # What is left for a file's evidence where its page took all the time there was.
 LEAST_WAIT: Final = 0.5  # seconds
 
@@ -95,6 +100,7 @@ class Judge:
         standings: Standings,
         why: WhyBook,
         *,
+        repositories: Repositories,
         clock: Clock,
         observer: Observer,
     ) -> None:
@@ -103,6 +109,8 @@ class Judge:
         self._mismatches = mismatches
         self._standings = standings
         self._why = why
+        self._repositories = repositories
+        self._telling = TellingFindings(clock, observer)
         self._clock = clock
         self._observer = observer
         self._judged: Lru[tuple[str, str, ProjectName], Judged] = Lru(
@@ -116,6 +124,10 @@ class Judge:
     def _generation(self, state: PageState, standing: Standing) -> Generation:
         return (*self._evidence.generation(state.upstream, state.page.name), standing.digest)
 
+    def standing(self, state: PageState) -> Standing:
+        """What stands about a page's project at this moment."""
+        return self._standing(state)
+
     def _standing(self, state: PageState) -> Standing:
         return self._standings.of(state.upstream, state.page.name)
 
@@ -128,8 +140,17 @@ class Judge:
         if kept is not None and self._holds(kept, index, state):
             return kept
         judged = await off_loop(len(state.page.files), self._judge_page, index, state, self._standing(state))
+        if await self._remember(index, state, state.page.files, judged.evidence):
+            judged = await off_loop(len(state.page.files), self._judge_page, index, state, self._standing(state))
         self._judged.put(key, judged)
+        self._telling.page(index.name, state, judged.verdicts)
         return judged
+
+    async def tried(self, index: Index, state: PageState) -> Judged:
+        """As `page`, and nothing comes of it: nothing is kept, remembered or told. For policies that are only tried."""
+        await self._evidence.load(state)
+        await self._inspections.load(state)
+        return await off_loop(len(state.page.files), self._judge_page, index, state, self._standing(state))
 
     def _holds(self, judged: Judged, index: Index, state: PageState) -> bool:
         basis = (judged.document_id, judged.policy_digest, judged.generation)
@@ -174,14 +195,11 @@ class Judge:
         await self._evidence.load(state)
         await self._inspections.load(state)
         files = len(state.page.files)
-        needed = await off_loop(files, judged_with, state.page, file)
         if thorough or index.policy.for_project(state.page.name).asks_for_evidence:
             within = min(ANSWER_WITHIN, max(LEAST_WAIT, until - clock()))
-            await self._evidence.establish(state, needed, within=within)
-            evidence: dict[Filename, EvidenceOrPending] = {
-                one.filename: self._evidence.settled(state, one) for one in needed
-            }
+            evidence = await self._establish(index, state, [file], within=within)
         else:
+            needed = await off_loop(files, judged_with_all, self._case(index, state), [file], {})
             evidence = {one.filename: self._evidence.known_of(state, one) for one in needed}
         verdict = await off_loop(
             files,
@@ -192,7 +210,7 @@ class Judge:
             memory=state.memory,
             settings=index.policy,
             evidence=evidence,
-            inspections=self._inspections.known(state, needed),
+            inspections=self._inspections.known(state, _named(state, evidence)),
             standing=self._standing(state),
             now=self._clock(),
         )
@@ -211,11 +229,7 @@ class Judge:
         What cannot be established `within` so many seconds is *unavailable*. Nothing is downloaded, so a digest that
         would turn out wrong is not found here.
         """
-        needed = await off_loop(len(state.page.files), judged_with_all, state.page, files)
-        await self._evidence.load_some(state, needed)
-        await self._inspections.load_some(state, needed)
-        await self._evidence.establish(state, needed, within=within)
-        evidence = {one.filename: self._evidence.settled(state, one) for one in needed}
+        evidence = await self._establish(index, state, files, within=within)
         judged = await off_loop(
             len(state.page.files),
             judge_files,
@@ -225,7 +239,7 @@ class Judge:
             memory=state.memory,
             settings=index.policy,
             evidence=evidence,
-            inspections=self._inspections.known(state, needed),
+            inspections=self._inspections.known(state, _named(state, evidence)),
             standing=self._standing(state),
             now=self._clock(),
         )
@@ -241,6 +255,52 @@ class Judge:
             ]
         )
 
+    async def _establish(
+        self, index: Index, state: PageState, files: Sequence[File], *, within: float
+    ) -> dict[Filename, EvidenceOrPending]:
+        """The evidence that bears on the verdicts on these files, their history's with it; had where it was not."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + within
+        evidence: dict[Filename, EvidenceOrPending] = {}
+        for _ in range(ROUNDS):
+            needed = await off_loop(len(state.page.files), judged_with_all, self._case(index, state), files, evidence)
+            if all(one.filename in evidence for one in needed):
+                break
+            await self._evidence.load_some(state, needed)
+            await self._inspections.load_some(state, needed)
+            await self._evidence.establish(state, needed, within=until - clock())
+            evidence = {one.filename: self._evidence.settled(state, one) for one in needed}
+        await self._remember(index, state, files, evidence)
+        return evidence
+
+    def _case(self, index: Index, state: PageState) -> PageCase:
+        return PageCase.of(
+            index=index.name,
+            page=state.page,
+            memory=state.memory,
+            settings=index.policy,
+            now=self._clock(),
+            standing=self._standing(state),
+        )
+
+    async def _remember(
+        self, index: Index, state: PageState, files: Sequence[File], evidence: Mapping[Filename, EvidenceOrPending]
+    ) -> bool:
+        """Has the ledger remember what the files establish; whether there was anything."""
+        found = await off_loop(
+            len(state.page.files),
+            established_by,
+            index=index.name,
+            page=state.page,
+            files=files,
+            memory=state.memory,
+            settings=index.policy,
+            evidence=evidence,
+            standing=self._standing(state),
+            now=self._clock(),
+        )
+        return bool(found) and await self._repositories.remember(state.upstream, state.page.name, found)
+
     def _without_bytes(
         self, index: Index, state: PageState, file: File, evidence: EvidenceOrPending, verdict: Verdict
     ) -> Verdict:
@@ -255,6 +315,7 @@ class Judge:
     ) -> Judgement:
         """A verdict with what explaining it needs, remembered under its "why" link."""
         version = state.page.version_of(file)
+        self._telling.file(index.name, state, file, verdict)
         if file.sha256 is not None:
             self._why.note(file.sha256, Subject(index.name, str(state.page.name), str(file.filename)))
             if not verdict.allowed:
@@ -268,6 +329,8 @@ class Judge:
             verdict=verdict,
             newest_allowed=None if verdict.allowed else await self._newest(index, state, file, until),
             support_url=index.policy.support_url,
+            at=self._clock(),
+            advisories=tuple(one.id for one in self._standing(state).advisories_on(version, file.sha256)),
         )
 
     async def _newest(self, index: Index, state: PageState, file: File, until: float) -> str | None:
@@ -278,7 +341,7 @@ class Judge:
             newest = await off_loop(len(state.page.files), newest_allowed, state.page, judged.verdicts, file)
             if newest is None or not asks:
                 return newest
-            unchecked = _pending_of(state, judged, newest)
+            unchecked = await off_loop(len(state.page.files), _pending_of, self._case(index, state), judged, newest)
             if not unchecked:
                 return newest
             left = until - asyncio.get_running_loop().time()
@@ -310,12 +373,15 @@ class Judge:
         return Denied(await self._judgement(index, state, file, evidence, verdict, until=until))
 
 
-def _pending_of(state: PageState, judged: Judged, version: str) -> list[File]:
-    return [
-        file
-        for file in state.page.files
-        if isinstance(judged.evidence[file.filename], Pending) and str(state.page.version_of(file)) == version
-    ]
+def _named(state: PageState, evidence: Mapping[Filename, EvidenceOrPending]) -> list[File]:
+    return [file for file in state.page.files if file.filename in evidence]
+
+
+def _pending_of(shared: PageCase, judged: Judged, version: str) -> list[File]:
+    """What is not checked yet of all that bears on the verdicts on a release: its files, and the releases before."""
+    own = [file for file in shared.page.files if str(shared.page.version_of(file)) == version]
+    needed = judged_with_all(shared, own, judged.evidence)
+    return [file for file in needed if isinstance(judged.evidence[file.filename], Pending)]
 
 
 def _digest_finding(file: File, error: DigestMismatch) -> Finding:
@@ -324,4 +390,5 @@ def _digest_finding(file: File, error: DigestMismatch) -> Finding:
     message = (
         f"the {what} upstream sent {sent} {error.algorithm} {error.actual[:12]}..., {error.by} {error.expected[:12]}..."
     )
-    return Finding(rule=DIGEST_RULE, outcome=Outcome.DENY, message=message, remedy=error.remedy)
+    code = "other-bytes" if what == "bytes" else "other-metadata"
+    return Finding(rule=DIGEST_RULE, outcome=Outcome.DENY, message=message, remedy=error.remedy, code=code)

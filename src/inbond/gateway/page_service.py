@@ -9,7 +9,7 @@ from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.coding import compress
-from inbond.gateway.entries import Entries
+from inbond.gateway.entries import Entries, published_page
 from inbond.gateway.indexes import Index, require_page
 from inbond.gateway.judging import Generation, Judge, Judged
 from inbond.gateway.lru import Lru
@@ -22,6 +22,7 @@ from inbond.gateway.single_flight import SingleFlight
 from inbond.gateway.why import WhyBook
 from inbond.model.events import CacheLookup, Observer
 from inbond.model.names import ProjectName
+from inbond.model.page import Page
 from inbond.simple.negotiate import Coding, Format
 from inbond.simple.render import render_html, render_json
 
@@ -114,8 +115,9 @@ class PageService:
 
     async def _make(self, key: _RenderKey, index: Index, state: PageState, judged: Judged, basis: _Basis) -> Ready:
         _, _, form, coding, origin = key
+        page = published_page(state.page, at=self._pages.address(state), owned=bool(index.owners_of(state.page.name)))
         entries = Entries(index=index, state=state, judged=judged, origin=origin, lost=basis[3], why=self._why)
-        ready = await off_loop(len(state.page.files), _render, entries, form, coding, basis)
+        ready = await off_loop(len(state.page.files), _render, page, entries, form, coding, basis)
         self._rendered.put(key, ready)
         # A store that is busy keeps no page waiting: until they are kept, the links are known to this process.
         self._keeping.start((index.name, state.page.name), lambda: self._why.keep(entries.stopped[:MAX_KEPT_WHYS]))
@@ -142,10 +144,10 @@ class PageService:
         await self._keeping.wait()
 
 
-def _render(entries: Entries, form: Format, coding: Coding, basis: _Basis) -> Ready:
+def _render(page: Page, entries: Entries, form: Format, coding: Coding, basis: _Basis) -> Ready:
     state = entries.state
     render = render_json if form.is_json else render_html
-    body = compress(render(state.page, entries.made()), coding)
+    body = compress(render(page, entries.made()), coding)
     return Ready(
         body=body,
         etag=f'"{hashlib.sha256(body).hexdigest()}"',

@@ -241,6 +241,10 @@ class PageKeeper:
             state = kept  # somebody else was quicker, and may have known less
         return state
 
+    def address(self, state: PageState) -> str:
+        """Where upstream has the page, without credentials."""
+        return f"{self._upstreams[state.upstream].settings.url}{state.page.name}/"
+
     async def other_url(self, state: PageState, file: File) -> str | None:
         """Where the page says that a file is, asked anew; None where it says the same, or means another file."""
         renewed = await self.current(state.upstream, state.page.name, revalidate=True)
@@ -252,6 +256,10 @@ class PageKeeper:
     async def _remember(self, upstream: str, page: Page) -> PageMemory:
         files = [(file.filename, file.listed_sha256) for file in page.files]
         return await self._ledger.remember_page(upstream, page.name, serial=page.serial, files=files, now=self._clock())
+
+    async def kept(self, upstream: str, project: ProjectName) -> PageState | None:
+        """The page as it is kept, however old, or None; nobody is asked."""
+        return self._states.get((upstream, project)) or await self._load(upstream, project)
 
     async def _load(self, upstream: str, project: ProjectName) -> PageState | None:
         """The stored page; None where there is none, or one older than the ledger has seen (promise P3)."""

@@ -6,9 +6,11 @@ Names stream from upstream into a blob, one a line; each format and coding is re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -21,6 +23,7 @@ from inbond.gateway.indexes import Index
 from inbond.gateway.single_flight import SingleFlight
 from inbond.model.errors import NotFound, UpstreamFault
 from inbond.model.events import CacheLookup, Observer
+from inbond.model.names import ProjectName
 from inbond.simple.listing import HtmlNames, JsonNames, render_list_html, render_list_json
 from inbond.simple.negotiate import Coding, Format
 from inbond.store.protocols import Blob, Blobs, Documents
@@ -123,6 +126,7 @@ class ProjectList:
         async with self._blobs.writer() as writer:
             await writer.write(b"\n")  # a list may hold no name at all, a blob not no byte
             for upstream in index.upstreams:
+                foreign = partial(_is_foreign, index, upstream) if index.ownership else None
                 async with self._upstreams[upstream].project_list() as body:
                     serials.append(body.serial)
                     names = JsonNames() if body.is_json else HtmlNames()
@@ -131,8 +135,9 @@ class ProjectList:
                         gathered += chunk
                         if len(gathered) >= PIECE_BYTES:
                             piece, gathered = bytes(gathered), bytearray()
-                            await writer.write(await asyncio.to_thread(_lines, names, piece, seen))
-                    await writer.write(await asyncio.to_thread(_lines, names, bytes(gathered), seen, last=True))
+                            await writer.write(await asyncio.to_thread(_lines, names, piece, seen, foreign))
+                    rest = await asyncio.to_thread(_lines, names, bytes(gathered), seen, foreign, last=True)
+                    await writer.write(rest)
             await writer.flush()
             blob = await writer.commit(sha256=writer.hexdigest)
         serial = serials[0] if len(serials) == 1 else None
@@ -183,10 +188,19 @@ def _batch(pieces: Iterator[bytes]) -> list[bytes]:
     return list(islice(pieces, PIECES_AT_ONCE))
 
 
-def _lines(names: HtmlNames | JsonNames, piece: bytes, seen: set[int] | None, *, last: bool = False) -> bytes:
+def _lines(
+    names: HtmlNames | JsonNames,
+    piece: bytes,
+    seen: set[int] | None,
+    foreign: Callable[[str], bool] | None,
+    *,
+    last: bool = False,
+) -> bytes:
     found = names.feed(piece)
     if last:
         found += names.close()
+    if foreign is not None:
+        found = [name for name in found if not foreign(name)]
     if seen is not None:
         fresh = []
         for name in found:
@@ -198,5 +212,12 @@ def _lines(names: HtmlNames | JsonNames, piece: bytes, seen: set[int] | None, *,
     return "".join(f"{name}\n" for name in found).encode()
 
 
+def _is_foreign(index: Index, upstream: str, name: str) -> bool:
+    """Whether the project belongs to others, whatever this upstream lists under its name: it is not had from here."""
+    return upstream not in index.upstreams_for(ProjectName(name))
+
+
 def _key(index: Index) -> str:
-    return "list/" + ",".join(index.upstreams)  # indexes over the same upstreams share their list
+    """Indexes over the same upstreams share their list; a list made under another ownership is not used."""
+    owned = f"/{hashlib.sha256(repr(index.ownership).encode()).hexdigest()}" if index.ownership else ""
+    return f"list/{','.join(index.upstreams)}{owned}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,3 +13,4 @@ class IndexSettings:
     name: str
     policy: str
     upstreams: tuple[str, ...]
+    freeze: datetime | None = None

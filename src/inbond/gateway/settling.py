@@ -8,7 +8,7 @@ files those are, and what becomes of those that did not settle in time, is polic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -26,13 +26,14 @@ from inbond.model.errors import InbondError
 from inbond.model.events import Observer, PageWaited
 from inbond.model.evidence import Rejected
 from inbond.model.names import Filename, ProjectName
+from inbond.model.page import File
 from inbond.model.verdict import Verdict
 from inbond.policy.engine import next_change
 from inbond.policy.listing import ToSettle, listed, to_settle
 from inbond.policy.settings import Listing
 
 PAGE_WAITS: Final = 2.0  # seconds
-# So often it begins anew, within that time, where trust changes meanwhile; what then is still open is held.
+# So often it begins anew, within that time, where more is wanted meanwhile; what then is still open is held.
 ROUNDS: Final = 3
 
 _Page = tuple[str, str, ProjectName, str, str]  # index, upstream, project, document, policy
@@ -64,24 +65,31 @@ class Settler:
         return await off_loop(len(state.page.files), self._as_listed, index, state, judged)
 
     async def _settled(self, index: Index, state: PageState, judged: Judged) -> Judged:
-        """The verdicts once the page has waited; again where trust changed meanwhile, as then nothing is known."""
+        """The verdicts once the page has waited.
+
+        Again where trust changed meanwhile, as then nothing is known, and where a file proved to be younger than it
+        seemed, as then it has a history that nobody asked for.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + PAGE_WAITS
+        asked: set[Filename] = set()
         for _ in range(ROUNDS):
             wanted = await off_loop(len(state.page.files), self._wanted, index, state, judged)
-            if not wanted.files:
+            names = {file.filename for file in wanted.files}
+            if names <= asked:
                 break
+            asked |= names
             before = judged
             await self._settle(index, state, wanted, within=until - clock())
             judged = await self._judge.page(index, state)
-            if judged.generation[0] == before.generation[0]:
-                break
+            if judged.generation[0] != before.generation[0]:
+                asked.clear()
         return judged
 
     async def _settle(self, index: Index, state: PageState, wanted: ToSettle, *, within: float) -> None:
         clock = asyncio.get_running_loop().time
         started = clock()
-        done = await self._evidence.settle(state, wanted.young, wanted.rest, within=within)
+        done = await self._evidence.settle(state, wanted.early, wanted.rest, within=within)
         self._observer(PageWaited(seconds=clock() - started))
         if not done:
             self._backlog.note(index.name, state.upstream, state.page.name)
@@ -95,13 +103,17 @@ class Settler:
 
     def _as_listed(self, index: Index, state: PageState, judged: Judged) -> Judged:
         wanted = self._wanted(index, state, judged)
-        unsettled = {file.filename for file in wanted.files if not self._evidence.waits_for_bytes(state, file)}
+
+        def unsettled(files: Iterable[File]) -> set[Filename]:
+            return {file.filename for file in files if not self._evidence.waits_for_bytes(state, file)}
+
         verdicts = listed(
             judged.verdicts,
             page=state.page,
             settings=index.policy,
             evidence=judged.evidence,
-            unsettled=unsettled,
+            unsettled=unsettled((*wanted.young, *wanted.rest)),
+            uncompared={name for name, earlier in wanted.history.items() if unsettled(earlier)},
             now=judged.at,
         )
         return replace(judged, verdicts=verdicts, expires_at=_expires_at(verdicts, judged))

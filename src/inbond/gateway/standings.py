@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from inbond.model.names import ProjectName
-from inbond.model.standing import NOTHING_STANDS, Standing
+from inbond.model.standing import Standing
 
 
 class Standings(Protocol):
@@ -14,11 +14,3 @@ class Standings(Protocol):
     def of(self, upstream: str, project: ProjectName) -> Standing:
         """What stands at this moment, also where another process has changed it; at once, on the event loop."""
         ...
-
-
-class NoStandings:
-    """`Standings` where nothing is decided and nothing known."""
-
-    def of(self, upstream: str, project: ProjectName) -> Standing:  # noqa: ARG002 (the protocol's)
-        """Nothing."""
-        return NOTHING_STANDS

@@ -53,6 +53,7 @@ class Advisory:
 
     `malicious`: it says that the release is malware (an id that begins with `MAL-`), not that it has a weakness.
     `digests`: sha256 of single files that it names; a record that names files alone affects no version as such.
+    `odd_versions`: it names versions, too, that no rule reads.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Advisory:
     versions: frozenset[Version] = frozenset()
     ranges: tuple[AffectedRange, ...] = ()
     digests: frozenset[str] = frozenset()
+    odd_versions: bool = False
     published: datetime | None = None
     modified: datetime | None = None
 
@@ -71,7 +73,7 @@ class Advisory:
         if any(one.is_everything for one in self.ranges):
             return True
         if version is None:
-            return None if self.versions or self.ranges else False
+            return None if self.versions or self.ranges or self.odd_versions else False
         return version in self.versions or any(one.contains(version) for one in self.ranges)
 
     def names(self, sha256: str | None) -> bool:

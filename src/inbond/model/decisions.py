@@ -10,12 +10,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
+from inbond.model import specifiers
 from inbond.model.names import ProjectName, is_sha256
 from inbond.model.publisher import PublisherPattern
 
@@ -64,15 +64,15 @@ class Target:
             return True
         if version is None:
             return None
-        return bool(_specifier(self.specifier).contains(version, prereleases=True))
+        return specifiers.names(self.specifier, version)
+
+    @property
+    def is_every_version(self) -> bool:
+        """Whether it is the whole project, with all that will be released."""
+        return not self.specifier and self.sha256 is None
 
     def __str__(self) -> str:
         return f"{self.project}{_DIGEST}{self.sha256}" if self.sha256 is not None else f"{self.project}{self.specifier}"
-
-
-@lru_cache(maxsize=4096)
-def _specifier(text: str) -> Any:  # packaging's SpecifierSet; cached, as parsing costs more than matching
-    return Requirement(f"x{text}").specifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

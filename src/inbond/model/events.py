@@ -116,6 +116,21 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An occurrence is in the ledger that was not there before: told once for each key, and by one process alone."""
+
+    occurrence: Occurrence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTried:
+    """An attempt to tell a webhook has ended. `outcome`: arrived, failed or unwanted."""
+
+    webhook: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """Something an operator should see. `name` is a short constant, for example `serial-went-back`."""
 
@@ -136,6 +151,8 @@ Event = (
     | DocumentRefused
     | FileAsked
     | Happened
+    | Recorded
+    | WebhookTried
     | Alert
 )
 

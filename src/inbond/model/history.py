@@ -13,7 +13,8 @@ from inbond.model.verdict import Decision
 class Asked:
     """One request for a file's bytes or core metadata, decided.
 
-    `client`: the address that asked. `would`: the decision without `audit`; as `decision` where that is the same.
+    `client`: the address that asked; empty where none is kept. `metadata`: its core metadata was asked for, not its
+    bytes. `would`: the decision without `audit`; as `decision` where that is the same.
     `rule`, `code` and `message`: of the finding that decides `would`; empty where nothing stops the file.
     """
 
@@ -30,6 +31,7 @@ class Asked:
     rule: str = ""
     code: str = ""
     message: str = ""
+    metadata: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,6 +156,11 @@ def _normalised(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()
 
 
+def is_version(text: str) -> bool:
+    """Whether that is a version (PEP 440)."""
+    return _version(text) is not None
+
+
 @lru_cache(maxsize=16384)
 def _version(text: str) -> Version | None:
     try:

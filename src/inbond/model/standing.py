@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from packaging.version import Version
+
 from inbond.model.advisory import Advisory
 from inbond.model.decisions import Pin, Rejection, Waiver
 
@@ -37,6 +39,10 @@ class Standing:
     pins: tuple[Pin, ...] = ()
     advisories: tuple[Advisory, ...] = ()
     established: tuple[Established, ...] = ()
+
+    def advisories_on(self, version: Version | None, sha256: str | None) -> tuple[Advisory, ...]:
+        """The advisories that a file may be meant by; also those that name versions, where its own cannot be read."""
+        return tuple(one for one in self.advisories if one.names(sha256) or one.affects(version) is not False)
 
 
 NOTHING_STANDS: Final = Standing()

@@ -121,7 +121,7 @@ def _strictest(findings: Iterable[Finding]) -> tuple[Decision, datetime | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A verdict with all that explaining it needs."""
+    """A verdict with all that explaining it needs. `at`: when it was reached; None where nobody needs to know."""
 
     index: str
     project: ProjectName
@@ -131,12 +131,15 @@ class Judgement:
     verdict: Verdict
     newest_allowed: str | None = None  # another version of the project that is allowed now
     support_url: str | None = None
+    at: datetime | None = None
+    advisories: tuple[str, ...] = ()  # the ids of those that the file may be meant by
 
     @property
     def headline(self) -> str:
         """One sentence: what was stopped, by which rule, and why; or that the file is allowed."""
         finding = self.verdict.deciding
         if finding is None:
-            return f"{self.file.filename} is allowed"
+            lifted = " and ".join(dict.fromkeys(one.rule for one in self.verdict.findings if one.waiver is not None))
+            return f"{self.file.filename} is allowed" + (f": a waiver lifts {lifted}" if lifted else "")
         verb = "held" if self.verdict.decision is Decision.HOLD else "denied"
         return f"{self.file.filename} is {verb} by rule {finding.rule}: {finding.message}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from packaging.version import Version
 
 from inbond.model.evidence import (
+    Absent,
     EvidenceOrPending,
+    Pending,
     Rejected,
     Unsupported,
     Verified,
@@ -18,11 +21,17 @@ from inbond.model.evidence import (
 )
 from inbond.model.inspection import Inspection
 from inbond.model.memory import PageMemory
-from inbond.model.page import File, Page
+from inbond.model.names import Filename
+from inbond.model.page import Claim, File, Page
 from inbond.model.standing import NOTHING_STANDS, Standing
+from inbond.policy.past import History
 from inbond.policy.settings import PolicySettings, ProjectPolicy, UnknownDate
 
 _WITH_ATTESTATIONS: Final = (Verified, Unsupported, Rejected)
+
+
+_ABSENT: Final = Absent()
+_PENDING: Final = Pending()
 
 
 class Undated(Enum):
@@ -49,6 +58,8 @@ class PageCase:
     project_policy: ProjectPolicy  # `settings` as refined for the page's project
     now: datetime
     standing: Standing = NOTHING_STANDS
+    # What rules have worked out once for all files of the page, by name; no part of what the case says.
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -81,6 +92,7 @@ class Case:
     file: File
     evidence: EvidenceOrPending
     inspection: Inspection | None = None  # None: its bytes were not had yet, or are of no kind that is looked into
+    recall: Callable[[], History] | None = None  # finds the releases before; None: there are none
 
     @property
     def index(self) -> str:
@@ -111,6 +123,11 @@ class Case:
     def now(self) -> datetime:
         """The moment of judging, UTC."""
         return self.shared.now
+
+    @property
+    def history(self) -> History:
+        """The settled releases before the file, found when a rule asks: it takes longer than most rules."""
+        return self.recall() if self.recall is not None else History(time=self.shared.now)
 
     @property
     def version(self) -> Version | None:
@@ -157,3 +174,11 @@ class Case:
         if seen is None:
             return self.shared.now
         return seen if seen > memory.project_first_seen else None
+
+
+def evidence_of(file: File, evidence: Mapping[Filename, EvidenceOrPending]) -> EvidenceOrPending:
+    """What is known of a file's provenance: what was established, or else what its page says."""
+    known = evidence.get(file.filename)
+    if known is not None:
+        return known
+    return _ABSENT if file.provenance is Claim.NONE else _PENDING

@@ -6,66 +6,58 @@ files with the same findings share a verdict: a page of 5,000 files is judged in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
 
 from packaging.version import Version
 
-from inbond.model.evidence import Absent, EvidenceOrPending, Pending
-from inbond.model.inspection import Inspection
+from inbond.model.evidence import EvidenceOrPending
 from inbond.model.memory import PageMemory
-from inbond.model.names import Filename, Kind, stated_version
-from inbond.model.page import Claim, File, Page
-from inbond.model.standing import NOTHING_STANDS, Standing
-from inbond.model.verdict import Finding, Verdict
-from inbond.policy.case import Case, PageCase
+from inbond.model.names import Filename, Kind
+from inbond.model.page import File, Page
+from inbond.model.standing import NOTHING_STANDS, Established, Standing
+from inbond.model.verdict import Verdict
+from inbond.policy.case import PageCase
+from inbond.policy.history import group_of
+from inbond.policy.judging import DEMANDS, NEVER_AUDITED, NOTHING_INSPECTED, Inspections, Judging
+from inbond.policy.needed import wheels_beside, wheels_beside_all
 from inbond.policy.rule import Rule
 from inbond.policy.rules import (
     allow,
     archive,
     attestations,
+    backdated,
+    continuity,
     cooldown,
     deny,
-    environments,
     filename,
+    freeze,
     hashes,
-    predicates,
-    publishers,
+    malware,
     pull_requests,
-    refs,
     release,
-    reusable_workflows,
-    runners,
+    review,
     sdists,
     status,
-    triggers,
+    vulnerabilities,
     yanked,
 )
 from inbond.policy.settings import PolicySettings
-from inbond.policy.waiving import Waiving
+from inbond.policy.signing import signers_of
 
-# They ask for a verified publish attestation whatever `attestations` says (inbond.policy.signers).
-DEMANDS: Final[tuple[Rule, ...]] = (
-    environments, predicates, publishers, refs, reusable_workflows, runners, triggers,
-)  # fmt: skip
+__all__ = [
+    "ABOUT_EVIDENCE", "DEMANDS", "NEVER_AUDITED", "NOTHING_INSPECTED", "RULES", "RULE_NAMES", "Inspections",
+    "established_by", "judge_file", "judge_files", "judge_page", "newest_allowed", "next_change",
+]  # fmt: skip
+
 RULES: Final[tuple[Rule, ...]] = (
-    allow, archive, attestations, cooldown, deny, filename, hashes, pull_requests, sdists, status, yanked, *DEMANDS,
+    allow, archive, attestations, backdated, continuity, cooldown, deny, filename, freeze, hashes, malware,
+    pull_requests, review, sdists, status, vulnerabilities, yanked, *DEMANDS,
 )  # fmt: skip
 RULE_NAMES: Final = frozenset({*(rule.name for rule in RULES), release.name})
 # The rules whose holds say, where there is no evidence, that it could not be had.
 ABOUT_EVIDENCE: Final = frozenset({attestations.name, *(rule.name for rule in DEMANDS)})
-# "`audit` never relaxes length or digest" (docs/design.md): what a filename first stood for is its digest.
-NEVER_AUDITED: Final = frozenset({filename.name, hashes.name})
-
-# What was found in the archives that were had, by filename; files that nothing is known of are left out.
-Inspections = Mapping[Filename, Inspection]
-NOTHING_INSPECTED: Final[Inspections] = MappingProxyType({})
-
-_ABSENT: Final = Absent()
-_PENDING: Final = Pending()
 
 
 def judge_page(
@@ -85,8 +77,8 @@ def judge_page(
     A file that `evidence` does not name is absent where the page says so, and pending otherwise.
     """
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
-    judging = _Judging(shared, rules, inspections)
-    verdicts = {file.filename: judging.alone(file, evidence) for file in page.files}
+    judging = Judging(shared, rules, evidence, inspections)
+    verdicts = {file.filename: judging.alone(file) for file in page.files}
     if judging.has_denied:
         _spread(judging, page, verdicts)
     return verdicts
@@ -105,12 +97,11 @@ def judge_file(
     standing: Standing = NOTHING_STANDS,
     rules: tuple[Rule, ...] = RULES,
 ) -> Verdict:
-    """The verdict on one file of a page. `evidence` should name all of `judged_with` that can have any."""
+    """The verdict on one file of a page. `evidence` should name all of `judged_with_all` that can have any."""
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
-    judging = _Judging(shared, rules, inspections)
-    verdict = judging.alone(file, evidence)
-    wheels = [(wheel.filename, judging.alone(wheel, evidence)) for wheel in judged_with(page, file)[1:]]
-    return judging.in_release(file, verdict, wheels)
+    judging = Judging(shared, rules, evidence, inspections)
+    wheels = [(wheel.filename, judging.alone(wheel)) for wheel in wheels_beside(page, file)]
+    return judging.in_release(file, judging.alone(file), wheels)
 
 
 def judge_files(
@@ -128,52 +119,54 @@ def judge_files(
 ) -> Mapping[Filename, Verdict]:
     """As `judge_file`, for some files of a page. `evidence` should name all of `judged_with_all` that can have any."""
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
-    judging = _Judging(shared, rules, inspections)
-    beside = _wheels_beside(page, files)
+    judging = Judging(shared, rules, evidence, inspections)
+    beside = wheels_beside_all(page, files)
     found: dict[Filename, Verdict] = {}
     for file in files:
-        verdict = judging.alone(file, evidence)
         wheels = () if release.spreads(file) else beside.get(page.version_of(file), ())
         found[file.filename] = judging.in_release(
-            file, verdict, [(wheel.filename, judging.alone(wheel, evidence)) for wheel in wheels]
+            file, judging.alone(file), [(wheel.filename, judging.alone(wheel)) for wheel in wheels]
         )
     return found
 
 
-def judged_with_all(page: Page, files: Sequence[File]) -> tuple[File, ...]:
-    """The files whose evidence bears on the verdicts on these: themselves, and their releases' wheels; each once."""
-    beside = _wheels_beside(page, files).values()
-    found = {file.filename: file for file in (*files, *(wheel for wheels in beside for wheel in wheels))}
-    return tuple(found.values())
+def established_by(
+    *,
+    index: str,
+    page: Page,
+    files: Iterable[File],
+    memory: PageMemory | None,
+    settings: PolicySettings,
+    evidence: Mapping[Filename, EvidenceOrPending],
+    now: datetime,
+    inspections: Inspections = NOTHING_INSPECTED,
+    standing: Standing = NOTHING_STANDS,
+    rules: tuple[Rule, ...] = RULES,
+) -> tuple[Established, ...]:
+    """The repositories by which these files show a project to be published, as far as memory does not know them.
+
+    They are those of the releases that the next one would be compared with: what nobody would compare with any more
+    must not speak against what came since.
+    """
+    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
+    judging = Judging(shared, rules, evidence, inspections)
+    found: dict[tuple[str, str], Established] = {}
+    for file in _unknown(shared, files, evidence) if continuity.applies(shared) else ():
+        for one in continuity.established_by(judging.case(file), judging.next_history(file)):
+            found.setdefault((one.repository, one.repository_id), one)
+    return tuple(found[key] for key in sorted(found))
 
 
-def _wheels_beside(page: Page, files: Iterable[File]) -> Mapping[Version | None, list[File]]:
-    """The wheels of the releases of those files that are not wheels themselves, found in one pass over the page."""
-    wanted = {page.version_of(file) for file in files if not release.spreads(file)}
-    found: dict[Version | None, list[File]] = {}
-    for other in page.files if wanted else ():
-        stated = stated_version(other.filename, page.name)
-        if stated is not None and stated not in wanted:
-            continue  # without reading the whole name: pages list thousands
-        if release.spreads(other) and (version := page.version_of(other)) in wanted:
-            found.setdefault(version, []).append(other)
-    return found
-
-
-def judged_with(page: Page, file: File) -> tuple[File, ...]:
-    """The files whose evidence bears on the verdict on `file`: itself first; its release's wheels unless it is one."""
-    if release.spreads(file):
-        return (file,)
-    version = page.version_of(file)
-    return (file, *(other for other in page.files if release.spreads(other) and page.version_of(other) == version))
-
-
-def evidence_of(file: File, evidence: Mapping[Filename, EvidenceOrPending]) -> EvidenceOrPending:
-    """What is known of a file's provenance: what was established, or else what its page says."""
-    known = evidence.get(file.filename)
-    if known is not None:
-        return known
-    return _ABSENT if file.provenance is Claim.NONE else _PENDING
+def _unknown(shared: PageCase, files: Iterable[File], evidence: Mapping[Filename, EvidenceOrPending]) -> Iterable[File]:
+    """One file of each kind that a repository published which memory does not know."""
+    known = {(one.repository, one.repository_id) for one in shared.standing.established}
+    found: dict[object, File] = {}
+    for file in files:
+        for signer in signers_of(evidence.get(file.filename)):
+            number = signer.identity.repository_id
+            if number is not None and (signer.place, number) not in known:
+                found.setdefault(group_of(file), file)
+    return found.values()
 
 
 def newest_allowed(page: Page, verdicts: Mapping[Filename, Verdict], file: File) -> str | None:
@@ -194,51 +187,7 @@ def next_change(verdicts: Mapping[Filename, Verdict]) -> datetime | None:
     return min((verdict.expires_at for verdict in verdicts.values() if verdict.expires_at is not None), default=None)
 
 
-class _Judging:
-    """The rules that can speak on one page, and the verdicts they have led to so far."""
-
-    def __init__(self, shared: PageCase, rules: Iterable[Rule], inspections: Inspections) -> None:
-        self._shared = shared
-        self._inspections = inspections
-        self._waiving = Waiving(shared)
-        self._judges: tuple[Callable[[Case], Finding | None], ...] = tuple(
-            rule.judge for rule in rules if rule.applies(shared)
-        )
-        # By the findings' identities: held beside the verdict, they stay alive and their identities their own.
-        self._verdicts: dict[int | tuple[int, ...], tuple[list[Finding], Verdict]] = {}
-        self.has_denied = False
-
-    def alone(self, file: File, evidence: Mapping[Filename, EvidenceOrPending]) -> Verdict:
-        """The verdict on a file without its release."""
-        inspection = self._inspections.get(file.filename)
-        case = Case(shared=self._shared, file=file, evidence=evidence_of(file, evidence), inspection=inspection)
-        findings = []
-        for judge in self._judges:
-            finding = judge(case)
-            if finding is not None:
-                findings.append(self._waiving.applied(finding, file))
-        key = id(findings[0]) if len(findings) == 1 else tuple(map(id, findings))
-        shared = self._verdicts.get(key)
-        if shared is not None:
-            return shared[1]
-        verdict = Verdict.of(map(self._counted, findings))
-        self.has_denied = self.has_denied or release.would_deny(verdict)
-        self._verdicts[key] = (findings, verdict)
-        return verdict
-
-    def in_release(self, file: File, verdict: Verdict, wheels: Iterable[tuple[Filename, Verdict]]) -> Verdict:
-        """The verdict on a file that is not a wheel, as it stands beside the wheels of its release."""
-        finding = release.judge(wheels)
-        if finding is None:
-            return verdict
-        return Verdict.of((*verdict.findings, self._counted(self._waiving.applied(finding, file))))
-
-    def _counted(self, finding: Finding) -> Finding:
-        audited = finding.rule not in NEVER_AUDITED and self._shared.settings.audits(finding.rule)
-        return replace(finding, audited=True) if audited else finding
-
-
-def _spread(judging: _Judging, page: Page, verdicts: dict[Filename, Verdict]) -> None:
+def _spread(judging: Judging, page: Page, verdicts: dict[Filename, Verdict]) -> None:
     # The second pass, entered only where something is denied.
     denied: dict[Version | None, list[tuple[Filename, Verdict]]] = {}
     for file in page.files:

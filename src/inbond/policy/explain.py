@@ -2,23 +2,35 @@
 
 What each installer shows of a refusal: pip and most others only the reason phrase, uv also the problem's title and
 detail, resolvers the yank reason. So each of the three says what was stopped, by which rule, why, what lifts it, and
-where the whole story stands.
+where the whole story stands. The detail also hands out the command that lifts it, for whoever may.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
 from inbond.model.names import MAX_FILENAME_BYTES
 from inbond.model.verdict import Finding, Judgement, Outcome
+from inbond.policy.meanings import MEANINGS
+from inbond.policy.remedies import pin_command, waive_command
 from inbond.policy.rule import clean, later, stamp
+from inbond.policy.signing import signers_of
+from inbond.policy.waiving import may_waive
 
 MAX_PHRASE_CHARS: Final = 199  # docs/design.md: "under 200 characters"; pip repeats the phrase inside one long line
 MAX_YANK_REASON_CHARS: Final = 400
 MAX_SUBJECT_CHARS: Final = 60
 MIN_MESSAGE_CHARS: Final = 30  # a message cut shorter says nothing any more: the remedy gives way to it
+MAX_COMMAND_CHARS: Final = 400  # a longer one is not shown: cut, it would do something else
+MAX_PINNED: Final = 3  # publishers of one file that pins are offered for
+MAX_REASON_CHARS: Final = 200  # of a waiver, as far as it is shown
+
+# What a pin lifts: the publisher is accepted, for this release and those after it.
+RECREATED: Final = "continuity/recreated"
+PINNABLE: Final = frozenset({RECREATED, "continuity/changed"})
 
 _BLOCKED: Final = "Blocked by policy"
 _ALLOWED: Final = "Allowed by policy"
@@ -41,9 +53,11 @@ def yank_reason(judgement: Judgement, url: str) -> str:
 
 def detail(judgement: Judgement, url: str) -> str:
     """The `detail` of the problem+json (RFC 9457): full sentences, every finding that stops the file."""
-    stopping = _stopping(judgement)
+    stopping = stops(judgement)
     if not stopping:
-        return f"{_subject(judgement)} is allowed by the policy. The whole story: {_address(url)}"
+        lifted = [_ended(waived(finding)) for finding in judgement.verdict.findings if finding.waiver is not None]
+        allowed = f"{_subject(judgement)} is allowed by the policy."
+        return " ".join([allowed, *lifted, f"The whole story: {_address(url)}"])
     first, *others = stopping
     sentences = [
         f"{_subject(judgement)} ({clean(judgement.file.filename, MAX_FILENAME_BYTES)}) is {_stopped(first)}:",
@@ -52,14 +66,101 @@ def detail(judgement: Judgement, url: str) -> str:
         *dict.fromkeys(f"What to do: {_ended(finding.remedy)}" for finding in stopping if finding.remedy),
         *_offers(judgement),
         f"The whole story: {_address(url)}",
+        *_handed_out(judgement),  # a command is last, so that it is plain where it ends
     ]
     return " ".join(sentences)
+
+
+def stops(judgement: Judgement) -> list[Finding]:
+    """The findings that stop a file: the deciding one, then whatever else would once that is lifted."""
+    deciding = judgement.verdict.deciding
+    if deciding is None:
+        return []
+    counted = [f for f in judgement.verdict.findings if f.outcome >= Outcome.HOLD and f.counts]
+    return [deciding, *(finding for finding in counted if finding is not deciding)]
+
+
+def ending_of(time: datetime) -> str:
+    """When something ends, for people: upwards to the minute, as who comes back then must not be early."""
+    minute = time.replace(second=0, microsecond=0)
+    return stamp(minute if minute == time else later(minute, timedelta(minutes=1)))
+
+
+def waived(finding: Finding) -> str:
+    """`cooldown is waived by jo until 2026-12-01 10:00 UTC: reviewed`; empty where no waiver lifts the finding."""
+    waiver = finding.waiver
+    if waiver is None:
+        return ""
+    until, who = ending_of(waiver.until), clean(waiver.by, MAX_SUBJECT_CHARS)
+    return f"{finding.rule} is waived by {who} until {until}: {clean(waiver.reason, MAX_REASON_CHARS)}"
+
+
+def commands(judgement: Judgement) -> tuple[str, ...]:
+    """What an operator may type to let a stopped file through: one command for each finding that stops it.
+
+    None where any of them should be lifted by no command that stands there ready: the others alone would not let the
+    file through either.
+    """
+    stopping = stops(judgement)
+    if not all(_is_handed_out(finding) for finding in stopping):
+        return ()
+    lines = tuple(dict.fromkeys(line for finding in stopping for line in _lifting(finding, judgement)))
+    return lines if all(map(_is_whole, lines)) else ()
+
+
+def _is_handed_out(finding: Finding) -> bool:
+    meaning = MEANINGS.get(finding.id)
+    return meaning is not None and meaning.handed_out
+
+
+def _lifting(finding: Finding, judgement: Judgement) -> Iterable[str]:
+    pins = _pins(finding, judgement)
+    if pins or judgement.at is None:
+        return pins
+    command = waive_command(
+        str(judgement.project),
+        rule=finding.rule,
+        version=judgement.version,
+        sha256=judgement.file.sha256,
+        now=judgement.at,
+        until=finding.until,
+        index=judgement.index,
+    )
+    return [command] if command is not None else []
+
+
+def _pins(finding: Finding, judgement: Judgement) -> list[str]:
+    # Whoever is accepted once is accepted for the releases after it too, which no waiver would do.
+    if finding.id not in PINNABLE:
+        return []
+    recreated, project = finding.id == RECREATED, str(judgement.project)
+    return [
+        pin_command(project, one.publisher, repository_id=one.identity.repository_id if recreated else None)
+        for one in signers_of(judgement.evidence)
+    ][:MAX_PINNED]
+
+
+def _is_whole(command: str) -> bool:
+    return clean(command, MAX_COMMAND_CHARS) == command
+
+
+def _handed_out(judgement: Judgement) -> list[str]:
+    lines = commands(judgement)
+    if lines:
+        remedies = " ".join(finding.remedy or "" for finding in stops(judgement))
+        if all(line in remedies for line in lines):
+            return []
+        return [f"Whoever runs this inbond can let it through: {' && '.join(lines)}"]
+    deciding = judgement.verdict.deciding
+    if deciding is None or deciding.until is not None or not may_waive(deciding.rule):
+        return []
+    return ["Only whoever runs this inbond can let it through, after a look at it."]
 
 
 def _told(judgement: Judgement, url: str, limit: int) -> str:
     see = f" See {_address(url)}"
     room = limit - len(see)
-    stopping = _stopping(judgement)
+    stopping = stops(judgement)
     if room < len(_BLOCKED) + MIN_MESSAGE_CHARS:
         return f"{_BLOCKED if stopping else _ALLOWED}.{see}"
     if not stopping:
@@ -80,25 +181,10 @@ def _because(finding: Finding, room: int) -> str:
     return f": {_ended(clean(finding.message, left))}{remedy}" if left >= MIN_MESSAGE_CHARS else ""
 
 
-def _stopping(judgement: Judgement) -> list[Finding]:
-    # The deciding finding first, then whatever else would still stop the file once that is lifted.
-    deciding = judgement.verdict.deciding
-    if deciding is None:
-        return []
-    counted = [f for f in judgement.verdict.findings if f.outcome >= Outcome.HOLD and f.counts]
-    return [deciding, *(finding for finding in counted if finding is not deciding)]
-
-
 def _stopped(finding: Finding) -> str:
     if finding.until is None:
         return f"denied by rule {finding.rule}"
-    return f"held until {stamp(_whole_minute(finding.until))} by {finding.rule}"
-
-
-def _whole_minute(time: datetime) -> datetime:
-    # Upwards: who comes back at the minute that is shown must not be early.
-    minute = time.replace(second=0, microsecond=0)
-    return minute if minute == time else later(minute, timedelta(minutes=1))
+    return f"held until {ending_of(finding.until)} by {finding.rule}"
 
 
 def _offers(judgement: Judgement) -> list[str]:

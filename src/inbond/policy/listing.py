@@ -7,8 +7,9 @@ file, which is then checked before its first byte leaves.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from inbond.model.evidence import EvidenceOrPending, Pending
@@ -16,10 +17,10 @@ from inbond.model.memory import PageMemory
 from inbond.model.names import Filename
 from inbond.model.page import File, Page
 from inbond.model.verdict import Decision, Verdict
-from inbond.policy.case import Case, PageCase, Undated
-from inbond.policy.engine import evidence_of
+from inbond.policy.case import Case, PageCase, Undated, evidence_of
+from inbond.policy.needed import compared_with
 from inbond.policy.rule import hold, later
-from inbond.policy.rules import attestations
+from inbond.policy.rules import attestations, continuity
 from inbond.policy.settings import Attestations, Listing, PolicySettings
 
 # A file counts as young at least this long, also where the policy holds nothing for its age: most bad releases are
@@ -29,6 +30,7 @@ YOUNG_AT_LEAST: Final = timedelta(days=7)
 RECHECK_PENDING: Final = timedelta(seconds=60)  # when a page that holds pending files is rendered again at the latest
 
 _CHECKING: Final = ("its provenance is still being verified", "ask again in a few seconds")
+_COMPARING: Final = ("its history is still being verified", "ask again in a few seconds")
 _NO_DIGEST: Final = (
     "its provenance cannot be checked before a first download: the index gives no sha256",
     'ask for exactly this file once; a page shows it under listing = "settled"',
@@ -37,15 +39,29 @@ _NO_DIGEST: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToSettle:
-    """The pending files that a page waits for, each part youngest first: what is young, and what is not."""
+    """The pending files that a page waits for, each part youngest first: what is young, and what is not.
+
+    `history`: by young file, the pending files of earlier releases that it is compared with.
+    """
 
     young: tuple[File, ...] = ()
     rest: tuple[File, ...] = ()
+    history: Mapping[Filename, tuple[File, ...]] = field(default_factory=dict)
+
+    @property
+    def early(self) -> tuple[File, ...]:
+        """The young files and their history."""
+        found = {file.filename: file for file in self.young}
+        for files in self.history.values():
+            found.update({file.filename: file for file in files})
+        return tuple(found.values())
 
     @property
     def files(self) -> tuple[File, ...]:
         """All of them, in the order in which they are wanted."""
-        return self.young + self.rest
+        early = self.early
+        names = {file.filename for file in early}
+        return (*early, *(file for file in self.rest if file.filename not in names))
 
 
 def to_settle(
@@ -60,30 +76,37 @@ def to_settle(
 ) -> ToSettle:
     """The pending files whose provenance a page of this policy waits for.
 
-    Under `settled` the young ones, younger than the policy's longest hold or `YOUNG_AT_LEAST`; under `verified` all,
-    which it keeps out until they clear; none under `lazy`, and none that is denied whatever its provenance.
+    Under `settled` the young ones, younger than the policy's longest hold or `YOUNG_AT_LEAST`, and the earlier files
+    that young ones are compared with; under `verified` all, which it keeps out until they clear; none under `lazy`,
+    and none for what is denied whatever its provenance.
     """
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
     if settings.listing is Listing.LAZY or not shared.project_policy.asks_for_evidence:
         return ToSettle()
     young_for = max(shared.project_policy.longest_hold, YOUNG_AT_LEAST)
+    everything = settings.listing is Listing.VERIFIED
     young: list[tuple[datetime, File]] = []
     aged: list[tuple[datetime, File]] = []
     undated: list[File] = []
+    history: dict[Filename, tuple[File, ...]] = {}
     for file in page.files:
-        known = evidence_of(file, evidence)
-        if not isinstance(known, Pending) or verdicts[file.filename].decision is Decision.DENY:
+        if verdicts[file.filename].decision is Decision.DENY:
             continue
+        known = evidence_of(file, evidence)
         time = Case(shared=shared, file=file, evidence=known).trusted_time
-        if isinstance(time, Undated):
-            undated.append(file)
-        elif later(time, young_for) > now:
-            young.append((time, file))
-        else:
-            aged.append((time, file))
-    if settings.listing is Listing.SETTLED:
-        return ToSettle(young=_youngest_first(young))
-    return ToSettle(young=_youngest_first(young), rest=(*_youngest_first(aged), *undated))
+        is_young = not isinstance(time, Undated) and later(time, young_for) > now
+        if is_young or everything:
+            earlier = compared_with(shared, file, evidence)
+            pending = tuple(one for one in earlier if isinstance(evidence_of(one, evidence), Pending))
+            if pending:
+                history[file.filename] = pending
+        if isinstance(known, Pending):
+            if isinstance(time, Undated):
+                undated.append(file)
+            else:
+                (young if is_young else aged).append((time, file))
+    rest = (*_youngest_first(aged), *undated) if everything else ()
+    return ToSettle(young=_youngest_first(young), rest=rest, history=history)
 
 
 def _youngest_first(dated: list[tuple[datetime, File]]) -> tuple[File, ...]:
@@ -98,28 +121,41 @@ def listed(
     evidence: Mapping[Filename, EvidenceOrPending],
     unsettled: Collection[Filename],
     now: datetime,
+    uncompared: Collection[Filename] = (),
 ) -> Mapping[Filename, Verdict]:
     """The verdicts as the page shows them: what is still pending is held, all of it or only what is `unsettled`.
 
     `unsettled` names the files of `to_settle` that did not settle in time; under `verified` every pending file is
-    kept out.
+    kept out. `uncompared` names those whose history did not: they are held as well, and the earlier files are not.
     """
     if settings.listing is Listing.LAZY or not settings.for_project(page.name).asks_for_evidence:
         return verdicts
     everything = settings.listing is Listing.VERIFIED
-    held: dict[tuple[int, bool], Verdict] = {}  # files with one verdict share what becomes of it: pages list thousands
+    # Files with one verdict share what becomes of it: pages list thousands.
+    held: dict[tuple[int, str], Verdict] = {}
 
     def shown(file: File) -> Verdict:
         verdict = verdicts[file.filename]
-        kept_out = everything or file.filename in unsettled
-        if not kept_out or not isinstance(evidence_of(file, evidence), Pending):
+        if (everything or file.filename in unsettled) and isinstance(evidence_of(file, evidence), Pending):
+            key = (id(verdict), "bytes" if file.sha256 is None else "evidence")
+            make = partial(held_until_cleared, page=page, file=file, settings=settings, now=now)
+        elif file.filename in uncompared:
+            key = (id(verdict), "history")
+            make = partial(_held_until_compared, settings=settings, now=now)
+        else:
             return verdict
-        key = (id(verdict), file.sha256 is None)
         if key not in held:
-            held[key] = held_until_cleared(verdict, page=page, file=file, settings=settings, now=now)
+            held[key] = make(verdict)
         return held[key]
 
     return {file.filename: shown(file) for file in page.files}
+
+
+def _held_until_compared(verdict: Verdict, *, settings: PolicySettings, now: datetime) -> Verdict:
+    """The verdict on a file that waits for its history: held by the rule that compares it."""
+    message, remedy = _COMPARING
+    finding = hold(continuity.name, message, remedy=remedy, until=later(now, RECHECK_PENDING), code="history-pending")
+    return Verdict.of((*verdict.findings, replace(finding, audited=settings.audits(finding.rule))))
 
 
 def held_until_cleared(verdict: Verdict, *, page: Page, file: File, settings: PolicySettings, now: datetime) -> Verdict:
@@ -130,5 +166,6 @@ def held_until_cleared(verdict: Verdict, *, page: Page, file: File, settings: Po
     # One that is only recorded keeps nothing out, and must not speak for one that does.
     rule = next((name for name in waiting if not settings.audits(name)), waiting[0])
     message, remedy = _CHECKING if file.sha256 is not None else _NO_DIGEST
-    finding = hold(rule, message, remedy=remedy, until=later(now, RECHECK_PENDING))
+    code = "pending" if file.sha256 is not None else "no-sha256"
+    finding = hold(rule, message, remedy=remedy, until=later(now, RECHECK_PENDING), code=code)
     return Verdict.of((*verdict.findings, replace(finding, audited=settings.audits(finding.rule))))

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
+from inbond.model import specifiers
 from inbond.model.advisory import Severity
 from inbond.model.names import ProjectName
 from inbond.model.publisher import PublisherPattern
@@ -168,12 +169,7 @@ class Listed:
             return True
         if version is None:
             return None
-        return bool(_specifier(self.specifier).contains(version, prereleases=True))
-
-
-@lru_cache(maxsize=4096)
-def _specifier(text: str) -> Any:  # packaging's SpecifierSet; cached, as parsing costs more than matching
-    return Requirement(f"x{text}").specifier
+        return specifiers.names(self.specifier, version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

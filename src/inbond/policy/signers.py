@@ -9,6 +9,7 @@ that is asked, and the rules stay independent: each can be tried out alone (`aud
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -19,10 +20,20 @@ from inbond.policy.case import Case
 from inbond.policy.rule import deny, hold, next_retry, stamp
 
 ATTESTED: Final = "use an attested version, or lift {key}"
+UNPROVEN: Final = "unproven"
+REFUSED: Final = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a signer: proven to be what is refused, or not proven to be what is asked for."""
+
+    message: str
+    code: str = REFUSED
 
 
 def demanded(
-    case: Case, *, rule: str, subject: str, key: str, remedy: str, fault: Callable[[SigningIdentity], str | None]
+    case: Case, *, rule: str, subject: str, key: str, remedy: str, fault: Callable[[SigningIdentity], Fault | None]
 ) -> Finding | None:
     """Denies a file of which a signer is at fault, or that proves none; holds what cannot be looked up.
 
@@ -32,9 +43,9 @@ def demanded(
     if isinstance(case.evidence, Verified):
         signers = case.evidence.identities
         if not signers:  # nobody makes such evidence; a demand must not be met by nobody either
-            return _denied(rule, f"{subject} unproven: no publish attestation", ATTESTED.format(key=key))
-        found = next((text for text in map(fault, signers) if text is not None), None)
-        return None if found is None else _denied(rule, found, remedy)
+            return _denied(rule, f"{subject} unproven: no publish attestation", ATTESTED.format(key=key), UNPROVEN)
+        found = next((one for one in map(fault, signers) if one is not None), None)
+        return None if found is None else _denied(rule, found.message, remedy, found.code)
     return unproven(case, rule=rule, subject=subject, remedy=ATTESTED.format(key=key))
 
 
@@ -49,16 +60,17 @@ def unproven(case: Case, *, rule: str, subject: str, remedy: str) -> Finding | N
                 f"{subject} unproven: provenance unavailable since {stamp(since)}",
                 remedy=offered or "wait: it is asked for again within 60 s",
                 until=next_retry(since, case.now),
+                code="unavailable",
             )
         case Absent():
-            return _denied(rule, f"{subject} unproven: no attestation", remedy)
+            return _denied(rule, f"{subject} unproven: no attestation", remedy, UNPROVEN)
         case Rejected():
-            return _denied(rule, f"{subject} unproven: attestation rejected", remedy)
+            return _denied(rule, f"{subject} unproven: attestation rejected", remedy, UNPROVEN)
         case Unsupported():  # pragma: no branch (the match is exhaustive)
-            return _denied(rule, f"{subject} unproven: attestation not supported", remedy)
+            return _denied(rule, f"{subject} unproven: attestation not supported", remedy, UNPROVEN)
 
 
 @lru_cache(maxsize=1024)
-def _denied(rule: str, message: str, remedy: str) -> Finding:
+def _denied(rule: str, message: str, remedy: str, code: str) -> Finding:
     # One object for all files of which the same is said: the engine shares verdicts by it.
-    return deny(rule, message, remedy=remedy)
+    return deny(rule, message, remedy=remedy, code=code)

@@ -1,34 +1,34 @@
 """What cannot be asked for again, in one SQLite database that is never rebuilt behind the operator's back.
 
-A ledger is made whole under another name and then linked into place, so an empty or torn file there is damage and
-never a beginning. One thread owns the connection; what it has confirmed is on disk (WAL, synchronous FULL). Several
-processes may share a ledger on one machine.
+One thread owns the connection; what it has confirmed is on disk (WAL, synchronous FULL). Several processes may share a
+ledger on one machine. The SQL is in the modules beside this one, `pages`, `decisions`, `publishers`, `history`,
+`occurrences` and `deliveries`; this one only lends them the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from inbond.model.errors import OperatorFault, StoreUnavailable
+from inbond.model.decisions import Decided
+from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Alert, Observer
+from inbond.model.history import Asked, AskedRow
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
-from inbond.store import pages
-from inbond.store.files import PRIVATE_FILE, make_private, sync_directory, unavailable
-from inbond.store.migrations import migrate
-
-LOCK_SECONDS: Final = 10.0  # how long a statement waits for another process
-
-_RESTORE: Final = "restore the ledger from a backup; without one, move it away and lose what was remembered"
+from inbond.model.occurrence import Occurrence, OccurrenceKind
+from inbond.model.standing import Established
+from inbond.store import decisions, deliveries, history, occurrences, pages, publishers
+from inbond.store.files import unavailable
+from inbond.store.ledger_file import copy_file, open_file
+from inbond.store.protocols import Delivery
+from inbond.store.standing_reader import StandingReader
 
 T = TypeVar("T")
 
@@ -41,21 +41,39 @@ def open_ledger(path: Path, *, observer: Observer) -> Ledger:
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="ledger")
     try:
-        connection = pool.submit(_open, path).result()
+        connection = pool.submit(open_file, path).result()
+        try:
+            reader = StandingReader(path)
+        except BaseException:
+            pool.submit(connection.close)
+            raise
+    except sqlite3.Error as error:
+        pool.shutdown()
+        raise StoreUnavailable(f"the ledger cannot be opened: {error}", remedy="see who else uses it") from error
     except BaseException:
         pool.shutdown()
         raise
-    return Ledger(path, connection=connection, pool=pool, observer=observer)
+    return Ledger(path, connection=connection, reader=reader, pool=pool, observer=observer)
 
 
 class Ledger:
-    """`Memory` in SQLite. Every method raises StoreUnavailable, with an alert. Close it with `aclose`."""
+    """All protocols of the ledger, in SQLite. Every method raises StoreUnavailable, with an alert.
+
+    Close it with `aclose`.
+    """
 
     def __init__(
-        self, path: Path, *, connection: sqlite3.Connection, pool: ThreadPoolExecutor, observer: Observer
+        self,
+        path: Path,
+        *,
+        connection: sqlite3.Connection,
+        reader: StandingReader,
+        pool: ThreadPoolExecutor,
+        observer: Observer,
     ) -> None:
         self._path = path
         self._connection = connection  # of the pool's only thread
+        self._reader = reader  # of the event loop
         self._pool = pool
         self._observer = observer
 
@@ -96,13 +114,100 @@ class Ledger:
         """What is remembered of the page, or None."""
         return await self._run(lambda connection: pages.recall(connection, upstream, project))
 
+    def decisions_version(self) -> int:
+        """Differs whenever decisions or repositories do, also where another process wrote them; takes microseconds."""
+        return self._at_once(StandingReader.version)
+
+    def decided_on(self, project: ProjectName) -> tuple[Decided, ...]:
+        """Decisions in force about a project, in the order in which they were made; at once."""
+        return self._at_once(lambda reader: reader.decided_on(project))
+
+    def established_of(self, upstream: str, project: ProjectName) -> tuple[Established, ...]:
+        """A project's established repositories, ordered by repository; at once."""
+        return self._at_once(lambda reader: reader.established_of(upstream, project))
+
+    async def decisions(self, *, revoked: bool = False) -> tuple[Decided, ...]:
+        """Those in force, or those that were revoked, in the order in which they were made."""
+        return await self._run(decisions.revoked if revoked else decisions.in_force)
+
+    async def decide(self, decision: Decided, *, now: datetime) -> bool:
+        """Records a decision, on disk before it returns; False where the same is in force already."""
+        return await self._run(lambda connection: decisions.decide(connection, decision, now=now))
+
+    async def revoke(self, decision_id: str, *, by: str, now: datetime) -> Decided | None:
+        """Ends a decision, on disk before it returns; None where none of that id is in force."""
+        return await self._run(lambda connection: decisions.revoke(connection, decision_id, by=by, now=now))
+
+    async def established(self, upstream: str, project: ProjectName) -> tuple[Established, ...]:
+        """A project's established repositories, ordered by repository."""
+        return await self._run(lambda connection: publishers.established(connection, upstream, project))
+
+    async def establish(self, upstream: str, project: ProjectName, found: Sequence[Established]) -> bool:
+        """Adds repositories that are not remembered yet; whether any was new."""
+        return await self._run(lambda connection: publishers.establish(connection, upstream, project, found))
+
+    async def record(self, asked: Sequence[Asked]) -> None:
+        """Adds requests, in one transaction; equal ones are summed up."""
+        await self._run(lambda connection: history.record(connection, asked))
+
+    async def asked(self, *, since: datetime, stopped: bool = False) -> tuple[AskedRow, ...]:
+        """Requests whose last was at or after `since`, the latest first; with `stopped` those not let through."""
+        return await self._run(lambda connection: history.since(connection, since, stopped=stopped))
+
+    async def recorded_since(self) -> datetime | None:
+        """The earliest request that is held; None where none is."""
+        return await self._run(history.recorded_since)
+
+    async def served(self, upstream: str, project: ProjectName) -> tuple[AskedRow, ...]:
+        """All requests for the bytes of a project's files that were let through, the earliest first."""
+        return await self._run(lambda connection: history.served(connection, upstream, project))
+
+    async def served_projects(self) -> frozenset[tuple[str, ProjectName]]:
+        """The upstreams and projects of which `served` knows any request."""
+        return await self._run(history.served_projects)
+
+    async def forget(self, *, before: datetime) -> int:
+        """Removes requests whose last was before that; how many rows."""
+        total = 0
+        while removed := await self._run(lambda connection: history.forget(connection, before=before)):
+            total += removed  # in between others have their turn
+        return total
+
+    async def happened(self, found: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
+        """Records those whose key is new, on disk before it returns, and returns them."""
+        return await self._run(lambda connection: occurrences.happened(connection, found))
+
+    async def occurrences(self, *, since: datetime, project: ProjectName | None = None) -> tuple[Occurrence, ...]:
+        """What happened at or after that, the latest first."""
+        return await self._run(lambda connection: occurrences.since(connection, since, project))
+
+    async def enrol_webhooks(self, webhooks: Collection[str]) -> None:
+        """Makes these the webhooks: a new one is told what happens from now on, any other is forgotten."""
+        await self._run(lambda connection: deliveries.enrol(connection, webhooks))
+
+    async def claim_deliveries(
+        self, webhook: str, kinds: Collection[OccurrenceKind], *, now: datetime, lease: timedelta, at_most: int
+    ) -> tuple[Delivery, ...]:
+        """Takes up what happened since, of these kinds or of all, and claims what is due, the earliest first."""
+        return await self._run(
+            lambda connection: deliveries.claim(connection, webhook, kinds, now=now, lease=lease, at_most=at_most)
+        )
+
+    async def settle_delivery(self, webhook: str, number: int) -> None:
+        """Removes a delivery: it arrived, or is given up."""
+        await self._run(lambda connection: deliveries.settle(connection, webhook, number))
+
+    async def postpone_delivery(self, webhook: str, number: int, *, until: datetime) -> None:
+        """Counts an attempt that failed, and sets the time of the next."""
+        await self._run(lambda connection: deliveries.postpone(connection, webhook, number, until=until))
+
     async def backup(self, to: Path) -> None:
         """Writes the ledger as it is now to the file `to`, whole or not at all, while work goes on.
 
         A backup is one file that is opened like any ledger.
         """
         try:
-            await asyncio.to_thread(_backup, self._path, to)
+            await asyncio.to_thread(copy_file, self._path, to)
         except OSError as error:
             raise unavailable("write the backup", error) from error
         except sqlite3.Error as error:
@@ -113,6 +218,13 @@ class Ledger:
         with contextlib.suppress(RuntimeError):  # closed before
             self._pool.submit(self._connection.close)
         await asyncio.to_thread(self._pool.shutdown)
+        self._reader.close()
+
+    def _at_once(self, read: Callable[[StandingReader], T]) -> T:
+        try:
+            return read(self._reader)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -125,79 +237,3 @@ class Ledger:
         return StoreUnavailable(
             f"the ledger cannot be used: {error}", remedy="see that its disk is whole, writable and not full"
         )
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        make_private(path.parent)
-        if not path.exists():
-            _make(path)
-        return _opened(path)
-    except OSError as error:
-        raise unavailable("open the ledger", error) from error
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailable(f"the ledger cannot be opened: {error}", remedy="see who else uses it") from error
-    except sqlite3.DatabaseError as error:
-        raise OperatorFault(f"the ledger is damaged: {error}", remedy=_RESTORE) from error
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
-    try:
-        _check(path, connection)
-        migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
-    try:
-        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "synchronous = FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check(path: Path, connection: sqlite3.Connection) -> None:
-    if not path.stat().st_size:
-        raise OperatorFault("the ledger is damaged: its file is empty", remedy=_RESTORE)
-    complaints = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)").fetchall()]
-    if complaints != ["ok"]:
-        raise OperatorFault(f"the ledger is damaged: {'; '.join(complaints)}", remedy=_RESTORE)
-
-
-def _make(path: Path) -> None:
-    if path.with_name(f"{path.name}-wal").exists():
-        # SQLite would replay it into the new database
-        raise OperatorFault("the ledger is gone, and its write-ahead log is still there", remedy=_RESTORE)
-    with _beside(path) as unfinished:
-        with contextlib.closing(_connect(unfinished)) as connection:
-            migrate(connection)
-            connection.execute("PRAGMA journal_mode = WAL").fetchall()
-        with contextlib.suppress(FileExistsError):  # another process was faster
-            os.link(unfinished, path)
-    sync_directory(path.parent)
-
-
-def _backup(source: Path, to: Path) -> None:
-    with _beside(to) as unfinished:
-        with contextlib.closing(_connect(source)) as connection, contextlib.closing(_connect(unfinished)) as copy:
-            connection.backup(copy)
-        unfinished.rename(to)
-    sync_directory(to.parent)
-
-
-@contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """An empty private file in the same directory, removed afterwards."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
-    try:
-        yield unfinished
-    finally:
-        unfinished.unlink(missing_ok=True)

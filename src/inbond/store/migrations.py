@@ -16,6 +16,8 @@ APPLICATION_ID: Final = 0x696E626E  # "inbn", in the header of the file (https:/
 
 Step = tuple[str, ...]  # statements of one transaction
 
+_RISE: Final = "UPDATE standing SET version = version + 1"
+
 STEPS: Final[tuple[Step, ...]] = (
     (
         """
@@ -38,6 +40,108 @@ STEPS: Final[tuple[Step, ...]] = (
             PRIMARY KEY (project, filename)
         ) STRICT, WITHOUT ROWID
         """,
+    ),
+    (
+        # Decisions are never removed: one that was revoked says when and by whom.
+        """
+        CREATE TABLE decision (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('waiver', 'rejection', 'pin')),
+            project TEXT NOT NULL,
+            specifier TEXT NOT NULL DEFAULT '',
+            sha256 BLOB CHECK (length(sha256) = 32),
+            rule TEXT CHECK ((rule IS NULL) = (kind <> 'waiver')),
+            until INTEGER CHECK ((until IS NULL) = (kind <> 'waiver')),
+            publisher TEXT CHECK ((publisher IS NULL) = (kind <> 'pin')),
+            repository_id TEXT,
+            index_name TEXT,
+            reason TEXT NOT NULL,
+            made_by TEXT NOT NULL,
+            made_at INTEGER NOT NULL,
+            revoked_at INTEGER,
+            revoked_by TEXT CHECK ((revoked_by IS NULL) = (revoked_at IS NULL))
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX decision_in_force ON decision (id) WHERE revoked_at IS NULL",
+        "CREATE INDEX decision_of_project ON decision (project) WHERE revoked_at IS NULL",
+        """
+        CREATE TABLE repository (
+            upstream TEXT NOT NULL,
+            project TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            repository_id TEXT NOT NULL,
+            owner_id TEXT,
+            since INTEGER NOT NULL,
+            PRIMARY KEY (upstream, project, repository, repository_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # One row, for whoever keeps decisions and repositories in memory: it rises with every change of them.
+        "CREATE TABLE standing (version INTEGER NOT NULL) STRICT",
+        "INSERT INTO standing (version) VALUES (1)",
+        *(
+            f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN {_RISE}; END"
+            for table in ("decision", "repository")
+            for event in ("insert", "update", "delete")
+        ),
+        # `key` is a digest of all that equal requests have in common; see store/history.py.
+        """
+        CREATE TABLE asked (
+            key BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 16),
+            client TEXT NOT NULL,
+            index_name TEXT NOT NULL,
+            upstream TEXT NOT NULL,
+            project TEXT NOT NULL,
+            filename TEXT NOT NULL,
+            version TEXT,
+            sha256 BLOB CHECK (length(sha256) = 32),
+            decision TEXT NOT NULL,
+            would TEXT NOT NULL,
+            rule TEXT NOT NULL,
+            code TEXT NOT NULL,
+            message TEXT NOT NULL,
+            metadata INTEGER NOT NULL CHECK (metadata IN (0, 1)),
+            first_at INTEGER NOT NULL,
+            last_at INTEGER NOT NULL,
+            count INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX asked_last ON asked (last_at)",
+        "CREATE INDEX asked_of_project ON asked (upstream, project)",
+        """
+        CREATE TABLE occurrence (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            message TEXT NOT NULL,
+            index_name TEXT,
+            upstream TEXT,
+            project TEXT,
+            filename TEXT,
+            detail TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX occurrence_at ON occurrence (at)",
+        # A webhook, by the name the configuration gives it, and the occurrence up to which its deliveries were made.
+        """
+        CREATE TABLE webhook (
+            name TEXT NOT NULL PRIMARY KEY,
+            taken_up INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        # What is still to be delivered: a row goes when it was, or was given up. `due`: not to be tried before.
+        """
+        CREATE TABLE delivery (
+            webhook TEXT NOT NULL REFERENCES webhook (name),
+            occurrence INTEGER NOT NULL REFERENCES occurrence (number),
+            since INTEGER NOT NULL,
+            due INTEGER NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (webhook, occurrence)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX delivery_due ON delivery (webhook, due)",
     ),
 )
 

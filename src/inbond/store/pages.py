@@ -5,17 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
 
 from inbond.model.memory import PageMemory
-from inbond.model.names import Filename, ProjectName, is_sha256
+from inbond.model.names import Filename, ProjectName
+from inbond.store.columns import moment_of, packed, time_of
 from inbond.store.migrations import transaction
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 # All of a page's rows as one value: row by row, thousands of them would each hand the interpreter to another thread.
 _FILES: Final = (
@@ -88,7 +86,7 @@ def remember(
         stored = _read(connection, upstream, project)
     if stored is not None and not _news(stored, listed, serial):
         return _memory(stored, vanished=())  # the usual case: no lock, no sync
-    moment = (now - _EPOCH) // _MICROSECOND
+    moment = moment_of(now)
     with transaction(connection, "IMMEDIATE"):
         stored = _read(connection, upstream, project) or _begin(connection, upstream, project, moment)
         news = _news(stored, listed, serial)
@@ -106,7 +104,7 @@ def remember_digest(
     now: datetime,
 ) -> str:
     """Stores a file's digest unless there is one; the stored one. Raises ValueError for no digest, sqlite3.Error."""
-    digest, moment, name = _packed(sha256), (now - _EPOCH) // _MICROSECOND, str(filename)
+    digest, moment, name = packed(sha256), moment_of(now), str(filename)
     with transaction(connection, "IMMEDIATE"):
         stored = _read(connection, upstream, project) or _begin(connection, upstream, project, moment)
         row = stored.files.get(name)
@@ -149,7 +147,7 @@ def _begin(connection: sqlite3.Connection, upstream: str, project: ProjectName, 
 def _news(stored: _Stored, listed: Mapping[str, str | None], serial: int | None) -> _News:
     known = stored.files
     new = tuple(
-        (name, None if digest is None else _packed(digest)) for name, digest in listed.items() if name not in known
+        (name, None if digest is None else packed(digest)) for name, digest in listed.items() if name not in known
     )
     highest = stored.highest_serial
     if serial is not None and highest is not None and serial < highest:
@@ -159,7 +157,7 @@ def _news(stored: _Stored, listed: Mapping[str, str | None], serial: int | None)
         serial=serial if serial != highest else None,
         new=new,
         digested=tuple(
-            (name, _packed(digest))
+            (name, packed(digest))
             for name, digest in listed.items()
             if digest is not None and name in known and known[name].first_sha256 is None
         ),
@@ -196,22 +194,12 @@ def _with(stored: _Stored, news: _News, moment: int) -> _Stored:
 def _memory(stored: _Stored, *, vanished: tuple[Filename, ...]) -> PageMemory:
     rows = [(Filename(name), row) for name, row in stored.files.items()]
     times = {
-        moment: _time(moment) for moment in {row.first_seen for row in stored.files.values()}
+        moment: time_of(moment) for moment in {row.first_seen for row in stored.files.values()}
     }  # few, shared by many
     return PageMemory(
-        project_first_seen=_time(stored.first_seen),
+        project_first_seen=time_of(stored.first_seen),
         highest_serial=stored.highest_serial,
         first_seen={name: times[row.first_seen] for name, row in rows},
         first_digest={name: row.first_sha256.hex() for name, row in rows if row.first_sha256 is not None},
         vanished=vanished,
     )
-
-
-def _packed(sha256: str) -> bytes:
-    if not is_sha256(sha256):
-        raise ValueError(f"{sha256!r} is no sha256 digest")
-    return bytes.fromhex(sha256)
-
-
-def _time(moment: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=moment)

@@ -9,10 +9,10 @@ raises.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -20,7 +20,7 @@ from inbond.model.decisions import Decided
 from inbond.model.history import Asked, AskedRow
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
-from inbond.model.occurrence import Occurrence
+from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.standing import Established
 
 MAX_DOCUMENT_BYTES: Final = 64 * 2**20  # above the 40 MB of the largest document there is, the project list
@@ -182,6 +182,22 @@ class Decisions(Protocol):
         ...
 
 
+class StandingMemory(Protocol):
+    """The ledger's decisions and repositories, read at once on the event loop. Raises `StoreUnavailable`."""
+
+    def decisions_version(self) -> int:
+        """As `Decisions.decisions_version`; established repositories count as well."""
+        ...
+
+    def decided_on(self, project: ProjectName) -> tuple[Decided, ...]:
+        """Decisions in force about a project, expired waivers among them, in the order in which they were made."""
+        ...
+
+    def established_of(self, upstream: str, project: ProjectName) -> tuple[Established, ...]:
+        """A project's established repositories, ordered by repository."""
+        ...
+
+
 class History(Protocol):
     """The ledger's audit trail of requests. Raises `StoreUnavailable`."""
 
@@ -196,8 +212,16 @@ class History(Protocol):
         """
         ...
 
+    async def recorded_since(self) -> datetime | None:
+        """The earliest request that is held; None where none is."""
+        ...
+
     async def served(self, upstream: str, project: ProjectName) -> tuple[AskedRow, ...]:
-        """All requests that were let through for files of a project, the earliest first."""
+        """All requests for the bytes of a project's files that were let through, the earliest first."""
+        ...
+
+    async def served_projects(self) -> frozenset[tuple[str, ProjectName]]:
+        """The upstreams and projects of which `served` knows any request."""
         ...
 
     async def forget(self, *, before: datetime) -> int:
@@ -226,4 +250,39 @@ class Publishers(Protocol):
 
     async def establish(self, upstream: str, project: ProjectName, found: Sequence[Established]) -> bool:
         """Adds repositories that are not remembered yet; those that are stay as they are. Whether any was new."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An occurrence that a webhook is still to be told. `since`: when it was first to be; `attempts`: that failed."""
+
+    number: int
+    occurrence: Occurrence
+    since: datetime
+    attempts: int = 0
+
+
+class Outbox(Protocol):
+    """What webhooks are still to be told, by the webhook's name. Raises `StoreUnavailable`."""
+
+    async def enrol_webhooks(self, webhooks: Collection[str]) -> None:
+        """Makes these the webhooks: a new one is told what happens from now on, any other is forgotten."""
+        ...
+
+    async def claim_deliveries(
+        self, webhook: str, kinds: Collection[OccurrenceKind], *, now: datetime, lease: timedelta, at_most: int
+    ) -> tuple[Delivery, ...]:
+        """Takes up what happened since, of these kinds or of all, and claims what is due, the earliest first.
+
+        What is claimed is nobody else's until the lease ends.
+        """
+        ...
+
+    async def settle_delivery(self, webhook: str, number: int) -> None:
+        """Removes a delivery: it arrived, or is given up."""
+        ...
+
+    async def postpone_delivery(self, webhook: str, number: int, *, until: datetime) -> None:
+        """Counts an attempt that failed, and sets the time of the next."""
         ...

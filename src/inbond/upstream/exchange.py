@@ -49,8 +49,8 @@ class Exchange:
         """Ends all connections."""
         await self._connections.aclose()
 
-    async def get(self, url: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-        """The answer behind all redirects, its body not read yet; the caller releases it.
+    async def get(self, url: URL, headers: Mapping[str, str], *, stay: bool = False) -> aiohttp.ClientResponse:
+        """The answer behind all redirects, its body not read yet; the caller releases it. `stay`: at home, on the way.
 
         Raises `UpstreamBroken` where a URL on the way may not be asked, and what aiohttp raises.
         """
@@ -65,6 +65,11 @@ class Exchange:
             location = response.headers.get("Location")
             response.release()
             target = redirected(target, location)
+            if stay and origin(target) != origin(self._index):
+                raise UpstreamBroken(
+                    f"{shown(url)} redirects to another host, and the project belongs to this upstream alone",
+                    remedy="have the upstream answer for its own projects alone: switch off that it forwards to others",
+                )
         raise UpstreamBroken(f"{shown(url)} redirects more than {self._limits.redirects} times")
 
     async def _at_home(self, url: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:

@@ -18,6 +18,7 @@ from inbond.model.errors import DigestMismatch, UpstreamBroken, UpstreamRefused
 from inbond.model.events import Observer
 from inbond.model.names import ProjectName
 from inbond.model.page import Claim, File
+from inbond.policy.settings import ProjectPattern
 from inbond.upstream import media
 from inbond.upstream.answers import (
     FetchedPage,
@@ -71,6 +72,7 @@ class Upstream:
         self._observer = observer
         self._limits = limits
         self._witness = Witness(exchange, settings.url)
+        self._own = tuple(map(ProjectPattern.parse, settings.projects))
         self._requests = asyncio.Semaphore(limits.requests_at_once)
         self._provenances = asyncio.Semaphore(limits.provenance_at_once)
         self._downloads = asyncio.Semaphore(limits.downloads_at_once)
@@ -107,7 +109,9 @@ class Upstream:
         async def once(attempt: Attempt) -> FetchedPage | NotModified | ProjectUnknown:
             with attempt:
                 url = page_url(self.settings.url, project)
-                reply = await self._whole(url, headers, wanted, limit=self._limits.page_bytes, attempt=attempt)
+                stay = self._belongs_here(project)
+                limit = self._limits.page_bytes
+                reply = await self._whole(url, headers, wanted, limit=limit, attempt=attempt, stay=stay)
                 match reply.status:
                     case 404:
                         attempt.outcome = "not-found"
@@ -182,7 +186,10 @@ class Upstream:
         beside = provenance_url(self.settings.url, project, version, file.filename)
         url = str(file.provenance) if named else beside
         try:
-            return await self._retrying("provenance", lambda attempt: self._provenance(url, attempt, named=named))
+            stay = not named and self._belongs_here(project)
+            return await self._retrying(
+                "provenance", lambda attempt: self._provenance(url, attempt, named=named, stay=stay)
+            )
         except UpstreamRefused as refused:
             if not named and refused.status != _UNAUTHORIZED:
                 refused.remedy = self._without_api
@@ -193,10 +200,17 @@ class Upstream:
         # An index without the Integrity API may answer anything at its address; whether that is so, people must say.
         return f'wait; if this index has no Integrity API, set upstreams.{self.settings.name}.integrity = "none"'
 
-    async def _provenance(self, url: str | URL, attempt: Attempt, *, named: bool) -> ProvenanceFound | ProvenanceAbsent:
+    def _belongs_here(self, project: ProjectName) -> bool:
+        """Whether no other host may learn the project's name, also where this one would send us there."""
+        return any(pattern.matches(project) for pattern in self._own)
+
+    async def _provenance(
+        self, url: str | URL, attempt: Attempt, *, named: bool, stay: bool
+    ) -> ProvenanceFound | ProvenanceAbsent:
         with attempt:
             limit = self._limits.provenance_bytes
-            reply = await self._whole(url, media.PROVENANCE, {_OK, _NOT_FOUND}, limit=limit, attempt=attempt)
+            wanted = {_OK, _NOT_FOUND}
+            reply = await self._whole(url, media.PROVENANCE, wanted, limit=limit, attempt=attempt, stay=stay)
             subject = self._subject(reply.url)
             if reply.status == _NOT_FOUND:
                 if named:
@@ -209,13 +223,20 @@ class Upstream:
             return ProvenanceFound(body=reply.body)
 
     async def _whole(
-        self, url: str | URL, headers: Mapping[str, str], wanted: set[int], *, limit: int, attempt: Attempt
+        self,
+        url: str | URL,
+        headers: Mapping[str, str],
+        wanted: set[int],
+        *,
+        limit: int,
+        attempt: Attempt,
+        stay: bool = False,
     ) -> _Reply:
         target, subject = aim(url, attempt, self.settings.name, self._exchange.proxies)
         with told(attempt, subject):
             slots = self._provenances if attempt.kind == "provenance" else self._requests
             async with asyncio.timeout_at(attempt.deadline), slots:
-                response = await self._exchange.get(target, headers)
+                response = await self._exchange.get(target, headers, stay=stay)
                 try:
                     if response.status not in wanted:
                         raise status_fault(response, attempt, subject, self._exchange.proxies)

@@ -9,10 +9,12 @@ CONNECT_SECONDS: Final = 5.0  # to one address; there may be several
 IDLE_SECONDS: Final = 10.0  # without a byte; pip gives up after 15
 DEADLINE_SECONDS: Final = 9.0  # a page, metadata or provenance whole, a file's first byte: all tries together
 FILE_SECONDS: Final = 3600.0  # one file's body, so that a trickle does not hold its place for ever
+FEED_SECONDS: Final = 600.0  # an archive of advisories
 LIST_SECONDS: Final = 300.0  # the project list: 40 MB on a slow line
 
 PAGE_BYTES: Final = 64 * 2**20  # decoded; the largest pages known are about 4 MB
 LIST_BYTES: Final = 256 * 2**20  # decoded; 40 MB in 2026
+FEED_BYTES: Final = 512 * 2**20  # packed; PyPI's whole list of advisories has about 30 MB
 FILE_BYTES: Final = 16 * 2**30
 METADATA_BYTES: Final = 16 * 2**20
 PROVENANCE_BYTES: Final = 2**20  # 6 to 11 kB an attestation; the verifier's own limit is not above this

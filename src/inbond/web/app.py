@@ -6,7 +6,7 @@ from aiohttp import web
 
 from inbond import __version__
 from inbond.gateway.gateway import Gateway
-from inbond.web import file_routes, operations, simple_routes, views
+from inbond.web import file_routes, operations, osv_routes, simple_routes, views
 from inbond.web.access_log import METRICS, account
 from inbond.web.errors import explain_errors
 from inbond.web.metrics import Metrics
@@ -39,6 +39,10 @@ def _routes() -> list[web.RouteDef]:
         web.get("/-/live", operations.live, name="live"),
         web.get("/-/ready", operations.ready, name="ready"),
         web.get("/metrics", operations.metrics, name="metrics"),
+        web.post("/-/osv/v1/query", osv_routes.query, name="osv-query"),
+        web.post("/-/osv/v1/querybatch", osv_routes.batch, name="osv-querybatch"),
+        web.get("/-/osv/v1/vulns/{id}", osv_routes.record, name="osv-record"),
+        web.post("/-/{place:v1|osv/v1/v1}/{rest:.*}", osv_routes.misaimed, name="osv-misaimed"),
         web.get(f"/-/verdict/{INDEX}/{{project}}/{{filename}}", file_routes.verdict, name="verdict"),
         web.get("/root/{rest:(?:simple|packages|integrity)(?:/.*)?}", simple_routes.short_form, name="long-form"),
     ]

@@ -16,7 +16,7 @@ from inbond.model.errors import NotFound
 from inbond.model.names import ProjectName
 from inbond.web.conditions import none_match
 from inbond.web.context import note
-from inbond.web.origin import origin_of
+from inbond.web.origin import client_of, origin_of
 from inbond.web.send import send_file
 from inbond.web.simple_routes import GATEWAY, index_of
 from inbond.web.verdict_json import judgement_json
@@ -34,14 +34,15 @@ async def package_file(request: web.Request) -> web.StreamResponse:
     index = index_of(request)
     path = "packages/" + request.match_info["path"]
     until = asyncio.get_running_loop().time() + ANSWER_SECONDS
-    located = await gateway.files.locate(index, path)
+    located = await gateway.files.locate(index, path, client=client_of(request))
     located, judgement = await gateway.files.clear(located, until=until)
     note(request, decision=str(judgement.verdict.decision))
     if judgement.verdict.would is not None:
         note(request, would=str(judgement.verdict.would))
-    if located.metadata:
-        return await _metadata(request, located, until)
-    return await send_file(request, located, gateway.files, gateway.observer, until=until)
+    with gateway.files.letting_through(located, judgement):
+        if located.metadata:
+            return await _metadata(request, located, until)
+        return await send_file(request, located, gateway.files, gateway.observer, until=until)
 
 
 async def _metadata(request: web.Request, located: Located, until: float) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -21,9 +22,11 @@ from inbond.model.events import (
     Happened,
     PageWaited,
     ProvenanceVerified,
+    Recorded,
     SettlingChanged,
     UpstreamRequest,
     VerdictReached,
+    WebhookTried,
 )
 
 LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -88,6 +91,10 @@ class Metrics:
             "inbond_documents_refused", "Stored documents that were not what had been written.", ["reason"], registry=r
         )
         self.alerts = Counter("inbond_alerts", "Things an operator should see.", ["name"], registry=r)
+        self.webhooks = Counter(
+            "inbond_webhook_attempts", "Attempts to tell a webhook, by what came of them.",
+            ["webhook", "outcome"], registry=r,
+        )  # fmt: skip
         self.happened = Counter(
             "inbond_occurrences", "What happened that somebody may have to act on, by kind.", ["kind"], registry=r
         )
@@ -121,10 +128,12 @@ class Metrics:
                 self.bytes.labels(event.source).inc(event.count)
             case DocumentRefused():
                 self.refused.labels(event.reason).inc()
-            case Happened():
+            case Recorded():
                 self.happened.labels(str(event.occurrence.kind)).inc()
-            case FileAsked():
-                pass  # for the audit trail: `VerdictReached` is counted
+            case FileAsked() | Happened():
+                pass  # for the audit trail: `VerdictReached` and `Recorded` are counted
+            case WebhookTried():
+                self.webhooks.labels(event.webhook, event.outcome).inc()
             case Alert():
                 self.alerts.labels(event.name).inc()
 
@@ -136,6 +145,23 @@ class Metrics:
         )  # fmt: skip
         for scope, moment in since.items():
             age.labels(scope).set_function(_age(moment, clock))
+
+    def advisories(
+        self, sources: Mapping[str, Callable[[], tuple[int, datetime | None]]], clock: Callable[[], datetime]
+    ) -> None:
+        """Exports how many advisories each source holds and how old they are, computed whenever it is asked for."""
+        held = Gauge(
+            "inbond_advisories", "Advisories on projects of PyPI that are held from a source.",
+            ["source"], registry=self.registry,
+        )  # fmt: skip
+        age = Gauge(
+            "inbond_advisories_age_seconds",
+            "Time since a source was last known to hold what is held from it; infinite where nothing is.",
+            ["source"], registry=self.registry,
+        )  # fmt: skip
+        for source, facts in sources.items():
+            held.labels(source).set_function(_held(facts))
+            age.labels(source).set_function(_as_of_age(facts, clock))
 
     def exposition(self) -> bytes:
         """The metrics as Prometheus reads them."""
@@ -156,3 +182,15 @@ def _age(moment: Callable[[], datetime], clock: Callable[[], datetime]) -> Calla
 
 def _seconds_since(moment: datetime, now: datetime) -> float:
     return (now - moment).total_seconds()
+
+
+def _held(facts: Callable[[], tuple[int, datetime | None]]) -> Callable[[], float]:
+    return lambda: float(facts()[0])
+
+
+def _as_of_age(facts: Callable[[], tuple[int, datetime | None]], clock: Callable[[], datetime]) -> Callable[[], float]:
+    def age() -> float:
+        as_of = facts()[1]
+        return math.inf if as_of is None else _seconds_since(as_of, clock())
+
+    return age

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from inbond.gateway.entries import why_url
+from inbond.model.decisions import Waiver
 from inbond.model.evidence import (
     Absent,
     AttestationOutcome,
@@ -20,6 +21,7 @@ from inbond.model.evidence import (
     state_of,
 )
 from inbond.model.verdict import Finding, Judgement
+from inbond.policy.explain import commands
 from inbond.web.identity_facts import identity_json
 
 
@@ -42,6 +44,8 @@ def judgement_json(judgement: Judgement, origin: str) -> dict[str, Any]:
         "evidence": evidence_json(judgement.evidence),
         "expires_at": timestamp(verdict.expires_at),
         "newest_allowed": judgement.newest_allowed,
+        "advisories": list(judgement.advisories),
+        "commands": list(commands(judgement)),
         "why": why_link(judgement, origin),
     }
 
@@ -49,13 +53,20 @@ def judgement_json(judgement: Judgement, origin: str) -> dict[str, Any]:
 def finding_json(finding: Finding) -> dict[str, Any]:
     """A rule's finding, ready to encode."""
     return {
+        "id": finding.id,
         "rule": finding.rule,
+        "code": finding.code,
         "outcome": str(finding.outcome),
         "message": finding.message,
         "remedy": finding.remedy,
         "until": timestamp(finding.until),
         "audited": finding.audited,
+        "waiver": _waiver(finding.waiver) if finding.waiver is not None else None,
     }
+
+
+def _waiver(waiver: Waiver) -> dict[str, str | None]:
+    return {"id": waiver.id, "by": waiver.by, "until": timestamp(waiver.until), "reason": waiver.reason}
 
 
 def evidence_json(evidence: EvidenceOrPending) -> dict[str, Any]:

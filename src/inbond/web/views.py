@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from inbond import __version__
 from inbond.gateway.why import Subject
 from inbond.model.errors import InbondError, NotFound
-from inbond.model.evidence import EvidenceState
+from inbond.model.evidence import Absent, EvidenceState, Pending, Unavailable, VerifiedAttestation
 from inbond.model.units import format_duration, format_size
 from inbond.model.verdict import Judgement
-from inbond.policy.rule import later, stamp
+from inbond.policy.explain import commands, ending_of, waived
+from inbond.policy.meanings import MEANINGS
+from inbond.policy.release_trust import ReleaseTrust
+from inbond.policy.rule import stamp
 from inbond.policy.settings import EVERY_RULE, Attestations, PolicySettings
 from inbond.web.identity_facts import identity_facts
 from inbond.web.origin import origin_of
@@ -53,18 +56,26 @@ STATES: Final[Mapping[str, str]] = {
     EvidenceState.UNAVAILABLE: "could not be had (unavailable)",
     EvidenceState.PENDING: "not looked at (pending)",
 }
+TRUSTS: Final[Mapping[str | None, str]] = {
+    None: "not all looked at",
+    ReleaseTrust.NO: "no",
+    ReleaseTrust.FULL: "full",
+    ReleaseTrust.PARTIAL: "partial",
+    ReleaseTrust.INCONSISTENT: "inconsistent",
+}
+BADGES: Final[Mapping[str, str]] = {
+    "allowed": "allow",
+    "held": "hold",
+    "in part": "hold",
+    "stopped": "deny",
+    "denied": "deny",
+}
 
 
 def _date(moment: datetime | str | None) -> str:
     if moment is None:
         return "not known"
     return stamp(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)
-
-
-def _end(moment: datetime) -> str:
-    # Upwards to the minute, as denials say it: who comes back then must not be early.
-    minute = moment.replace(second=0, microsecond=0)
-    return stamp(minute if minute == moment else later(minute, timedelta(minutes=1)))
 
 
 def _ended(text: str) -> str:
@@ -89,14 +100,17 @@ _pages: Final = Environment(
 )
 _pages.filters.update(
     date=_date,
-    end=_end,
+    end=ending_of,
     size=format_size,
     duration=format_duration,
     ended=_ended,
     enforcement=_enforcement,
     facts=identity_facts,
+    waived=waived,
 )
-_pages.globals.update(version=__version__, attestations=ATTESTATIONS, states=STATES)
+_pages.globals.update(
+    version=__version__, attestations=ATTESTATIONS, states=STATES, trusts=TRUSTS, badges=BADGES, meanings=MEANINGS
+)
 
 
 def _page(template: str, *, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> web.Response:
@@ -149,19 +163,30 @@ async def _story(request: web.Request, subject: Subject) -> dict[str, Any] | Non
         index, project, filename = subject.key
         located = await gateway.files.named(gateway.index(index), project, filename)
         judgement = await gateway.files.judgement(located)
+        background = await gateway.files.background(located, judgement)
     except NotFound:
         return None
     except InbondError as error:
-        return {"subject": subject, "error": error, "judgement": None, "evidence": None, "verdict_url": None}
+        return {"subject": subject, "error": error}
     return {
         "subject": subject,
         "error": None,
         "judgement": judgement,
         "evidence": evidence_json(judgement.evidence),
         "verdict_url": f"/-/verdict/{index}/{project}/{filename}",
-        "seen": located.state.memory.first_seen.get(located.file.filename),
+        "background": background,
+        "logged": logged_at(judgement),
+        "commands": commands(judgement),
         "instead": _instead(judgement),
     }
+
+
+def logged_at(judgement: Judgement) -> datetime | None:
+    """When a transparency log took the latest of the file's verified signatures."""
+    evidence = judgement.evidence
+    attestations = () if isinstance(evidence, Absent | Pending | Unavailable) else evidence.attestations
+    times = [one.signed_at for one in attestations if isinstance(one, VerifiedAttestation) and one.signed_at]
+    return max(times, default=None)
 
 
 def _instead(judgement: Judgement) -> str | None:

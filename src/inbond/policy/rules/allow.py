@@ -14,6 +14,7 @@ _NOT_LISTED: Final = deny(
     name,
     "the allow list does not name this release",
     remedy="use a release that the list names, or have this one added",
+    code="not-listed",
 )
 
 

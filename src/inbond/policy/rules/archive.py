@@ -42,16 +42,18 @@ def judge(case: Case) -> Finding | None:
             if told is None or found is None or told == found:
                 return None
             here, there = found[:_SHOWN_DIGITS], told[:_SHOWN_DIGITS]
-            return _found(case, f"its METADATA has sha256 {here}..., the .metadata of its index {there}...")
+            message = f"its METADATA has sha256 {here}..., the .metadata of its index {there}..."
+            return _found(case, message, code="other-metadata")
         case Odd(reasons=reasons):
             first, *others = reasons
-            return _found(case, f"{first}, and {len(others)} more" if others else first)
+            return _found(case, f"{first}, and {len(others)} more" if others else first, code="odd")
         case NotInspected(reason=reason):  # pragma: no branch (the match is exhaustive)
-            return warn(name, f"not inspected: {reason}", remedy=_REMEDY_UNSEEN)
+            return warn(name, f"not inspected: {reason}", remedy=_REMEDY_UNSEEN, code="not-inspected")
 
 
-def _found(case: Case, message: str) -> Finding:
+def _found(case: Case, message: str, *, code: str) -> Finding:
     time = case.trusted_time
     if time is Undated.OLD or (isinstance(time, datetime) and time < REFUSED_SINCE):
-        return warn(name, message, remedy=_REMEDY_OLD)
-    return enact(case.project_policy.archive, rule=name, message=message, remedy=_REMEDY, since=time, now=case.now)
+        return warn(name, message, remedy=_REMEDY_OLD, code=code)
+    action = case.project_policy.archive
+    return enact(action, rule=name, message=message, remedy=_REMEDY, since=time, now=case.now, code=code)

@@ -26,11 +26,12 @@ from inbond.policy.settings import Attestations
 
 name: Final = "attestations"
 
-_ABSENT: Final = allow(name, "no attestation")
+_ABSENT: Final = allow(name, "no attestation", code="none")
 _MISSING: Final = deny(
     name,
     "no attestation, and one is required",
     remedy="use an attested version, or relax `attestations`",
+    code="missing",
 )
 
 
@@ -55,6 +56,7 @@ def judge(case: Case) -> Finding | None:
                 name,
                 f"attestation rejected: {reason}",
                 remedy="do not install it; ask its maintainers",
+                code="rejected",
             )
         case Unsupported() as evidence:
             return _unsupported(case, evidence, required=required)
@@ -74,7 +76,7 @@ def _verified(attestations: tuple[AttestationOutcome, ...]) -> Finding:
 @lru_cache(maxsize=256)
 def _counted(verified: int, unsupported: int) -> Finding:
     also = f", {unsupported} not supported" if unsupported else ""
-    return allow(name, f"{verified} attestation{'' if verified == 1 else 's'} verified{also}")
+    return allow(name, f"{verified} attestation{'' if verified == 1 else 's'} verified{also}", code="verified")
 
 
 def _unsupported(case: Case, evidence: Unsupported, *, required: bool) -> Finding:
@@ -83,10 +85,11 @@ def _unsupported(case: Case, evidence: Unsupported, *, required: bool) -> Findin
             name,
             f"signed under a key the trusted root lacks: {evidence.reason}",
             remedy="give inbond a newer trusted root, then ask again",
+            code="unknown-key",
         )
     message = f"attestation cannot be judged: {evidence.reason}"
     if required:
-        return deny(name, message, remedy="upgrade inbond, or relax `attestations`")
+        return deny(name, message, remedy="upgrade inbond, or relax `attestations`", code="unsupported")
     return enact(
         case.project_policy.unsupported,
         rule=name,
@@ -94,6 +97,7 @@ def _unsupported(case: Case, evidence: Unsupported, *, required: bool) -> Findin
         remedy="upgrade inbond, or relax `unsupported`",
         since=case.trusted_time,
         now=case.now,
+        code="unsupported",
     )
 
 
@@ -103,5 +107,8 @@ def _unavailable(case: Case, evidence: Unavailable, *, required: bool) -> Findin
     remedy = evidence.remedy or "wait: it is asked for again within 60 s"
     # What is required is never let through unchecked: that hold is renewed, unless the policy denies outright.
     if required and action.outcome is not Outcome.DENY:
-        return hold(name, message, remedy=remedy, until=next_retry(evidence.since, case.now))
-    return enact(action, rule=name, message=message, remedy=remedy, since=evidence.since, now=case.now)
+        until = next_retry(evidence.since, case.now)
+        return hold(name, message, remedy=remedy, until=until, code="unavailable")
+    return enact(
+        action, rule=name, message=message, remedy=remedy, since=evidence.since, now=case.now, code="unavailable"
+    )

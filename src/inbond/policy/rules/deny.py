@@ -31,9 +31,11 @@ def judge(case: Case) -> Finding | None:
 def _denied(entry: str, *, versions: bool, readable: bool) -> Finding:
     if readable:
         other = "a version that the list does not name" if versions else "another project"
-        return deny(name, f"the deny list names {entry}", remedy=f"use {other}, or have the entry removed")
+        remedy = f"use {other}, or have the entry removed"
+        return deny(name, f"the deny list names {entry}", remedy=remedy, code="listed")
     return deny(
         name,
         f"the deny list names {entry}, and this file's version cannot be read",
         remedy="use a file named with a PEP 440 version",
+        code="unreadable-version",
     )

@@ -12,7 +12,7 @@ from inbond.model import globs
 from inbond.model.publisher import Forge, SigningIdentity
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
-from inbond.policy.signers import demanded
+from inbond.policy.signers import UNPROVEN, Fault, demanded
 
 name: Final = "environments"
 
@@ -30,12 +30,12 @@ def judge(case: Case) -> Finding | None:
     if not patterns:
         return None
 
-    def fault(identity: SigningIdentity) -> str | None:
+    def fault(identity: SigningIdentity) -> Fault | None:
         if identity.environment is None:
-            return f"environment unproven: the certificate of {identity} names none"
+            return Fault(f"environment unproven: the certificate of {identity} names none", UNPROVEN)
         caseless = identity.forge is Forge.GITHUB
         if any(globs.matches(pattern, identity.environment, caseless=caseless) for pattern in patterns):
             return None
-        return f"signed in the environment {identity.environment}, which `environments` does not name"
+        return Fault(f"signed in the environment {identity.environment}, which `environments` does not name")
 
     return demanded(case, rule=name, subject="environment", key="`environments`", remedy=_REMEDY, fault=fault)

@@ -36,4 +36,5 @@ def judge(case: Case) -> Finding | None:
         name,
         f"its sha256 is now {now[:_SHOWN_DIGITS]} and was {first[:_SHOWN_DIGITS]} when first seen",
         remedy="do not install it; ask the index why it changed",
+        code="replaced",
     )

@@ -18,10 +18,20 @@ name: Final = "hashes"
 
 _REMEDY: Final = "use an index that publishes sha256 digests"
 _DENIED: Final = deny(
-    name, "the index gives no sha256 for this file", remedy=f'{_REMEDY}, or set hashes = "allow" for this project'
+    name,
+    "the index gives no sha256 for this file",
+    remedy=f'{_REMEDY}, or set hashes = "allow" for this project',
+    code="no-sha256",
 )
-_UNKNOWN: Final = warn(name, "the index gives no sha256; the digest of the first download will count", remedy=_REMEDY)
-_REMEMBERED: Final = warn(name, "the index gives no sha256; the digest remembered here counts", remedy=_REMEDY)
+_UNKNOWN: Final = warn(
+    name,
+    "the index gives no sha256; the digest of the first download will count",
+    remedy=_REMEDY,
+    code="first-download",
+)
+_REMEMBERED: Final = warn(
+    name, "the index gives no sha256; the digest remembered here counts", remedy=_REMEDY, code="remembered"
+)
 
 
 def applies(_shared: PageCase) -> bool:

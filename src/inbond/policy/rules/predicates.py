@@ -40,7 +40,8 @@ def judge(case: Case) -> Finding | None:
     missing = [short_predicate(kind) for kind in asked if not _has(kind, verified, case=case, origins=origins)]
     if not missing:
         return None
-    return deny(name, f"no attestation of kind {', '.join(missing)} by the file's publisher", remedy=_REMEDY)
+    message = f"no attestation of kind {', '.join(missing)} by the file's publisher"
+    return deny(name, message, remedy=_REMEDY, code="missing")
 
 
 _Origin = tuple[str | None, ...]

@@ -36,7 +36,7 @@ def judge(case: Case) -> Finding | None:
     identities = case.evidence.identities
     if any(pin.matches(identity) for identity in identities for pin in pins):
         return None
-    return deny(name, f"published by {_named(identities)}, which no pin names", remedy=_REMEDY)
+    return deny(name, f"published by {_named(identities)}, which no pin names", remedy=_REMEDY, code="not-pinned")
 
 
 def _named(identities: tuple[SigningIdentity, ...]) -> str:

@@ -50,6 +50,7 @@ def judge(case: Case) -> Finding | None:
         remedy=_REMEDY,
         since=case.trusted_time,
         now=case.now,
+        code="from-pull-request",
     )
 
 

@@ -8,7 +8,7 @@ from inbond.model import globs
 from inbond.model.publisher import SigningIdentity
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
-from inbond.policy.signers import demanded
+from inbond.policy.signers import UNPROVEN, Fault, demanded
 
 name: Final = "refs"
 
@@ -26,11 +26,11 @@ def judge(case: Case) -> Finding | None:
     if not patterns:
         return None
 
-    def fault(identity: SigningIdentity) -> str | None:
+    def fault(identity: SigningIdentity) -> Fault | None:
         if identity.ref is None:
-            return f"ref unproven: the certificate of {identity} names none"
+            return Fault(f"ref unproven: the certificate of {identity} names none", UNPROVEN)
         if any(globs.matches(pattern, identity.ref) for pattern in patterns):
             return None
-        return f"built from {identity.ref}, which no pattern of `refs` names"
+        return Fault(f"built from {identity.ref}, which no pattern of `refs` names")
 
     return demanded(case, rule=name, subject="ref", key="`refs`", remedy=_REMEDY, fault=fault)

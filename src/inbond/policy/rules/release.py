@@ -29,6 +29,7 @@ def judge(wheels: Iterable[tuple[Filename, Verdict]]) -> Finding | None:
         name,
         f"a wheel of this release is denied: {min(filename for filename, _ in denied)}",
         remedy="clear the wheel; installers would build this instead",
+        code="wheel-denied",
     )
     counted = any(verdict.decision is Decision.DENY for _, verdict in denied)
     return finding if counted else replace(finding, audited=True)

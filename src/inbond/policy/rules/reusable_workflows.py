@@ -14,7 +14,7 @@ from inbond.model.publisher import Forge, SigningIdentity
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
 from inbond.policy.demands import ReusableWorkflows
-from inbond.policy.signers import demanded
+from inbond.policy.signers import UNPROVEN, Fault, demanded
 
 name: Final = "reusable_workflows"
 
@@ -33,18 +33,18 @@ def judge(case: Case) -> Finding | None:
     if asked is ReusableWorkflows.ANY:
         return None
 
-    def fault(identity: SigningIdentity) -> str | None:
+    def fault(identity: SigningIdentity) -> Fault | None:
         return _fault(identity, asked)
 
     return demanded(case, rule=name, subject="build workflow", key="`reusable_workflows`", remedy=_REMEDY, fault=fault)
 
 
-def _fault(identity: SigningIdentity, asked: ReusableWorkflows) -> str | None:
+def _fault(identity: SigningIdentity, asked: ReusableWorkflows) -> Fault | None:
     ran, started, repository = identity.build_signer, identity.workflow, identity.repository
     if identity.forge not in _WITH_WORKFLOWS or ran is None or started is None or repository is None:
-        return f"build workflow unproven: the certificate of {identity} does not name it"
+        return Fault(f"build workflow unproven: the certificate of {identity} does not name it", UNPROVEN)
     if ran == started:
         return None
     if asked is ReusableWorkflows.SAME_OWNER and host_and_owner(ran) == host_and_owner(repository):
         return None
-    return f"built by the reusable workflow {ran}"
+    return Fault(f"built by the reusable workflow {ran}")

@@ -14,7 +14,7 @@ from inbond.model.publisher import Forge, SigningIdentity
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
 from inbond.policy.demands import Runners
-from inbond.policy.signers import demanded
+from inbond.policy.signers import UNPROVEN, Fault, demanded
 
 name: Final = "runners"
 
@@ -34,9 +34,9 @@ def judge(case: Case) -> Finding | None:
     return demanded(case, rule=name, subject="runner", key="`runners`", remedy=_REMEDY, fault=_fault)
 
 
-def _fault(identity: SigningIdentity) -> str | None:
+def _fault(identity: SigningIdentity) -> Fault | None:
     if identity.runner is None:
-        return f"runner unproven: the certificate of {identity} names none"
+        return Fault(f"runner unproven: the certificate of {identity} names none", UNPROVEN)
     if identity.runner == _HOSTED.get(identity.forge):
         return None
-    return f"built on a runner that is not the forge's own: {identity.runner}"
+    return Fault(f"built on a runner that is not the forge's own: {identity.runner}")

@@ -12,7 +12,12 @@ from inbond.policy.settings import Presence
 
 name: Final = "sdists"
 
-_DENIED: Final = deny(name, "not a wheel, and the policy lets only wheels through", remedy="use a version with a wheel")
+_DENIED: Final = deny(
+    name,
+    "not a wheel, and the policy lets only wheels through",
+    remedy="use a version with a wheel",
+    code="not-a-wheel",
+)
 
 
 def applies(shared: PageCase) -> bool:

@@ -29,5 +29,5 @@ def judge(case: Case) -> Finding | None:
 def _marked(status: str, reason: str) -> Finding:
     message = f"the index has marked the project {status}" + (f": {reason}" if reason else "")
     if status == Status.QUARANTINED:
-        return deny(name, message, remedy="wait for the index to clear it, or use another project")
-    return warn(name, message, remedy="look for a project that is maintained")
+        return deny(name, message, remedy="wait for the index to clear it, or use another project", code=status)
+    return warn(name, message, remedy="look for a project that is maintained", code=status)

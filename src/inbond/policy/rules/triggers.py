@@ -7,7 +7,7 @@ from typing import Final
 from inbond.model.publisher import SigningIdentity
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
-from inbond.policy.signers import demanded
+from inbond.policy.signers import UNPROVEN, Fault, demanded
 
 name: Final = "triggers"
 
@@ -25,11 +25,11 @@ def judge(case: Case) -> Finding | None:
     if not refused:
         return None
 
-    def fault(identity: SigningIdentity) -> str | None:
+    def fault(identity: SigningIdentity) -> Fault | None:
         if identity.trigger is None:
-            return f"trigger unproven: the certificate of {identity} names none"
+            return Fault(f"trigger unproven: the certificate of {identity} names none", UNPROVEN)
         if identity.trigger.lower() not in refused:
             return None
-        return f"built by the event {identity.trigger}, which `deny_triggers` refuses"
+        return Fault(f"built by the event {identity.trigger}, which `deny_triggers` refuses")
 
     return demanded(case, rule=name, subject="trigger", key="`deny_triggers`", remedy=_REMEDY, fault=fault)

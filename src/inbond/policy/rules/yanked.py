@@ -23,4 +23,4 @@ def judge(case: Case) -> Finding | None:
     if yanked is False or case.project_policy.yanked is Presence.ALLOW:
         return None
     because = f": {yanked}" if isinstance(yanked, str) and yanked else ", without a reason"
-    return deny(name, f"yanked by its maintainers{because}", remedy="use a version that is not yanked")
+    return deny(name, f"yanked by its maintainers{because}", remedy="use a version that is not yanked", code="yanked")

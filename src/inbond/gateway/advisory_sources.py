@@ -1,0 +1,161 @@
+"""Where advisories come from, and reading one place: a directory, or an archive. All of it blocks.
+
+A place is read whole or not at all: one that changes meanwhile is read again at the next look, so that half of a sync
+is not taken for all there is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from inbond.advisories.limits import MAX_RECORD_BYTES, MAX_RECORDS, MAX_SOURCE_BYTES
+from inbond.advisories.snapshot import SourceRecords, TooManyRecords, read_records
+from inbond.model.units import format_size
+from inbond.upstream.feed import FeedSettings
+
+SUFFIX: Final = ".json"
+_ZIP: Final = b"PK\x03\x04"
+_GZIP: Final = b"\x1f\x8b"
+_BEHIND_ONE: Final = 1  # read beyond a limit, to see that it is one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisorySource:
+    """A source as configured. `place`: a directory or an archive here, or an archive at a URL.
+
+    `refresh`: how often a URL is asked. `max_age`: advisories older than that are told; None: never too old.
+    `required`: without it the gateway is not ready.
+    """
+
+    name: str
+    place: Path | FeedSettings
+    refresh: timedelta = timedelta(hours=1)
+    max_age: timedelta | None = timedelta(days=7)
+    required: bool = False
+
+
+class Unreadable(Exception):
+    """Nothing of a place counts; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a place looks like from outside. `mark` differs whenever its content does; `at`: its newest change."""
+
+    mark: str
+    at: datetime
+
+
+def look_at(place: Path) -> Look:
+    """Looks without reading. Raises `Unreadable`."""
+    try:
+        found = place.stat()
+        if not stat.S_ISDIR(found.st_mode):
+            return Look(mark=_mark(found), at=_time(found.st_mtime_ns))
+        digest, newest = hashlib.sha256(), 0
+        for name, entry in _files(place):
+            digest.update(f"{name}\0{_mark(entry)}\0".encode("utf-8", "surrogateescape"))
+            newest = max(newest, entry.st_mtime_ns)
+        return Look(mark=digest.hexdigest(), at=_time(newest or found.st_mtime_ns))
+    except OSError as error:
+        raise Unreadable(f"{place} cannot be read: {error.strerror or error}") from error
+
+
+def read_place(place: Path) -> SourceRecords:
+    """All records of a place. Raises `Unreadable` where there is none, or where it cannot be read whole."""
+    try:
+        with closing(_entries(place)) as entries:
+            found = read_records(_bounded(entries))
+    except TooManyRecords as error:
+        raise Unreadable(f"{place}: {error}") from error
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error) as error:
+        # ValueError, RuntimeError: what zipfile raises for encrypted and hostile archives
+        raise Unreadable(f"{place} cannot be read: {_said(error)}") from error
+    if not found.records:
+        seen = f"; {found.problems[0]}" if found.problems else ""
+        raise Unreadable(f"{place} holds no advisory on a project of PyPI{seen}")
+    return found
+
+
+def _entries(place: Path) -> Generator[tuple[str, bytes]]:
+    if place.is_dir():
+        return _in_directory(place)
+    with place.open("rb") as file:
+        head = file.read(len(_ZIP))
+    if head == _ZIP:
+        return _in_zip(place)
+    if head[: len(_GZIP)] == _GZIP:
+        return _in_tar(place)
+    raise Unreadable(f"{place} is neither a directory nor a .zip or .tar.gz archive")
+
+
+def _in_directory(place: Path) -> Generator[tuple[str, bytes]]:
+    for name, _ in _files(place):
+        with (place / name).open("rb") as file:
+            yield name, file.read(MAX_RECORD_BYTES + _BEHIND_ONE)
+
+
+def _in_zip(place: Path) -> Generator[tuple[str, bytes]]:
+    with zipfile.ZipFile(place) as archive:
+        for entry in archive.infolist():
+            if entry.filename.endswith(SUFFIX):
+                with archive.open(entry) as file:
+                    yield entry.filename, file.read(MAX_RECORD_BYTES + _BEHIND_ONE)
+
+
+def _in_tar(place: Path) -> Generator[tuple[str, bytes]]:
+    with tarfile.open(place, "r|gz") as archive:
+        for member in archive:
+            if member.isfile() and member.name.endswith(SUFFIX) and (file := archive.extractfile(member)) is not None:
+                yield member.name, file.read(MAX_RECORD_BYTES + _BEHIND_ONE)
+
+
+def _bounded(entries: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    total = 0
+    for name, raw in entries:
+        total += len(raw)
+        if total > MAX_SOURCE_BYTES:
+            raise TooManyRecords(f"it is larger than {format_size(MAX_SOURCE_BYTES)} unpacked")
+        yield name, raw
+
+
+def _files(place: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The records below a directory with their facts, always in one order; hidden directories are not entered."""
+    count = 0
+    for directory, below, names in os.walk(place, onerror=_raise):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(name for name in names if name.endswith(SUFFIX)):
+            count += 1
+            if count > MAX_RECORDS:
+                raise Unreadable(f"{place} holds more than {MAX_RECORDS} records")
+            path = Path(directory, name)
+            found = path.stat()
+            if stat.S_ISREG(found.st_mode):
+                yield str(path.relative_to(place)), found
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _mark(found: os.stat_result) -> str:
+    return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
+
+
+def _time(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC)
+
+
+def _said(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__

@@ -1,0 +1,198 @@
+"""One source of advisories as it stands: what was read last, and what is wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from inbond.advisories.snapshot import SourceRecords
+from inbond.gateway.advisory_archive import Kept, KeptArchive
+from inbond.gateway.advisory_sources import AdvisorySource, Unreadable, look_at, read_place
+from inbond.gateway.clock import Clock
+from inbond.model.errors import InbondError
+from inbond.model.units import about
+from inbond.upstream.feed import Feed, FeedSettings
+
+RETRY_AFTER: Final = timedelta(minutes=5)  # a URL that did not answer; sooner where `refresh` is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """How a source stands. `as_of`: when its records were last known to be all; None where none were ever read.
+
+    `problem`: why nothing newer could be had; what was read before stays in force. `too_old`: older than `max_age`.
+    """
+
+    source: AdvisorySource
+    records: SourceRecords | None
+    as_of: datetime | None
+    problem: str | None
+    too_old: bool
+
+    @property
+    def unusable(self) -> bool:
+        """Whether nothing is known from it at all."""
+        return self.records is None
+
+
+class SourceState:
+    """A source, and the records that are in force from it. `brought` says whether they changed; it raises nothing."""
+
+    def __init__(self, source: AdvisorySource, clock: Clock) -> None:
+        self.source = source
+        self.held: Kept | None = None
+        self.problem: str | None = None
+        self._clock = clock
+
+    async def start(self) -> bool:
+        """The first look."""
+        return await self.bring()
+
+    async def bring(self) -> bool:
+        """Looks, and reads where something is new. Whether other records are in force now."""
+        try:
+            found = await self._newer()
+        except (Unreadable, InbondError) as error:
+            self.problem = str(error)
+            return False
+        self.problem = None
+        if found is None:
+            return False
+        self.held = found
+        return True
+
+    async def _newer(self) -> Kept | None:
+        """Records that are not in force yet. Raises `Unreadable` and `InbondError`."""
+        raise NotImplementedError  # pragma: no cover (abstract)
+
+    async def aclose(self) -> None:
+        """Ends what it holds open."""
+
+    def status(self) -> SourceStatus:
+        """As it stands now."""
+        as_of = None if self.held is None else self.held.confirmed
+        limit = self.source.max_age
+        return SourceStatus(
+            source=self.source,
+            records=None if self.held is None else self.held.records,
+            as_of=as_of,
+            problem=self.problem,
+            too_old=as_of is not None and limit is not None and self._clock() - as_of > limit,
+        )
+
+    def facts(self) -> tuple[int, datetime | None]:
+        """How many records are in force, and when they were last known to be all."""
+        return (0, None) if self.held is None else (len(self.held.records.records), self.held.confirmed)
+
+    def trouble(self) -> str | None:
+        """What an operator should see to; None where all is well."""
+        status = self.status()
+        where = f"[advisories.{self.source.name}]"
+        if status.unusable:
+            return f"{where} nothing is known from it: {status.problem}"
+        assert status.as_of is not None
+        if status.too_old:
+            age = about(self._clock() - status.as_of)
+            why = f": {status.problem}" if status.problem else "; is it still kept up to date?"
+            return f"{where} its advisories are {age} old{why}"
+        return None if status.problem is None else f"{where} the advisories read before stay in force: {status.problem}"
+
+
+class PlaceState(SourceState):
+    """A directory or an archive on this machine. It is looked at each time, and read where it looks different."""
+
+    def __init__(self, source: AdvisorySource, place: Path, clock: Clock) -> None:
+        super().__init__(source, clock)
+        self._place = place
+        self._mark: str | None = None
+
+    async def _newer(self) -> Kept | None:
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> Kept | None:
+        look = look_at(self._place)
+        if look.mark == self._mark:
+            if self.problem is not None:
+                raise Unreadable(self.problem)  # as it was
+            return None
+        records = self._whole(look.mark)
+        self._mark = look.mark
+        return Kept(records=records, confirmed=look.at)
+
+    def _whole(self, mark: str) -> SourceRecords:
+        try:
+            records = read_place(self._place)
+        except Unreadable:
+            self._mark = mark  # until it changes there is no use in reading it again
+            raise
+        if look_at(self._place).mark != mark:
+            raise Unreadable(f"{self._place} is just being written; it is read again in a moment")
+        return records
+
+
+class FeedState(SourceState):
+    """An archive at a URL, asked every `refresh`, and kept."""
+
+    def __init__(self, source: AdvisorySource, kept: KeptArchive, feed: Callable[[], Feed], clock: Clock) -> None:
+        super().__init__(source, clock)
+        self._kept = kept
+        self._open = feed
+        self._feed: Feed | None = None
+        self._asked: datetime | None = None
+        self._mark = ""
+
+    async def start(self) -> bool:
+        """What was kept, if anything was; else the URL is asked first."""
+        try:
+            self._mark = await asyncio.to_thread(self._kept.age_mark)
+            self.held = await asyncio.to_thread(self._kept.load)
+        except Unreadable as error:
+            self.problem = str(error)
+        return self.held is not None or await self.bring()
+
+    async def _newer(self) -> Kept | None:
+        mark = await asyncio.to_thread(self._kept.age_mark)
+        if mark != self._mark:  # another process has fetched
+            self._mark = mark
+            found = await asyncio.to_thread(self._kept.load)
+            if found is not None:
+                return found
+        if not self._is_due():
+            if self.problem is not None:
+                raise Unreadable(self.problem)  # as it was
+            return None
+        now = self._clock()
+        self._asked = now
+        if self._feed is None:
+            self._feed = self._open()
+        found = await self._kept.fetch(self._feed, usable=self.held is not None, now=now)
+        self._mark = await asyncio.to_thread(self._kept.age_mark)
+        if found is None and self.held is not None:
+            self.held = Kept(records=self.held.records, confirmed=now)
+        return found
+
+    def _is_due(self) -> bool:
+        now, refresh = self._clock(), self.source.refresh
+        if self.problem is not None and self._asked is not None:
+            return now - self._asked >= min(refresh, RETRY_AFTER)
+        last = self._asked or (None if self.held is None else self.held.confirmed)
+        return last is None or now - last >= refresh
+
+    async def aclose(self) -> None:
+        """Ends its connections."""
+        if self._feed is not None:
+            await self._feed.aclose()
+
+
+def state_of(
+    source: AdvisorySource, directory: Path, open_feed: Callable[[FeedSettings], Feed], clock: Clock
+) -> SourceState:
+    """The state of a source, before the first look."""
+    place = source.place
+    if isinstance(place, Path):
+        return PlaceState(source, place, clock)
+    return FeedState(source, KeptArchive(directory, place), lambda: open_feed(place), clock)

@@ -1,0 +1,164 @@
+"""The book: requests and occurrences on their way into the ledger, in batches, so that no request waits for a disk.
+
+An observer among others. What it hears is queued, which takes a microsecond, and written within a second and when
+inbond stops; a process that is killed loses what was not written yet, at most that second's. While the ledger cannot
+be written the queue grows to its bounds, and what is lost beyond is counted in an alert: serving goes on, as what was
+decided is decided by what the ledger holds, not by what it is told here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, Protocol
+
+from inbond.gateway.asking import stop_of
+from inbond.gateway.clock import Clock
+from inbond.gateway.lru import LruSet
+from inbond.model.errors import StoreUnavailable
+from inbond.model.events import Alert, Event, FileAsked, Happened, Observer, Recorded
+from inbond.model.history import Asked
+from inbond.model.occurrence import Occurrence
+from inbond.store.protocols import History, Occurrences
+
+WRITE_EVERY: Final = 1.0  # seconds
+RETRY_EVERY: Final = 10.0  # seconds: while the ledger cannot be written
+PRUNE_EVERY: Final = 86_400.0  # seconds: a day
+MAX_QUEUED: Final = 50_000  # requests, and as many occurrences: some 50 MB
+MAX_KNOWN: Final = 100_000  # keys of occurrences that are in the ledger: they are told again and again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySettings:
+    """What the audit trail keeps: for how long after the last equal request, and whether the addresses of clients."""
+
+    keep: timedelta = timedelta(days=90)
+    clients: bool = True
+
+
+class Records(History, Occurrences, Protocol):
+    """What the book writes to: `inbond.store.ledger.Ledger`."""
+
+
+class Book:
+    """Hears `FileAsked` and `Happened`, writes them, and tells `Recorded` for each occurrence that is new.
+
+    `start` it on the event loop; close it with `aclose`, which writes what is left. May be told from any thread.
+    """
+
+    def __init__(self, records: Records, observer: Observer, *, clock: Clock, settings: HistorySettings) -> None:
+        self._records = records
+        self._observer = observer
+        self._clock = clock
+        self._settings = settings
+        self._asked: deque[Asked] = deque()
+        self._happened: deque[Occurrence] = deque()
+        self._known: LruSet[str] = LruSet(MAX_KNOWN)
+        self._lost = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._woken = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __call__(self, event: Event) -> None:
+        """Queues what belongs into the ledger."""
+        match event:
+            case FileAsked():
+                self._queue(self._asked, event.asked)
+            case Happened() if event.occurrence.key not in self._known:
+                self._queue(self._happened, event.occurrence)
+            case _:
+                pass
+
+    def start(self) -> None:
+        """Begins to write."""
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [self._loop.create_task(self._write_on()), self._loop.create_task(self._prune_on())]
+        if self._woken:
+            self._wake.set()
+
+    async def aclose(self) -> None:
+        """Writes what is left, once. What is under way is waited for: cut off, it might be written twice."""
+        self._stop.set()
+        self._wake.set()
+        await asyncio.gather(*self._tasks)
+        self._loop = None
+        with suppress(StoreUnavailable):  # has alerted
+            await self.write()
+
+    async def write(self) -> None:
+        """Writes what is queued now; what could not be written stays queued. Raises `StoreUnavailable`."""
+        self._woken = False
+        asked = [self._asked.popleft() for _ in range(len(self._asked))]
+        stops = [stop for one in asked if (stop := stop_of(one)) is not None and stop.key not in self._known]
+        happened = [*(self._happened.popleft() for _ in range(len(self._happened))), *stops]
+        try:
+            await self._write_asked(asked)
+            asked = []
+            await self._write_happened(happened)
+        except BaseException:
+            self._put_back(asked, happened)
+            raise
+        self._tell_lost()
+
+    async def _write_asked(self, asked: list[Asked]) -> None:
+        if asked:
+            await self._records.record(asked if self._settings.clients else [replace(one, client="") for one in asked])
+
+    async def _write_happened(self, happened: list[Occurrence]) -> None:
+        if not happened:
+            return
+        for one in await self._records.happened(happened):
+            self._observer(Recorded(occurrence=one))
+        for one in happened:
+            self._known.add(one.key)
+
+    def _put_back(self, asked: list[Asked], happened: list[Occurrence]) -> None:
+        self._asked.extendleft(reversed(asked))
+        self._happened.extendleft(reversed(happened))
+        for queue in (self._asked, self._happened):
+            while len(queue) > MAX_QUEUED:
+                queue.pop()
+                self._lost += 1
+
+    def _queue(self, queue: deque[Asked] | deque[Occurrence], one: Asked | Occurrence) -> None:
+        if len(queue) >= MAX_QUEUED:
+            self._lost += 1
+            return
+        queue.append(one)  # type: ignore[arg-type]  # each into its own, see above
+        if not self._woken:
+            self._woken = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    def _tell_lost(self) -> None:
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            message = f"{lost} entries of the audit trail are lost: the ledger could not be written for too long"
+            self._observer(Alert(name="history-lost", message=message))
+
+    async def _write_on(self) -> None:
+        while not self._stop.is_set():
+            await self._wake.wait()
+            self._wake.clear()
+            await self._rest(WRITE_EVERY)
+            try:
+                await self.write()
+            except StoreUnavailable:
+                await self._rest(RETRY_EVERY)
+                self._wake.set()
+
+    async def _prune_on(self) -> None:
+        while not self._stop.is_set():
+            with suppress(StoreUnavailable):
+                await self._records.forget(before=self._clock() - self._settings.keep)
+            await self._rest(PRUNE_EVERY)
+
+    async def _rest(self, seconds: float) -> None:
+        """Waits so long, or until inbond stops."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)

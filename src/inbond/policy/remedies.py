@@ -1,0 +1,69 @@
+"""Commands that an explanation can offer ready-made: they lift what it is about, and nothing more.
+
+What stands in them came from an index or a certificate. It is quoted for a shell; whoever shows it cleans it for a
+terminal, as everything else.
+"""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime, timedelta
+from typing import Final
+
+from inbond.policy.waiving import MAX_WAIVED, USUALLY_WAIVED, may_waive
+
+# Stands where only a person can say why; `inbond waive add` takes it for no reason.
+WHY: Final = "..."
+
+_DAY: Final = timedelta(days=1)
+
+
+def waive_command(
+    project: str,
+    *,
+    rule: str,
+    version: str | None,
+    sha256: str | None,
+    now: datetime,
+    until: datetime | None = None,
+    index: str | None = None,
+) -> str | None:
+    """`inbond waive add flask==3.1.0 --rule cooldown --until 4d --reason '...'`.
+
+    It names the release, or the file by its digest where the version cannot be read. `until`: the end of the hold
+    that it is about. `index`: None for all. None where no waiver lifts what the rule finds, or nothing narrower than
+    the project could be named.
+    """
+    if not may_waive(rule):
+        return None
+    if version is not None:
+        target = f"{project}=={version}"
+    elif sha256 is not None:
+        target = f"{project}@sha256:{sha256}"
+    else:
+        return None
+    where = ["--index", index] if index is not None else []
+    words = ["waive", "add", target, "--rule", rule, "--until", _length(until, now), *where, "--reason", WHY]
+    return _command(words)
+
+
+def pin_command(project: str, publisher: str, *, repository_id: str | None = None) -> str:
+    """`inbond pins accept flask github:pallets/flask@publish.yaml --repository-id 596892`."""
+    which = ["--repository-id", repository_id] if repository_id is not None else []
+    return _command(["pins", "accept", project, publisher, *which])
+
+
+def _length(until: datetime | None, now: datetime) -> str:
+    """Whole days, so that whoever comes a little later still has them; the usual length where none is told."""
+    length = until - now if until is not None else USUALLY_WAIVED
+    if length > MAX_WAIVED:
+        length = USUALLY_WAIVED
+    return f"{max(1, -(-length // _DAY))}d"
+
+
+def _command(words: list[str]) -> str:
+    return "inbond " + " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    return f"'{WHY}'" if word == WHY else shlex.quote(word)

@@ -1,0 +1,158 @@
+"""The ledger's audit trail of requests, in SQL. Equal requests share a row: what it counts, and its first and last."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from inbond.model.history import Asked, AskedRow
+from inbond.model.names import Filename, ProjectName
+from inbond.model.verdict import Decision
+from inbond.store.columns import moment_of, packed_or_none, time_of
+from inbond.store.migrations import transaction
+
+KEY_BYTES: Final = 16  # of BLAKE2b: two requests that differ share no row by chance
+FORGOTTEN_AT_ONCE: Final = 2000  # rows in one transaction: whoever waits for the ledger waits some 20 ms
+
+_FIELDS: Final = (
+    "client, index_name, upstream, project, filename, version, sha256, decision, would, rule, code, message,"
+    " metadata, first_at, last_at, count"
+)
+# `message` may name a moment or a percentage, so it is not part of the key; the first one stays.
+_ADD: Final = f"""
+    INSERT INTO asked (key, {_FIELDS}) VALUES ({", ".join("?" * 17)})
+    ON CONFLICT (key) DO UPDATE SET
+        first_at = min(first_at, excluded.first_at),
+        last_at = max(last_at, excluded.last_at),
+        count = count + excluded.count
+"""  # noqa: S608 (constants)
+
+
+def record(connection: sqlite3.Connection, asked: Sequence[Asked]) -> None:
+    """Adds requests, in one transaction. Raises ValueError for a digest that is none, sqlite3.Error."""
+    rows = [_row(key, each) for key, each in _summed_up(asked).items()]
+    with transaction(connection, "IMMEDIATE"):
+        connection.executemany(_ADD, rows)
+
+
+def since(connection: sqlite3.Connection, moment: datetime, *, stopped: bool) -> tuple[AskedRow, ...]:
+    """Requests whose last was at or after a moment, the latest first. Raises sqlite3.Error."""
+    condition = "last_at >= ?" + (" AND (decision <> 'allow' OR would <> 'allow')" if stopped else "")
+    return _read(connection, f"{condition} ORDER BY last_at DESC, first_at DESC, key", moment_of(moment))
+
+
+def recorded_since(connection: sqlite3.Connection) -> datetime | None:
+    """The earliest request that is held; None where none is. Raises sqlite3.Error."""
+    ((moment,),) = connection.execute("SELECT min(first_at) FROM asked").fetchall()
+    return None if moment is None else time_of(moment)
+
+
+def served(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> tuple[AskedRow, ...]:
+    """Requests for the bytes of a project's files that were let through, the earliest first. Raises sqlite3.Error."""
+    condition = "upstream = ? AND project = ? AND decision = 'allow' AND NOT metadata ORDER BY first_at, last_at, key"
+    return _read(connection, condition, upstream, str(project))
+
+
+def served_projects(connection: sqlite3.Connection) -> frozenset[tuple[str, ProjectName]]:
+    """The upstreams and projects of which files were let through. Raises sqlite3.Error."""
+    rows = connection.execute("SELECT DISTINCT upstream, project FROM asked WHERE decision = 'allow' AND NOT metadata")
+    return frozenset((upstream, ProjectName(project)) for upstream, project in rows.fetchall())
+
+
+def forget(connection: sqlite3.Connection, *, before: datetime) -> int:
+    """Removes requests whose last was before a moment, at most `FORGOTTEN_AT_ONCE`; how many. Raises sqlite3.Error."""
+    old = "SELECT key FROM asked WHERE last_at < ? LIMIT ?"
+    with transaction(connection, "IMMEDIATE"):
+        rows = connection.execute(
+            f"DELETE FROM asked WHERE key IN ({old})",  # noqa: S608 (a constant)
+            (moment_of(before), FORGOTTEN_AT_ONCE),
+        )
+        return rows.rowcount
+
+
+def _summed_up(asked: Sequence[Asked]) -> dict[bytes, AskedRow]:
+    """Equal requests in one row each, by what they have in common."""
+    rows: dict[bytes, AskedRow] = {}
+    for one in asked:
+        key = _key(one)
+        known = rows.get(key)
+        if known is None:
+            rows[key] = AskedRow(first=one, last_at=one.at, count=1)
+        else:
+            first = min(known.first, one, key=lambda each: each.at)
+            rows[key] = AskedRow(first=first, last_at=max(known.last_at, one.at), count=known.count + 1)
+    return rows
+
+
+def _key(asked: Asked) -> bytes:
+    """What equal requests have in common."""
+    parts = (
+        asked.client,
+        asked.index,
+        asked.upstream,
+        str(asked.project),
+        str(asked.filename),
+        asked.sha256 or "",
+        str(asked.decision),
+        str(asked.would),
+        asked.rule,
+        asked.code,
+        str(asked.metadata),
+    )
+    return hashlib.blake2b("\x00".join(parts).encode(), digest_size=KEY_BYTES).digest()
+
+
+def _row(key: bytes, row: AskedRow) -> tuple[Any, ...]:
+    one = row.first
+    return (
+        key,
+        one.client,
+        one.index,
+        one.upstream,
+        str(one.project),
+        str(one.filename),
+        one.version,
+        packed_or_none(one.sha256),
+        str(one.decision),
+        str(one.would),
+        one.rule,
+        one.code,
+        one.message,
+        one.metadata,
+        moment_of(one.at),
+        moment_of(row.last_at),
+        row.count,
+    )
+
+
+def _read(connection: sqlite3.Connection, condition: str, *values: object) -> tuple[AskedRow, ...]:
+    rows = connection.execute(f"SELECT {_FIELDS} FROM asked WHERE {condition}", values)  # noqa: S608 (own texts)
+    try:
+        return tuple(map(_asked, rows.fetchall()))
+    except ValueError as error:  # whoever wrote this did not write it through inbond
+        raise sqlite3.DatabaseError(f"a request in the ledger cannot be read: {error}") from error
+
+
+def _asked(row: tuple[Any, ...]) -> AskedRow:
+    client, index, upstream, project, filename, version, sha256, decision, would, rule, code, message, *counted = row
+    metadata, first_at, last_at, count = counted
+    first = Asked(
+        at=time_of(first_at),
+        index=index,
+        upstream=upstream,
+        project=ProjectName(project),
+        filename=Filename(filename),
+        version=version,
+        sha256=None if sha256 is None else sha256.hex(),
+        client=client,
+        decision=Decision(decision),
+        would=Decision(would),
+        rule=rule,
+        code=code,
+        message=message,
+        metadata=bool(metadata),
+    )
+    return AskedRow(first=first, last_at=time_of(last_at), count=count)

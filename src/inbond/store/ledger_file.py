@@ -1,0 +1,105 @@
+"""The ledger's file: opened, checked, made whole under another name, backed up. All of it blocks.
+
+An empty or torn file in its place is damage and never a beginning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from inbond.model.errors import OperatorFault, StoreUnavailable
+from inbond.store.files import PRIVATE_FILE, make_private, sync_directory, unavailable
+from inbond.store.migrations import migrate
+
+LOCK_SECONDS: Final = 10.0  # how long a statement waits for another process
+
+_RESTORE: Final = "restore the ledger from a backup; without one, move it away and lose what was remembered"
+
+
+def open_file(path: Path) -> sqlite3.Connection:
+    """The database at `path`, which is made where there is none; its directory becomes this user's alone.
+
+    Raises OperatorFault for one that is damaged, foreign or newer than this inbond, StoreUnavailable where the disk
+    refuses.
+    """
+    try:
+        make_private(path.parent)
+        if not path.exists():
+            _make(path)
+        return _opened(path)
+    except OSError as error:
+        raise unavailable("open the ledger", error) from error
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(f"the ledger cannot be opened: {error}", remedy="see who else uses it") from error
+    except sqlite3.DatabaseError as error:
+        raise OperatorFault(f"the ledger is damaged: {error}", remedy=_RESTORE) from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    try:
+        _check(path, connection)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection with the ledger's settings. Raises sqlite3.Error."""
+    connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+    try:
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "synchronous = FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    if not path.stat().st_size:
+        raise OperatorFault("the ledger is damaged: its file is empty", remedy=_RESTORE)
+    complaints = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)").fetchall()]
+    if complaints != ["ok"]:
+        raise OperatorFault(f"the ledger is damaged: {'; '.join(complaints)}", remedy=_RESTORE)
+
+
+def _make(path: Path) -> None:
+    if path.with_name(f"{path.name}-wal").exists():
+        # SQLite would replay it into the new database
+        raise OperatorFault("the ledger is gone, and its write-ahead log is still there", remedy=_RESTORE)
+    with _beside(path) as unfinished:
+        with contextlib.closing(connect(unfinished)) as connection:
+            migrate(connection)
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            os.link(unfinished, path)
+    sync_directory(path.parent)
+
+
+def copy_file(source: Path, to: Path) -> None:
+    """Copies the ledger as it is now, whole or not at all. Raises OSError, sqlite3.Error."""
+    with _beside(to) as unfinished:
+        with contextlib.closing(connect(source)) as connection, contextlib.closing(connect(unfinished)) as copy:
+            connection.backup(copy)
+        unfinished.rename(to)
+    sync_directory(to.parent)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """An empty private file in the same directory, removed afterwards."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
+    try:
+        yield unfinished
+    finally:
+        unfinished.unlink(missing_ok=True)

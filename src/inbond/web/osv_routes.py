@@ -1,0 +1,100 @@
+"""OSV's API (https://google.github.io/osv.dev/api/) on the advisories that are in force here, for PyPI alone.
+
+Whoever asks takes an empty answer for "nothing is known". So where nothing could be known there is none, but 503: uv
+then installs nothing, and pip-audit fails (docs/advisories.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+from inbond.advisories.osv_query import BadQuery, answers, encode_batch, encode_query, parse_batch, parse_query
+from inbond.advisories.snapshot import AdvisorySet
+from inbond.model.errors import NotFound
+from inbond.web.context import note
+from inbond.web.origin import origin_of
+from inbond.web.problems import problem
+from inbond.web.simple_routes import GATEWAY
+
+RETRY_SECONDS: Final = 60
+_HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+async def query(request: web.Request) -> web.Response:
+    """`POST /-/osv/v1/query`: the records about a project or one of its versions, whole."""
+    return await _answered(request, _query)
+
+
+async def batch(request: web.Request) -> web.Response:
+    """`POST /-/osv/v1/querybatch`: ids of records, for many queries at once."""
+    return await _answered(request, _batch)
+
+
+async def record(request: web.Request) -> web.Response:
+    """`GET /-/osv/v1/vulns/{id}`: a record as it was published, also one that was withdrawn."""
+    known = _known(request)
+    if isinstance(known, web.Response):
+        return known
+    wanted = request.match_info["id"]
+    found = known.record(wanted)
+    if found is None:
+        raise NotFound(f"no advisory {wanted[:80]!a} is known here")
+    return web.Response(body=found.raw, headers=_HEADERS)
+
+
+async def misaimed(request: web.Request) -> web.Response:
+    """Where clients ask that were given the address without its slash at the end, or with too much behind it."""
+    home = f"{origin_of(request)}/-/osv/"
+    return problem(
+        HTTPStatus.NOT_FOUND,
+        title="This is not where advisories are",
+        detail=f"Clients that add a path of their own, as uv does, are given {home} with the slash at the end.",
+        reason=f"no advisories here: the address to give is {home} with the slash at the end",
+    )
+
+
+def _query(body: bytes, known: AdvisorySet) -> bytes:
+    return encode_query(answers(parse_query(body), known))
+
+
+def _batch(body: bytes, known: AdvisorySet) -> bytes:
+    return encode_batch([answers(one, known) for one in parse_batch(body)])
+
+
+async def _answered(request: web.Request, answer: Callable[[bytes, AdvisorySet], bytes]) -> web.Response:
+    known = _known(request)
+    if isinstance(known, web.Response):
+        return known
+    body = await request.read()  # at most a mebibyte: 413 above it
+    try:
+        answered = await asyncio.to_thread(answer, body, known)
+    except BadQuery as error:
+        note(request, error=str(error))
+        return problem(HTTPStatus.BAD_REQUEST, title="This cannot be answered", detail=f"{error}.", reason=str(error))
+    return web.Response(body=answered, headers=_HEADERS)
+
+
+def _known(request: web.Request) -> AdvisorySet | web.Response:
+    """The advisories in force; a refusal where an empty answer would claim what nobody knows."""
+    advisories = request.app[GATEWAY].advisories
+    if advisories.usable:
+        return advisories.set
+    if advisories.configured:
+        reason = "advisories cannot be read, so inbond cannot tell what is known"
+        detail = "; ".join(advisories.troubles().values())
+    else:
+        reason = "no advisories are configured, so inbond cannot tell what is known"
+        detail = "A section [advisories.NAME] of the configuration names where they come from"
+    note(request, error=reason)
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        title="Nothing can be said about vulnerabilities or malware",
+        detail=f"{reason[0].upper()}{reason[1:]}. {detail}.",
+        reason=reason,
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )

@@ -1,0 +1,276 @@
+"""The audit trail on its way into the ledger: nothing waits for it, and nothing is written twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from inbond.gateway import book
+from inbond.gateway.asking import stop_of
+from inbond.gateway.book import Book, HistorySettings
+from inbond.model.errors import StoreUnavailable
+from inbond.model.events import CacheLookup, FileAsked, Happened, Recorded
+from inbond.model.history import Asked
+from inbond.model.occurrence import Occurrence, OccurrenceKind
+from inbond.model.verdict import Decision
+from inbond.store.ledger import Ledger, open_ledger
+from store.heard import Heard
+from store.samples import ASKED, HAPPENED, T0, T1, T3, path_in
+
+DENIED = replace(ASKED, decision=Decision.DENY, would=Decision.DENY, rule="review", code="rejected", message="no")
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = open_ledger(path_in(tmp_path), observer=Heard())
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def events() -> Heard:
+    return Heard()
+
+
+def book_of(ledger: Ledger, events: Heard, settings: HistorySettings | None = None) -> Book:
+    return Book(ledger, events, clock=lambda: T3, settings=settings or HistorySettings())
+
+
+class Failing:
+    """A ledger that cannot be written for so many tries."""
+
+    def __init__(self, ledger: Ledger, tries: int) -> None:
+        self._ledger = ledger
+        self.tries = tries
+
+    def _check(self) -> None:
+        if self.tries:
+            self.tries -= 1
+            raise StoreUnavailable("the ledger cannot be used", remedy="wait")
+
+    async def record(self, asked: Sequence[Asked]) -> None:
+        self._check()
+        await self._ledger.record(asked)
+
+    async def happened(self, found: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
+        self._check()
+        return await self._ledger.happened(found)
+
+    async def forget(self, *, before: datetime) -> int:
+        return await self._ledger.forget(before=before)
+
+
+async def test_what_is_told_is_written_within_a_second(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "WRITE_EVERY", 0.02)
+    told = book_of(ledger, events)
+    told.start()
+    told(FileAsked(asked=ASKED))
+    told(Happened(occurrence=HAPPENED))
+    told(CacheLookup(kind="page", hit=True))
+    async with asyncio.timeout(5):
+        while not events:
+            await asyncio.sleep(0.01)
+    assert events == [Recorded(occurrence=HAPPENED)]
+    assert [row.first for row in await ledger.asked(since=T0)] == [ASKED]
+    await told.aclose()
+    assert [row.count for row in await ledger.asked(since=T0)] == [1]
+
+
+async def test_what_is_left_is_written_when_inbond_stops(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    told(FileAsked(asked=ASKED))
+    told.start()
+    for _ in range(999):
+        told(FileAsked(asked=ASKED))
+    await told.aclose()
+    assert [row.count for row in await ledger.asked(since=T0)] == [1000]
+
+
+async def test_without_a_start_all_is_written_at_the_end(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    told(Happened(occurrence=HAPPENED))
+    await told.aclose()
+    assert await ledger.occurrences(since=T0) == (HAPPENED,)
+
+
+async def test_it_may_be_told_from_any_thread(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    told.start()
+
+    def tell() -> None:
+        for _ in range(500):
+            told(FileAsked(asked=ASKED))
+
+    threads = [Thread(target=tell) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    await told.aclose()
+    assert [row.count for row in await ledger.asked(since=T0)] == [2000]
+
+
+async def test_an_occurrence_is_told_on_once(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    for _ in range(2):
+        told(Happened(occurrence=HAPPENED))
+        told(Happened(occurrence=replace(HAPPENED, message="told again")))
+        await told.write()
+    await book_of(ledger, events).aclose()
+    another = book_of(ledger, events)
+    another(Happened(occurrence=HAPPENED))
+    await another.aclose()
+    assert events == [Recorded(occurrence=HAPPENED)]
+
+
+async def test_the_first_who_is_stopped_by_a_rule_is_an_occurrence(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    for one in (DENIED, replace(DENIED, client="192.0.2.9", at=T3), replace(DENIED, rule="cooldown")):
+        told(FileAsked(asked=one))
+    await told.write()
+    told(FileAsked(asked=DENIED))
+    await told.aclose()
+    stops = await ledger.occurrences(since=T0)
+    assert [(one.kind, one.detail["rule"]) for one in stops] == [
+        (OccurrenceKind.FILE_STOPPED, "cooldown"),
+        (OccurrenceKind.FILE_STOPPED, "review"),
+    ]
+    assert stops[1].message == "flask-3.1.0.tar.gz was denied by rule review: no"
+    assert len(events) == 2
+
+
+def test_what_is_let_through_or_passes_by_itself_stops_nobody() -> None:
+    assert stop_of(ASKED) is None  # only audited
+    assert stop_of(replace(DENIED, decision=Decision.HOLD, code="unavailable")) is None
+    held = stop_of(replace(DENIED, decision=Decision.HOLD, sha256=None, version=None))
+    assert held is not None
+    assert held.message.startswith("flask-3.1.0.tar.gz was held by rule review")
+    assert held.detail == {"decision": "hold", "rule": "review", "code": "rejected"}
+
+
+async def test_addresses_are_kept_only_where_that_is_wanted(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events, HistorySettings(clients=False))
+    told(FileAsked(asked=ASKED))
+    told(FileAsked(asked=replace(ASKED, client="192.0.2.9")))
+    await told.aclose()
+    assert [(row.first.client, row.count) for row in await ledger.asked(since=T0)] == [("", 2)]
+
+
+async def test_old_requests_are_removed(ledger: Ledger, events: Heard) -> None:
+    await ledger.record([ASKED, replace(ASKED, client="x", at=T3)])
+    told = book_of(ledger, events, HistorySettings(keep=timedelta(hours=1)))
+    told.start()
+    async with asyncio.timeout(5):
+        while len(await ledger.asked(since=T0)) > 1:
+            await asyncio.sleep(0.01)
+    await told.aclose()
+
+
+@pytest.mark.parametrize("tries", [1, 2, 3])
+async def test_what_could_not_be_written_is_written_later_once(ledger: Ledger, events: Heard, tries: int) -> None:
+    failing = Failing(ledger, tries)
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told(FileAsked(asked=DENIED))
+    told(Happened(occurrence=HAPPENED))
+    while failing.tries:
+        with pytest.raises(StoreUnavailable):
+            await told.write()
+    failing.tries = 0
+    told(FileAsked(asked=replace(DENIED, at=T1 + timedelta(minutes=1))))
+    await told.write()
+    assert [row.count for row in await ledger.asked(since=T0)] == [2]
+    assert len(await ledger.occurrences(since=T0)) == 2
+
+
+async def test_a_ledger_that_fails_halfway_is_not_written_to_twice(ledger: Ledger, events: Heard) -> None:
+    failing = Failing(ledger, 0)
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told(FileAsked(asked=DENIED))
+    record = failing.record
+
+    async def record_and_break(asked: Sequence[Asked]) -> None:
+        await record(asked)
+        failing.tries = 1
+
+    failing.record = record_and_break  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await told.write()
+    await told.write()
+    assert [row.count for row in await ledger.asked(since=T0)] == [1]
+    assert len(await ledger.occurrences(since=T0)) == 1
+
+
+async def test_the_queue_is_bounded_and_what_is_lost_is_counted(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "MAX_QUEUED", 3)
+    failing = Failing(ledger, 1)
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    for number in range(5):
+        told(FileAsked(asked=replace(ASKED, client=str(number))))
+    with pytest.raises(StoreUnavailable):
+        await told.write()
+    told(FileAsked(asked=ASKED))
+    await told.write()
+    assert sorted(row.first.client for row in await ledger.asked(since=T0)) == ["0", "1", "2"]
+    assert events.alerts == ["history-lost"]
+    await told.aclose()
+    assert events.alerts == ["history-lost"]
+
+
+async def test_what_comes_while_the_ledger_fails_is_bounded_too(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "MAX_QUEUED", 3)
+    failing = Failing(ledger, 1)
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    record = failing.record
+
+    async def record_slowly(asked: Sequence[Asked]) -> None:
+        for number in range(3):
+            told(FileAsked(asked=replace(ASKED, client=f"late-{number}")))
+        await record(asked)
+
+    failing.record = record_slowly  # type: ignore[method-assign]
+    told(FileAsked(asked=ASKED))
+    with pytest.raises(StoreUnavailable):
+        await told.write()
+    failing.record = record  # type: ignore[method-assign]
+    await told.write()
+    assert sorted(row.first.client for row in await ledger.asked(since=T0)) == [ASKED.client, "late-0", "late-1"]
+    assert events.alerts == ["history-lost"]
+
+
+async def test_it_keeps_trying_while_inbond_serves(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "WRITE_EVERY", 0.01)
+    monkeypatch.setattr(book, "RETRY_EVERY", 0.01)
+    failing = Failing(ledger, 3)
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told.start()
+    told(FileAsked(asked=ASKED))
+    async with asyncio.timeout(5):
+        while not await ledger.asked(since=T0):
+            await asyncio.sleep(0.01)
+    await told.aclose()
+
+
+async def test_telling_costs_microseconds(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    told.start()
+    event = FileAsked(asked=ASKED)
+    begun = time.perf_counter()
+    for _ in range(10_000):
+        told(event)
+    assert (time.perf_counter() - begun) / 10_000 < 0.0001  # under a microsecond on an idle machine
+    await told.aclose()
