@@ -110,7 +110,8 @@ async def test_a_release_from_a_pull_request_is_only_warned_of_by_default(tmp_pa
         async with inbond(tmp_path, index) as proxy:
             verdict = await proxy.verdict("demo", filename)
     assert verdict["decision"] == "allow"
-    [warning] = [one for one in verdict["findings"] if one["outcome"] == "warn"]
+    [warning] = [one for one in verdict["findings"] if one["rule"] == "pull_requests"]
+    assert warning["outcome"] == "warn"
     assert warning["message"] == "published from a pull request: its trigger is pull_request_target"
 
 

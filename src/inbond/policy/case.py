@@ -93,6 +93,8 @@ class Case:
     evidence: EvidenceOrPending
     inspection: Inspection | None = None  # None: its bytes were not had yet, or are of no kind that is looked into
     recall: Callable[[], History] | None = None  # finds the releases before; None: there are none
+    # The trusted time once a rule has asked for it: several do.
+    _time: list[TrustedTime] = field(init=False, default_factory=list, compare=False, repr=False)
 
     @property
     def index(self) -> str:
@@ -143,6 +145,11 @@ class Case:
         upstream gives no upload time: `deny` is `UNKNOWN` whatever else is known, `allow` does not count when the
         file was first seen.
         """
+        if not self._time:
+            self._time.append(self._find_trusted_time())
+        return self._time[0]
+
+    def _find_trusted_time(self) -> TrustedTime:
         shared, evidence = self.shared, self.evidence
         latest = self.file.upload_time
         unknown_date = UnknownDate.FIRST_SEEN if latest is not None else shared.project_policy.unknown_date

@@ -71,8 +71,8 @@ ROWS: Final[tuple[Decision, ...]] = (
     signed("account-created-anew",
            "The names are the same, the ids of repository and owner (.15, .17) are others: somebody took a name "
            "that had become free.",
-           "Shown with every verdict. Nothing in one attestation tells it; memory will (`continuity`, not "
-           "available yet).",
+           "Nothing in one attestation tells it. What was published before does: rule `continuity` denies it "
+           "until a pin accepts it.",
            by=GitHub(repository_id="9001", owner_id="9002")),
     signed("reusable-workflow", "A reusable workflow of another owner did the work (.9).",
            "Honest projects build this way; it is shown.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from packaging.version import Version
+
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
 from inbond.policy.rule import deny
@@ -29,5 +31,7 @@ def judge(case: Case) -> Finding | None:
     if entries is None:
         return None
     version = case.version
-    covered = any(entry.covers(case.page.name, version) is True for entry in entries)
-    return None if covered else _NOT_LISTED
+    kept: dict[Version | None, bool] = case.shared.kept.setdefault(name, {})  # the files of a release are many
+    if version not in kept:
+        kept[version] = any(entry.covers(case.page.name, version) is True for entry in entries)
+    return None if kept[version] else _NOT_LISTED

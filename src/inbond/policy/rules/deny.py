@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from packaging.version import Version
+
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
 from inbond.policy.rule import deny
@@ -20,8 +22,15 @@ def applies(shared: PageCase) -> bool:
 def judge(case: Case) -> Finding | None:
     """Denies what an entry covers, and what it may cover where the file's version cannot be read."""
     version = case.version
-    for entry in case.settings.deny:
-        covered = entry.covers(case.page.name, version)
+    kept: dict[Version | None, Finding | None] = case.shared.kept.setdefault(name, {})
+    if version not in kept:  # the files of a release are many
+        kept[version] = _covering(case.shared, version)
+    return kept[version]
+
+
+def _covering(shared: PageCase, version: Version | None) -> Finding | None:
+    for entry in shared.settings.deny:
+        covered = entry.covers(shared.page.name, version)
         if covered is not False:
             return _denied(entry.text, versions=bool(entry.specifier), readable=covered is not None)
     return None

@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from packaging.version import Version
+
 from inbond.model.decisions import Rejection
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
 from inbond.policy.rule import deny
 
 name: Final = "review"
+
+_BY_VERSION: Final = "review by version"
 
 
 def applies(shared: PageCase) -> bool:
@@ -21,7 +25,17 @@ def applies(shared: PageCase) -> bool:
 def judge(case: Case) -> Finding | None:
     """Denies what a rejection covers, and what it may cover where the file's version cannot be read."""
     version, sha256 = case.version, case.file.sha256
-    covered = [(one.target.covers(one.target.project, version, sha256), one) for one in _concerning(case.shared)]
+    concerning = _concerning(case.shared)
+    if not any(one.target.sha256 is not None for one in concerning):
+        kept: dict[Version | None, Finding | None] = case.shared.kept.setdefault(_BY_VERSION, {})
+        if version not in kept:  # the files of a release are many
+            kept[version] = _covering(concerning, version, None)
+        return kept[version]
+    return _covering(concerning, version, sha256)
+
+
+def _covering(concerning: tuple[Rejection, ...], version: Version | None, sha256: str | None) -> Finding | None:
+    covered = [(one.target.covers(one.target.project, version, sha256), one) for one in concerning]
     # of several the one with the smallest id: the same on every replica, whatever the order they are read in
     certain = min((one for covers, one in covered if covers), key=_id, default=None)
     if certain is not None:
