@@ -39,6 +39,7 @@ CONFIG = """
 [policies.default]
 min_age = "0"
 listing = "{listing}"
+continuity = "off"   # measured is what the files themselves take, not the releases that they are compared with
 """
 HEAD = """\
 # A page with {files:,} attested files, {young} of them young

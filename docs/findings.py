@@ -25,8 +25,8 @@ differs from case to case, and `/` between sentences of which it says one. What 
 A waiver lifts what one rule finds ([waivers.md](waivers.md)); nothing waives `digest`, `filename` and `hashes`. The
 last column says whether an explanation hands out the command ready-made. It does not where what was found looks like
 an attack, nor where the answer comes by itself: somebody who is stopped would paste it without a look. For a
-publisher that changed, the command is `inbond pins accept`, which holds for later releases too. Where several
-findings stop a file, all their commands are shown, or none.
+publisher that changed, the command is `inbond pins accept`, which holds for later releases too; for what was rejected
+here, `inbond review revoke`. Where several findings stop a file, all their commands are shown, or none.
 
 This page is written by `docs/findings.py` from the texts in the code, and a test compares.
 """

@@ -4,13 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
+from inbond.advisories import osv_query
+from inbond.advisories.limits import MAX_VERSION_CHARS
 from inbond.advisories.osv_query import (
     MAX_QUERIES,
     BadQuery,
-    answers,
-    encode_batch,
-    encode_query,
+    answer_batch,
+    answer_query,
     parse_batch,
     parse_query,
 )
@@ -29,7 +31,8 @@ KNOWN = AdvisorySet.joined([read_records((str(n), one) for n, one in enumerate(R
 
 
 def ids(query: dict[str, Any]) -> list[str]:
-    return [record.id for record in answers(parse_query(json.dumps(query).encode()), KNOWN)]
+    answer = json.loads(answer_query(parse_query(json.dumps(query).encode()), KNOWN))
+    return [record["id"] for record in answer.get("vulns", [])]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +73,10 @@ def test_a_question_finds_what_is_known(query: dict[str, Any], expected: list[st
         ({"package": {**DEMO, "purl": "pkg:pypi/demo"}}, "not by both"),
         ({"package": {"name": "-", "ecosystem": "PyPI"}}, "not a project name"),
         ({"package": {"purl": "pkg:pypi/"}}, "not a project name"),
+        ({"package": DEMO, "version": "1" * 5000}, "a version of more than 200 characters cannot be read"),
+        ({"package": {"purl": "pkg:pypi/demo@" + "1" * (MAX_VERSION_CHARS + 1)}}, "more than 200 characters"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_a_question_that_cannot_be_answered_is_refused(query: Any, said: str) -> None:
     with pytest.raises(BadQuery, match=said):
@@ -79,20 +84,45 @@ def test_a_question_that_cannot_be_answered_is_refused(query: Any, said: str) ->
 
 
 def test_records_are_answered_as_they_were_published() -> None:
-    found = answers(parse_query(json.dumps({"package": DEMO, "version": "1.0"}).encode()), KNOWN)
+    one, none = (parse_query(json.dumps({"package": DEMO, "version": version}).encode()) for version in ("1.0", "2.0"))
 
-    assert json.loads(encode_query(found)) == {"vulns": [json.loads(RECORDS[0]), json.loads(RECORDS[1])]}
-    assert json.loads(encode_query([])) == {}
+    assert json.loads(answer_query(one, KNOWN)) == {"vulns": [json.loads(RECORDS[0]), json.loads(RECORDS[1])]}
+    assert json.loads(answer_query(none, KNOWN)) == {}
 
 
 def test_a_batch_is_answered_in_order_with_ids_alone() -> None:
-    queries = [{"package": DEMO, "version": version} for version in ("2.0", "1.5")]
+    queries = [{"package": DEMO, "version": version} for version in ("2.0", "1.5", "2.0")]
 
     found = parse_batch(json.dumps({"queries": queries}).encode())
 
-    assert json.loads(encode_batch([answers(one, KNOWN) for one in found])) == {
-        "results": [{}, {"vulns": [{"id": "PYSEC-1", "modified": "2026-11-01T00:00:00Z"}]}]
+    assert json.loads(answer_batch(found, KNOWN)) == {
+        "results": [{}, {"vulns": [{"id": "PYSEC-1", "modified": "2026-11-01T00:00:00Z"}]}, {}]
     }
+
+
+def test_of_equal_questions_one_is_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def counting(text: str) -> Version:
+        read.append(text)
+        return Version(text)
+
+    monkeypatch.setattr(osv_query, "readable", counting)
+    found = parse_batch(json.dumps({"queries": [{"package": DEMO, "version": "1.0"}] * MAX_QUERIES}).encode())
+
+    assert len(json.loads(answer_batch(found, KNOWN))["results"]) == MAX_QUERIES
+    assert read == ["1.0"]
+
+
+def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(osv_query, "MAX_ANSWER_BYTES", 100)
+    one = parse_query(json.dumps({"package": DEMO}).encode())
+
+    said = "the answer is larger than 100 B: ask less at once"
+    with pytest.raises(BadQuery, match=said):
+        answer_query(one, KNOWN)
+    with pytest.raises(BadQuery, match=said):
+        answer_batch([one] * 3, KNOWN)
 
 
 @pytest.mark.parametrize(

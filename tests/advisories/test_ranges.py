@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from inbond.advisories.ranges import Event, ranges_of, unreadable
+from inbond.advisories.limits import MAX_VERSION_CHARS
+from inbond.advisories.ranges import Event, ranges_of, readable, unreadable
 
 VERSIONS = ("0.1", "0.9.9", "1.0", "1.0.1", "1.5", "2.0", "2.0.1", "3.0")
 
@@ -86,3 +87,10 @@ def test_ranges_say_what_the_schema_s_own_evaluation_says(written: list[Event], 
             state = False
 
     assert any(one.contains(asked) for one in ranges_of(written)) is state
+
+
+def test_what_is_too_long_for_a_version_is_none() -> None:
+    longest = "1." * (MAX_VERSION_CHARS // 2 - 1) + "11"
+
+    assert readable(longest) == Version(longest)
+    assert readable(f"{longest}1") is None

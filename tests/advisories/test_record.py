@@ -127,12 +127,20 @@ def test_a_vulnerability_that_names_nothing_in_particular_counts_for_none_and_is
 
 
 def test_versions_that_no_rule_reads_may_be_any_that_cannot_be_read() -> None:
-    record = read(malware("MAL-1", "demo", "not a version"))
-    advisory = record.advisories[DEMO]
+    for record in (malware("MAL-1", "demo", "1.1", "not a version"), raw("X-1", affected("demo", versions=["odd"]))):
+        advisory = demo(record)
 
-    assert advisory.affects(Version("1.0")) is False
-    assert advisory.affects(None) is None
-    assert record.remarks == ("names versions that no rule reads",)
+        assert advisory.affects(Version("1.0")) is False
+        assert advisory.affects(None) is None
+        assert read(record).remarks == ("names versions that no rule reads",)
+
+
+@pytest.mark.parametrize("version", ["not a version", "9" * 5000])
+def test_malware_of_which_no_version_can_be_read_is_all_of_a_project(version: str) -> None:
+    record = read(malware("MAL-1", "demo", version))
+
+    assert record.advisories[DEMO].affects(Version("1.0"))
+    assert record.remarks == ("names versions that no rule reads, and no other, and so counts for all versions",)
 
 
 def test_an_unreadable_end_of_a_range_is_told() -> None:
@@ -192,6 +200,19 @@ def test_a_time_that_cannot_be_read_loses_no_record(modified: str | None) -> Non
         (b'{"id": "a\\nb"}', "has no usable id"),
         (b'{"id": "X", "affected": {}}', "is no OSV record"),
         (b" " * (MAX_RECORD_BYTES + 1), "is larger than"),
+        *(
+            (
+                b'{"id": "X", "affected": [{"package": {"ecosystem": "PyPI", "name": "demo"}%s}]%s}' % parts,
+                "is no OSV record",
+            )
+            for parts in (
+                (b"", b', "database_specific": {"x": 1e999}'),
+                (b', "database_specific": {"x": %s}' % (b"9" * 6000), b""),
+                (b', "severity": [{"type": "CVSS_V3", "score": "\xff"}]', b""),
+                (b"", b', "database_specific": {"\xff": 1}'),
+                (b"", b', "details": "\xff"'),
+            )
+        ),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -38,6 +38,15 @@ def test_a_source_tells_what_it_holds_and_what_it_could_not_read() -> None:
     assert read_records([]).newest is None
 
 
+def test_a_bad_record_takes_no_other_with_it() -> None:
+    bad = raw("X-1", affected("demo", *ALL)).rstrip()[:-1] + b', "database_specific": {"cost": 1e999}}'
+    found = read_records([("a.json", NEW), ("bad.json", bad), ("c.json", malware("MAL-2", "demo", "1.0"))])
+
+    assert set(found.records) == {"MAL-1", "MAL-2"}
+    assert found.bad == 1
+    assert found.problems[0].startswith("bad.json is no OSV record: ")
+
+
 def test_only_some_problems_are_named_and_all_are_counted() -> None:
     found = read_records((f"{number}.json", b"{") for number in range(100))
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from cli.desk import Desk, configured
+from sim.attested import attested_files
+from sim.index import SimIndex
+from sim.sigstore import GitHub
+from stack import inbond, sigstore
 
 FLASK = ("pins", "accept", "Flask", "github:pallets/flask@publish.yaml", "--repository-id", "596892")
 PINS = """\
@@ -49,6 +54,28 @@ async def test_a_publisher_is_accepted_listed_and_revoked(tmp_path: Path) -> Non
         ("decision-made", says),
         ("decision-revoked", f"bob revoked {pin_id}: {says}"),
     ]
+
+
+async def test_a_publisher_that_none_of_the_project_is_gets_a_warning(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        attested_files(index, sigstore(), "demo", ["1.0"], GitHub(owner="acme", repo="widgets", workflow="release.yml"))
+        index.add_wheel("plain", "1.0")
+        async with inbond(tmp_path, index) as proxy:
+            for project in ("demo", "plain"):
+                await proxy.page(project)
+            await proxy.verdict("demo", "demo-1.0-py3-none-any.whl")
+    desk = Desk(tmp_path)
+    accepted = [
+        ("demo", "github:acme/widget@release.yml"),
+        ("demo", "github:acme/widgets"),
+        ("plain", "github:acme/plain"),  # nobody is known: nothing can be told
+    ]
+    misspelt, right, unknown = [
+        (await asyncio.to_thread(desk.run, "pins", "accept", *words)).stderr for words in accepted
+    ]
+    named = "is no publisher of demo that is known here; those are github:acme/widgets@release.yml"
+    assert misspelt == f"warning: github:acme/widget@release.yml {named}\n"
+    assert (right, unknown) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,18 @@ def lines_of(tried: Tried) -> list[str]:
     return [" ".join(line.split()) for line in policy_test_text.dumps(tried).splitlines()]
 
 
+async def test_where_there_is_nothing_to_judge_it_cannot_be_told(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        site = Site(tmp_path, index)
+        site.config()
+        tried = await site.test("strict")
+    assert exit_code(tried.comparison) == 2
+    ledger = tmp_path / "data" / "ledger" / "ledger.sqlite3"
+    assert lines_of(tried)[-1] == f"could not tell: no lock names a file, and nothing is recorded at {ledger}"
+    assert "and strict: 0 files" in lines_of(tried)[0]
+    assert parsed(policy_test_json.dumps(tried))["ledger"] == str(ledger)
+
+
 async def test_what_a_stricter_policy_would_stop_and_for_how_many(tmp_path: Path) -> None:
     async with SimIndex() as index:
         plain = index.add_wheel("plain", "1.0", upload_time=OLD)

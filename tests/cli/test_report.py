@@ -169,7 +169,11 @@ async def test_history_that_begins_later_or_holds_nothing_is_told(tmp_path: Path
         late = await site.report()
         covered = await site.report(days=0)
     assert empty.recorded_since is None
-    assert "history holds no request yet: there is nothing to tell of" in lines_of(empty)
+    ledger = tmp_path / "data" / "ledger" / "ledger.sqlite3"
+    assert f"could not tell: nothing is recorded at {ledger}" in lines_of(empty)
+    assert (empty.readiness, exit_code(empty)) == (Readiness.UNTOLD, 2)
+    assert parsed(report_json.dumps(empty))["ledger"] == str(ledger)
+    assert exit_code(late) == 0
     assert late.recorded_since == (await site.rows())[0].first.at
     assert any(line.startswith("history begins with 20") for line in lines_of(late))
     assert not any(line.startswith("history begins") for line in lines_of(covered))

@@ -89,10 +89,12 @@ async def test_what_is_accepted_is_let_through_there_and_nothing_else_is(tmp_pat
         desk = await asked_for(tmp_path, index, held.path)
         (entry,) = await entries(desk)
         told = await desk.beside("review", "accept", entry["id"], "--reason", "read the diff", "--until", "2d")
+        assert told.splitlines()[1] == f"  covers every file of {entry['target']}, also one that is added later"
 
         assert "ada waived cooldown for demo==2.0 on index root until" in told
         assert await entries(desk) == []
-        assert await desk.beside("review") == "nothing waits\n"
+        ledger = tmp_path / "data" / "ledger" / "ledger.sqlite3"
+        assert await desk.beside("review") == f"nothing waits, by {ledger}\n"
         async with inbond(tmp_path, index, more=DENY) as proxy:
             assert (await proxy.get(held.path))[0] == 200
         assert [kind for kind, _ in await desk.happened()] == ["decision-made"]
@@ -146,7 +148,7 @@ async def test_a_target_names_all_that_waits_of_it(tmp_path: Path) -> None:
         assert "(only recorded)" in await desk.beside("review", code=1)
 
         told = await desk.beside("review", "accept", "demo>=2", "--reason", "ours", "--by", "bob")
-        assert sorted(line.partition(": ")[2][:40] for line in told.splitlines()) == [
+        assert sorted(line.partition(": ")[2][:40] for line in told.splitlines()[::2]) == [
             "bob waived cooldown for demo==2.0 on ind",
             "bob waived sdists for demo==2.0 on index",
         ]
@@ -164,7 +166,11 @@ async def test_another_publisher_is_accepted_for_good_or_only_this_release(tmp_p
         desk = await asked_for(tmp_path, index, strange.path, config='[policies.default]\nmin_age = "0"\n')
         (entry,) = await entries(desk)
         assert (entry["rule"], entry["code"]) == ("continuity", "changed")
-        option = ["--waive"] if waive else []
+        option = ["--waive", "--until", "2d"] if waive else []
+        both = await desk.beside("review", "accept", entry["id"], "--reason", "x", "--until", "2d", code=2)
+        assert f"--until: {entry['id']} becomes a pin, which has no end" in both
+        assert "add --waive to let this release through alone" in both
+        assert await desk.happened() == []
         told = await desk.beside("review", "accept", entry["id"], "--reason", "the project has moved", *option)
 
         lifted = "waived continuity for demo==1.3" if waive else "accepted github:evil/widgets@release.yml for demo"
@@ -222,6 +228,11 @@ async def test_what_no_waiver_lifts_cannot_be_accepted(tmp_path: Path) -> None:
     [
         (("accept", "q-000000", "--reason", "x"), 1, "nothing of q-000000 waits"),
         (("reject", "q-000000", "--reason", "x"), 1, "nothing of q-000000 waits"),
+        (("reject", "q-2ac93g", "--reason", "x"), 1, "'q-2ac93g' is no entry of the queue"),
+        (("reject", "q-2ac9", "--reason", "x"), 1, "'q-2ac9' is no entry of the queue"),
+        (("reject", "Q-2AC93F", "--reason", "x"), 1, "'Q-2AC93F' is no entry of the queue"),
+        (("accept", "q-2ac93", "--reason", "x"), 1, "'q-2ac93' is no entry of the queue"),
+        (("reject", "r-0123456789", "--reason", "x"), 1, "'r-0123456789' is no entry of the queue"),
         (("accept", "demo==1", "--reason", "x"), 1, "nothing of demo==1 waits"),
         (("accept", "no name", "--reason", "x"), 2, "TARGET: 'no name' is not a project"),
         (("reject", "no name", "--reason", "x"), 2, "TARGET: 'no name' is not a project"),
@@ -236,6 +247,36 @@ async def test_what_no_waiver_lifts_cannot_be_accepted(tmp_path: Path) -> None:
 def test_what_does_not_wait_cannot_be_decided(tmp_path: Path, words: tuple[str, ...], code: int, told: str) -> None:
     desk = configured(tmp_path, '[upstreams.pypi]\nurl = "http://127.0.0.1:9/simple/"\n')
     assert told in desk.told("review", *words, code=code)
+
+
+def test_a_project_that_is_called_like_an_entry_is_named_with_its_versions(tmp_path: Path) -> None:
+    desk = configured(tmp_path)
+    assert "ada rejected q-lib>=0" in desk.told("review", "reject", "q-lib>=0", "--reason", "typed by mistake")
+
+
+def test_where_nobody_has_asked_yet_it_says_where_it_looked_and_makes_nothing(tmp_path: Path) -> None:
+    desk = configured(tmp_path)
+    ledger = tmp_path / "data" / "ledger" / "ledger.sqlite3"
+
+    assert desk.told("review") == f"nothing waits: no request is recorded in {ledger}\n"
+    assert desk.json("review") == {"queue": [], "ledger": str(ledger), "recorded_since": None}
+    assert desk.told("review", "rejected") == "no rejections\n"
+    assert "no rejection r-0000000000 is in force" in desk.told("review", "revoke", "r-0000000000", code=1)
+    assert not (tmp_path / "data").exists()
+
+
+async def test_what_was_rejected_is_said_to_be_when_somebody_accepts_it(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        held = index.add_wheel("demo", "2.0", upload_time=young())
+        desk = await asked_for(tmp_path, index, held.path)
+        (entry,) = await entries(desk)
+        rejection = (await desk.beside("review", "reject", "demo<3", "--reason", "steals tokens")).partition(":")[0]
+        for what in (entry["id"], "demo==2.0", "demo<3"):
+            said = await desk.beside("review", "accept", what, "--reason", "x", code=1)
+            assert f"{what} is rejected, by ada: steals tokens\n  inbond review revoke {rejection}\n" in said
+        assert "nothing of demo==4.0 waits" in await desk.beside(
+            "review", "accept", "demo==4.0", "--reason", "x", code=1
+        )
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])

@@ -60,6 +60,41 @@ async def test_what_is_waived_is_served_at_the_next_request_and_stopped_again_at
         assert revoked == ("decision-revoked", f"bob revoked {waiver_id}: {made[1]}")
 
 
+async def test_whoever_decides_where_no_server_looks_is_told_so(tmp_path: Path) -> None:
+    desk = configured(tmp_path)
+    ledger = tmp_path / "data" / "ledger" / "ledger.sqlite3"
+    for words in (LIFT, ("review", "reject", "demo", "--reason", "x"), ("pins", "accept", "demo", "github:acme/demo")):
+        result = await asyncio.to_thread(desk.run, *words, "--format", "json")
+        assert result.exit_code == 0
+        assert (
+            result.stderr == f"warning: no server has used the ledger {ledger}: name its configuration with --config\n"
+        )
+        assert json.loads(result.stdout)
+
+
+async def test_a_project_of_which_no_page_is_known_is_told_with_its_neighbour(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("plain", "1.0")
+        async with inbond(tmp_path, index) as proxy:
+            await proxy.page("plain")
+        desk = Desk(tmp_path)
+        near, far, right = [
+            (await asyncio.to_thread(desk.run, "review", "reject", name, "--reason", "x")).stderr
+            for name in ("plian==1", "left-pad", "plain==0.1")
+        ]
+    assert near == "warning: no page of plian is known here; did you mean plain?\n"
+    assert far == "warning: no page of left-pad is known here\n"
+    assert right == ""
+
+
+def test_who_only_lists_or_revokes_makes_no_ledger(tmp_path: Path) -> None:
+    desk = configured(tmp_path)
+    assert desk.told("waive", "list") == "no waivers\n"
+    assert desk.told("pins", "list") == "no pins\n"
+    assert "no pin p-0000000000 is in force" in desk.told("pins", "revoke", "p-0000000000", code=1)
+    assert not (tmp_path / "data").exists()
+
+
 async def test_a_server_that_is_another_process_goes_by_it_at_once(tmp_path: Path) -> None:
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "2.0", upload_time=young())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from check.support import EVIL, OLD, signed_by, young
 from e2e.service import plain_environment
@@ -16,6 +18,7 @@ from inbond.model.events import unobserved
 from inbond.store.documents import open_documents
 from sim.index import SimIndex, Status
 from stack import sigstore
+from ways_in.programs import TOP
 
 
 @dataclass
@@ -152,7 +155,7 @@ async def test_a_project_is_told_by_its_newest_release_and_its_past(tmp_path: Pa
     assert lines[:3] == [
         "demo 2.0: held",
         "What can be had now: demo==1.0",
-        "2 files, index root, policy default",
+        "What would lift it: wait, or use an older version",
     ]
     assert "inbond waive add demo==2.0 --rule cooldown --until 1d --index root --reason '...'" in lines
     assert "demo-2.0.tar.gz held" in lines
@@ -164,6 +167,40 @@ async def test_a_project_is_told_by_its_newest_release_and_its_past(tmp_path: Pa
     assert [one["version"] for one in document["timeline"]["releases"]] == ["2.0", "1.1", "1.0"]
     assert document["timeline"]["releases"][2]["attested"] == "full"
     assert document["timeline"]["releases"][0]["deciding"]["id"] == "cooldown/young"
+
+
+async def test_a_project_with_its_remedies_and_a_quarantined_one_with_its_status(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "2.0", upload_time=young())
+        index.add_project("bad", status="quarantined", status_reason="looks\nharmful")
+        here = Here(tmp_path, index, policy='[policies.default]\ndeny = ["demo"]\n')
+        demo, bad, version, file = await asyncio.gather(
+            here.why("demo"), here.why("bad"), here.why("bad==1.0"), here.why("bad", "bad-1.0.tar.gz")
+        )
+    assert lines_of(demo)[1:3] == [
+        "What would lift it: use another project, or have the entry removed",
+        "What would lift it: wait, or use an older version",
+    ]
+    assert [one.returncode for one in (bad, version, file)] == [2, 2, 2]
+    for result in (bad, version, file):
+        assert "; the index has marked the project quarantined: looks" in result.stderr
+    assert "ask about one of its files" not in bad.stderr
+
+
+async def test_several_mistakes_of_a_configuration_have_a_line_each(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        result = await Here(tmp_path, index, policy='[policies.default]\nminage = "3d"\ndeny = "x"\n').why("demo")
+    assert result.returncode == 2
+    first, second, *_ = result.stderr.splitlines()
+    assert first.startswith("inbond: ")
+    assert "minage: unknown key" in first
+    assert "deny: must be" in second
+
+
+def keys_of(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {key for name, one in value.items() if name != "evidence" for key in keys_of(one)}
+    return {key for one in value for key in keys_of(one)} if isinstance(value, list) else set()
 
 
 async def test_waivers_and_pins_are_told_where_they_count(tmp_path: Path) -> None:
@@ -181,8 +218,11 @@ async def test_waivers_and_pins_are_told_where_they_count(tmp_path: Path) -> Non
         assert any(line.startswith("cooldown/young hold (waived) published") for line in lines)
         assert any("ada@acme.example waives cooldown for demo==2.0 until 2999" in line for line in lines)
         assert any("accepts github:acme/widgets@release.yml: as its documentation says" in line for line in lines)
-    assert document["waivers"][0]["reason"] == "mends an outage"
-    assert document["files"][0]["findings"][0]["waiver"]["by"] == "ada@acme.example"
+    documented = "".join((TOP / "docs" / name).read_text() for name in ("enforcing.md", "waivers.md"))
+    assert {key for key in keys_of(document) if not re.search(rf"[`{{ ]{key}[`}},]", documented)} == set()
+    (waiver,) = document["waivers"]
+    assert (waiver["reason"], waiver["expired"], waiver["source"]) == ("mends an outage", False, "configuration")
+    assert document["files"][0]["findings"][0]["waiver"] == waiver
 
 
 async def test_a_release_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from inbond.advisories.snapshot import AdvisorySet
 from inbond.gateway import advisories, advisory_sources
 from inbond.gateway.advisories import AdvisoryKeeper, NoAdvisories
 from inbond.gateway.advisory_sources import AdvisorySource, Unreadable, look_at, read_place
@@ -291,7 +292,129 @@ async def test_a_required_source_that_is_missing_makes_the_whole_unusable(tmp_pa
         assert ids(known) == ["MAL-1"]
 
 
+async def test_a_source_that_is_read_too_late_for_the_start_counts_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, other, go_on = directory(tmp_path / "place", FILES), tmp_path / "other", threading.Event()
+    directory(other, {"MAL-2.json": malware("MAL-2", "demo")})
+
+    def slow(path: Path) -> object:
+        assert path == other or go_on.wait(10)
+        return read_place(path)
+
+    monkeypatch.setattr(advisories, "FIRST_WITHIN", 0.1)
+    monkeypatch.setattr("inbond.gateway.advisory_state.read_place", slow)
+    async with keeper(tmp_path, here(place), here(other, "other")) as known:
+        assert ids(known) == ["MAL-2"]
+        assert "nothing is known from it: it was not read after 0.1 seconds, and is still" in known.troubles()["own"]
+        (other / "MAL-3.json").write_bytes(malware("MAL-3", "demo"))
+        await until(lambda: ids(known) == ["MAL-2", "MAL-3"])  # the others do not wait for it
+        go_on.set()
+        await until(lambda: ids(known) == ["MAL-1", "MAL-2", "MAL-3"])
+        assert not known.troubles()
+
+
+async def test_a_directory_that_was_away_for_a_while_is_no_problem_when_it_is_back(tmp_path: Path) -> None:
+    place = directory(tmp_path / "place", FILES)
+
+    async with keeper(tmp_path, here(place), watch=False) as known:
+        place.rename(tmp_path / "away")
+        await known.look()
+        assert "stay in force" in known.troubles()["own"]
+        (tmp_path / "away").rename(place)
+        await known.look()
+        assert not known.troubles()
+
+
+async def test_a_place_that_cannot_be_read_is_tried_again_after_five_minutes_at_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, clock, times = directory(tmp_path / "place", FILES), SetClock(), 0
+
+    def failing(path: Path) -> object:
+        nonlocal times
+        times += 1
+        if times == 1:
+            raise Unreadable("the disk is tired")
+        return read_place(path)
+
+    monkeypatch.setattr("inbond.gateway.advisory_state.read_place", failing)
+    async with keeper(tmp_path, here(place), clock=clock, watch=False) as known:
+        await known.look()
+        assert (times, "the disk is tired" in known.troubles()["own"]) == (1, True)
+        clock.advance(timedelta(minutes=5))
+        await known.look()
+        assert (ids(known), known.troubles()) == (["MAL-1"], {})
+
+
+async def test_whatever_one_source_raises_the_others_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, odd, alerts = directory(tmp_path / "place", FILES), tmp_path / "odd", Alerts()
+
+    def raising(path: Path) -> object:
+        if path == odd:
+            raise ZeroDivisionError("nobody thought of this")
+        return look_at(path)
+
+    monkeypatch.setattr("inbond.gateway.advisory_state.look_at", raising)
+    async with keeper(tmp_path, here(odd, "odd"), here(place), alerts=alerts) as known:
+        assert ids(known) == ["MAL-1"]
+        (place / "MAL-2.json").write_bytes(malware("MAL-2", "demo"))
+        await until(lambda: ids(known) == ["MAL-1", "MAL-2"])
+        (message,) = alerts.messages
+        assert message.startswith("[advisories.odd] nothing is known from it: it cannot be read: ZeroDivisionError")
+
+
+async def test_what_cannot_be_taken_up_is_told_and_taken_up_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, alerts, joined, broken = directory(tmp_path / "place", FILES), Alerts(), AdvisorySet.joined, True
+
+    def failing(held: object) -> object:
+        if broken:
+            raise MemoryError
+        return joined(held)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(AdvisorySet, "joined", failing)
+    async with keeper(tmp_path, here(place), alerts=alerts) as known:
+        await asyncio.sleep(0.1)
+        assert alerts.messages == ["advisories: what was read cannot be taken up: MemoryError()"]
+        broken = False
+        await until(lambda: ids(known) == ["MAL-1"])
+
+
 # --- from a URL
+
+
+async def test_a_url_that_drips_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    clock, place = SetClock(), directory(tmp_path / "place", FILES)
+    async with SimFeed(zipped(FILES)) as feed, keeper(tmp_path, at(feed.url), here(place), clock=clock) as known:
+        feed.slow = True
+        clock.advance(timedelta(hours=1))
+        await until(lambda: len(feed.asked) == 2)
+        (place / "MAL-2.json").write_bytes(malware("MAL-2", "demo"))
+        started = time.monotonic()
+        await until(lambda: ids(known) == ["MAL-1", "MAL-2"])
+        assert time.monotonic() - started < QUICK.idle
+
+
+async def test_an_etag_that_is_no_text_is_not_kept(tmp_path: Path) -> None:
+    asked, archive = list[bytes](), zipped(FILES)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        head = b'HTTP/1.1 200 OK\r\nETag: "\xff"\r\nConnection: close\r\nContent-Length: %d\r\n\r\n'
+        writer.write(head % len(archive) + archive)
+        await writer.drain()
+        writer.close()
+
+    clock = SetClock()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/all.zip"
+        async with keeper(tmp_path, at(url), clock=clock) as known:
+            assert (ids(known), known.troubles()) == (["MAL-1"], {})
+            clock.advance(timedelta(hours=1))
+            await until(lambda: len(asked) == 2)
+            assert b"If-None-Match" not in asked[1]
 
 
 async def test_an_archive_is_fetched_revalidated_and_changed(tmp_path: Path) -> None:
@@ -363,8 +486,8 @@ async def test_what_another_process_fetched_is_taken_up_without_asking(tmp_path:
         feed.body = zipped({"MAL-2.json": malware("MAL-2", "demo")})
         clock_of_another = SetClock()
         clock_of_another.advance(timedelta(hours=2))
-        async with keeper(tmp_path, at(feed.url), clock=clock_of_another):
-            await until(lambda: len(feed.answered) == 2)
+        async with keeper(tmp_path, at(feed.url), clock=clock_of_another) as another:
+            await until(lambda: ids(another) == ["MAL-2"])
         await until(lambda: ids(known) == ["MAL-2"])
         assert len(feed.answered) == 2
 

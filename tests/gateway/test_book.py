@@ -18,6 +18,7 @@ from inbond.gateway.book import Book, HistorySettings
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import CacheLookup, FileAsked, Happened, Recorded
 from inbond.model.history import Asked
+from inbond.model.names import Filename
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.verdict import Decision
 from inbond.store.ledger import Ledger, open_ledger
@@ -274,3 +275,58 @@ async def test_telling_costs_microseconds(ledger: Ledger, events: Heard) -> None
         told(event)
     assert (time.perf_counter() - begun) / 10_000 < 0.0001  # under a microsecond on an idle machine
     await told.aclose()
+
+
+OTHER = Filename("flask-3.1.0-py3-none-any.whl")
+UNWRITABLE = replace(ASKED, client="fe80::1%\udcff")
+
+
+async def test_what_no_ledger_takes_is_dropped_and_stops_nothing_else(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "WRITE_EVERY", 0.02)
+    told = book_of(ledger, events)
+    told.start()
+    for one in (ASKED, UNWRITABLE, replace(ASKED, filename=OTHER), UNWRITABLE, ASKED):
+        told(FileAsked(asked=one))
+    told(Happened(occurrence=replace(HAPPENED, message="\ud800")))
+    told(Happened(occurrence=HAPPENED))
+    async with asyncio.timeout(5):
+        while Recorded(occurrence=HAPPENED) not in events:
+            await asyncio.sleep(0.01)
+    told(FileAsked(asked=ASKED))
+    await told.aclose()
+    assert {(row.first.filename, row.count) for row in await ledger.asked(since=T0)} == {
+        (ASKED.filename, 3),
+        (OTHER, 1),
+    }
+    assert events.alerts == ["history-lost"] * 3
+    assert await ledger.occurrences(since=T0) == (HAPPENED,)
+
+
+async def test_whatever_goes_wrong_the_book_goes_on(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "WRITE_EVERY", 0.02)
+    monkeypatch.setattr(book, "RETRY_EVERY", 0.02)
+    monkeypatch.setattr(book, "PRUNE_EVERY", 0.02)
+    broken = [RuntimeError("once")]
+
+    def breaks_once(asked: Asked) -> Occurrence | None:
+        if broken:
+            raise broken.pop()
+        return stop_of(asked)
+
+    async def breaks(*, before: datetime) -> int:
+        raise RuntimeError(str(before))
+
+    monkeypatch.setattr(book, "stop_of", breaks_once)
+    monkeypatch.setattr(ledger, "forget", breaks)
+    told = book_of(ledger, events)
+    told.start()
+    told(FileAsked(asked=ASKED))
+    async with asyncio.timeout(5):
+        while not await ledger.asked(since=T0) or len(events) < 3:
+            await asyncio.sleep(0.01)
+    await told.aclose()
+    assert set(events.alerts) == {"history-failing"}

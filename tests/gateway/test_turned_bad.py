@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from inbond.gateway.turned_bad import MAX_CLIENTS, turned_bad
+from inbond.gateway.turned_bad import turned_bad
 from inbond.model.advisory import Advisory, AffectedRange, Severity
-from inbond.model.history import Asked, AskedRow
+from inbond.model.history import ServedFile
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import OccurrenceKind
-from inbond.model.verdict import Decision
 from inbond.policy.settings import Action, ProjectPolicy
 from policy.cases import DAY, DIGEST, NOW
 
@@ -21,35 +20,37 @@ MALWARE = Advisory(id="MAL-1", malicious=True, versions=frozenset({Version("1.0"
 WEAKNESS = Advisory(id="GHSA-1", ranges=(AffectedRange(fixed=Version("2.0")),), severity=Severity.HIGH)
 
 
-def served(client: str = "10.0.0.1", *, times: int = 1, days: int = 3, **changes: Any) -> AskedRow:
-    asked = Asked(
-        at=NOW - timedelta(days=days),
+def served(*clients: str, times: int = 1, days: int = 3, count: int | None = None, **changes: Any) -> ServedFile:
+    file = ServedFile(
         index="root",
         upstream="pypi",
         project=ProjectName("demo"),
         filename=WHEEL,
         version="1.0",
         sha256=DIGEST,
-        client=client,
-        decision=Decision.ALLOW,
-        would=Decision.ALLOW,
+        first_at=NOW - timedelta(days=days),
+        last_at=NOW - DAY,
+        times=times,
+        clients=clients,
+        clients_count=len(clients) if count is None else count,
     )
-    return AskedRow(first=replace(asked, **changes), last_at=NOW - DAY, count=times)
+    return replace(file, **changes)
 
 
-def told(*rows: AskedRow, advisories: tuple[Advisory, ...] = (MALWARE,), **keys: str) -> list[str]:
+def told(*files: ServedFile, advisories: tuple[Advisory, ...] = (MALWARE,), **keys: str) -> list[str]:
     actions: dict[str, Any] = {name: Action.parse(action) for name, action in keys.items()}
     policy = ProjectPolicy(**actions)
-    return [one.message for one in turned_bad(rows, advisories, {"root": policy}, now=NOW)]
+    return [one.occurrence.message for one in turned_bad(files, advisories, {"root": policy}, now=NOW)]
 
 
 def test_it_says_what_when_where_and_to_whom() -> None:
-    rows = [served("10.0.0.2", times=2, days=5), served("10.0.0.1"), served("10.0.0.1", would=Decision.HOLD)]
+    file = served("10.0.0.1", "10.0.0.2", times=4, days=5)
 
-    (one,) = turned_bad(rows, (MALWARE,), {"root": ProjectPolicy()}, now=NOW)
+    (found,) = turned_bad([file], (MALWARE,), {"root": ProjectPolicy()}, now=NOW)
 
+    one = found.occurrence
     assert one.kind is OccurrenceKind.SERVED_TURNED_BAD
-    assert one.key == f"served-turned-bad root {DIGEST} MAL-1"
+    assert one.key.startswith(f"served-turned-bad root {WHEEL} {DIGEST} MAL-1 ")
     assert one.message == f"{WHEEL}, served 4 times to 2 clients, is named by MAL-1: malware"
     assert (one.index, one.upstream, one.project, one.filename, one.at) == ("root", "pypi", "demo", WHEEL, NOW)
     assert one.detail == {
@@ -100,10 +101,20 @@ def test_an_index_that_is_gone_minds_everything() -> None:
 
 
 def test_each_file_and_index_is_told_of_by_itself() -> None:
-    rows = [served(), served(index="team"), served(sha256="1" * 64), served(filename=Filename("demo-1.0.tar.gz"))]
-    found = turned_bad(rows, (MALWARE,), {"root": ProjectPolicy(), "team": ProjectPolicy()}, now=NOW)
+    files = [served(), served(index="team"), served(sha256="1" * 64), served(filename=Filename("demo-1.0.tar.gz"))]
+    found = turned_bad(files, (MALWARE,), {"root": ProjectPolicy(), "team": ProjectPolicy()}, now=NOW)
 
-    assert len({one.key for one in found}) == len(found) - 1 == 3  # two names of one digest are one file
+    assert len({one.subject for one in found}) == len({one.occurrence.key for one in found}) == len(found) == 4
+
+
+def test_others_who_got_it_are_another_occurrence_of_one_subject() -> None:
+    files = [served("10.0.0.1"), served("10.0.0.1", "10.0.0.2"), served("10.0.0.3"), served("10.0.0.1", count=50)]
+    few, more, other, many = (turned_bad([file], (MALWARE,), {}, now=NOW)[0] for file in files)
+
+    assert len({one.subject for one in (few, more, other, many)}) == 1
+    assert len({one.occurrence.key for one in (few, more, other, many)}) == 4
+    assert [one.more_than(few) for one in (few, more, other, many)] == [False, True, True, True]
+    assert not few.more_than(more)  # some were forgotten
 
 
 def test_a_file_may_be_named_by_its_digest_or_have_no_version_that_can_be_read() -> None:
@@ -116,15 +127,17 @@ def test_a_file_may_be_named_by_its_digest_or_have_no_version_that_can_be_read()
 
 
 def test_without_addresses_nobody_is_named() -> None:
-    (one,) = turned_bad([served("")], (MALWARE,), {}, now=NOW)
+    (found,) = turned_bad([served()], (MALWARE,), {}, now=NOW)
 
-    assert one.message == f"{WHEEL}, served 1 time, is named by MAL-1: malware"
-    assert "clients" not in one.detail
-    assert one.detail["clients_count"] == "0"
+    assert found.occurrence.message == f"{WHEEL}, served 1 time, is named by MAL-1: malware"
+    assert "clients" not in found.occurrence.detail
+    assert found.occurrence.detail["clients_count"] == "0"
 
 
 def test_only_some_clients_are_named_and_all_are_counted() -> None:
-    (one,) = turned_bad([served(f"10.0.0.{number}") for number in range(50)], (MALWARE,), {}, now=NOW)
+    (found,) = turned_bad([served("10.0.0.1", "10.0.0.2", count=50)], (MALWARE,), {}, now=NOW)
 
-    assert len(one.detail["clients"].split(", ")) == MAX_CLIENTS
-    assert one.detail["clients_count"] == "50"
+    assert (found.occurrence.detail["clients"], found.occurrence.detail["clients_count"]) == (
+        "10.0.0.1, 10.0.0.2",
+        "50",
+    )

@@ -78,6 +78,27 @@ def test_what_a_target_covers(target: str, version: str | None, sha256: str | No
     assert Target.parse(target).covers(FLASK, read, sha256) is covered
 
 
+@pytest.mark.parametrize(
+    ("target", "version", "covered"),
+    [
+        ("flask", None, True),
+        ("flask", "3.1.0+local", True),
+        ("flask==3.1.0", "3.1", True),
+        ("flask==3.1.0", "3.1.0+local", False),
+        ("flask==3.1.0+local", "3.1.0+local", True),
+        ("flask==3.1.0", None, False),
+        (f"flask@sha256:{DIGEST}", None, True),
+        (f"flask@sha256:{OTHER}", "3.1.0", False),
+    ],
+)
+def test_a_waiver_covers_no_local_version_that_it_does_not_name(
+    target: str, version: str | None, covered: bool
+) -> None:
+    read = Version(version) if version is not None else None
+
+    assert replace(WAIVER, target=Target.parse(target)).covers(FLASK, read, DIGEST) is covered
+
+
 def test_the_same_decision_has_the_same_id_wherever_it_stands() -> None:
     decisions: tuple[tuple[Decided, str], ...] = ((WAIVER, "w-"), (REJECTION, "r-"), (PIN, "p-"))
     for one, mark in decisions:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbond.model.globs import matches
+from inbond.model.globs import literal, matches
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,10 @@ from inbond.model.globs import matches
         ("a*", "a\n", True),
         ("**", "a\nb", False),
         ("***", "a/b", True),
+        ("[*].yml", "*.yml", True),
+        ("[*].yml", "x.yml", False),
+        ("[[*]]", "[*]", True),
+        ("[**]", "[ab]", True),
     ],
 )
 def test_one_star_stays_within_a_part_and_two_do_not(pattern: str, value: str, *, fits: bool) -> None:
@@ -37,3 +41,9 @@ def test_without_a_star_a_pattern_fits_itself_alone(pattern: str, value: str) ->
     pattern = pattern.replace("*", "")
     assert matches(pattern, value) is (pattern == value)
     assert matches(pattern, pattern)
+
+
+@given(st.text("*[]a/."), st.text("*[]a/."))
+def test_a_value_can_be_written_as_a_pattern_that_fits_nothing_else(value: str, other: str) -> None:
+    assert matches(literal(value), other) is (value == other)
+    assert matches(literal(value), value)

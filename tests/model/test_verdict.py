@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inbond.model.decisions import Target, Waiver
 from inbond.model.evidence import Pending
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
@@ -84,6 +86,35 @@ def test_a_hold_lasts_as_long_as_its_longest_rule() -> None:
     assert verdict.expires_at == later
     assert verdict.deciding is not None
     assert verdict.deciding.rule == "s"
+
+
+WAIVER = Waiver(
+    target=Target.parse("demo==1.0"), rule="s", until=NOON - timedelta(hours=1), reason="x", by="ada"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("others", "decision", "expires_at"),
+    [
+        ([finding(Outcome.HOLD)], Decision.HOLD, NOON),
+        ([finding(Outcome.HOLD), finding(Outcome.DENY)], Decision.DENY, None),
+        ([], Decision.ALLOW, None),
+    ],
+)
+def test_the_end_of_a_waiver_is_not_that_of_a_hold(
+    others: list[Finding], decision: Decision, expires_at: datetime | None
+) -> None:
+    verdict = Verdict.of([*others, replace(finding(Outcome.DENY, rule="s"), waiver=WAIVER)])
+
+    assert (verdict.decision, verdict.expires_at) == (decision, expires_at)
+    assert verdict.changes_at == WAIVER.until
+
+
+def test_what_is_only_recorded_changes_when_it_would_have_ended() -> None:
+    verdict = Verdict.of([replace(finding(Outcome.HOLD), audited=True)])
+
+    assert (verdict.decision, verdict.would, verdict.expires_at) == (Decision.ALLOW, Decision.HOLD, None)
+    assert verdict.changes_at == NOON
 
 
 def test_a_denial_does_not_end_by_itself() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -167,9 +168,8 @@ def test_the_detail_tells_everything_that_stops_the_file() -> None:
         "attestation rejected: the subject's digest is another. "
         "It is also denied by rule deny: the deny list names demo. "
         "It is also held until 2026-11-21 10:00 UTC by cooldown: published 2026-11-20 10:00 UTC, younger than 1d. "
-        "What to do: do not install it; ask its maintainers. "
-        "What to do: use another project, or have the entry removed. "
-        "What to do: wait, or use an older version. "
+        "What to do: do not install it; ask its maintainers; use another project, or have the entry removed; "
+        "wait, or use an older version. "
         "The newest allowed version is 1.1. Help: https://help.example "
         "The whole story: http://127.0.0.1:8642/why/0ace7980f82c "
         "Only whoever runs this inbond can let it through, after a look at it."
@@ -222,6 +222,14 @@ MALWARE: dict[str, Any] = {"rule": "malware", "code": "named-release", "outcome"
 FORGED: dict[str, Any] = {"rule": "attestations", "code": "rejected", "outcome": Outcome.DENY, "message": "forged"}
 REPLACED: dict[str, Any] = {"rule": "filename", "code": "replaced", "outcome": Outcome.DENY, "message": "replaced"}
 
+REJECTED_HERE: dict[str, Any] = {
+    "rule": "review",
+    "code": "rejected",
+    "outcome": Outcome.DENY,
+    "message": "ada rejected demo==2.0: steals tokens",
+    "remedy": "use another version, or have rejection r-0123456789 revoked",
+}
+
 WAIVE_COOLDOWN = "inbond waive add demo==2.0 --rule cooldown --until 1d --index root --reason '...'"
 WAIVE_DENY = "inbond waive add demo==2.0 --rule deny --until 30d --index root --reason '...'"
 PIN = "inbond pins accept demo github:acme/demo@release.yml"
@@ -241,7 +249,18 @@ def found(*findings: dict[str, Any], **fields: Any) -> Judgement:
         ([YOUNG], {"version": None, "file": file_of(hashes={})}, ()),
         ([CHANGED], {"evidence": SIGNED}, (PIN,)),
         ([RECREATED], {"evidence": SIGNED}, (f"{PIN} --repository-id 9009",)),
+        ([RECREATED], {}, ()),
+        ([RECREATED, YOUNG], {}, ()),
+        ([REJECTED_HERE], {}, ("inbond review revoke r-0123456789",)),
+        ([REJECTED_HERE, YOUNG], {}, ("inbond review revoke r-0123456789", WAIVE_COOLDOWN)),
+        ([{**REJECTED_HERE, "remedy": "use another version, or have rejection r-0123456789 removed"}], {}, ()),
         ([{**CHANGED, "code": "lost"}], {}, (WAIVE_COOLDOWN.replace("cooldown", "continuity"),)),
+        # a pin would open every kind of ref
+        (
+            [{**CHANGED, "code": "ref-changed"}],
+            {"evidence": SIGNED},
+            (WAIVE_COOLDOWN.replace("cooldown", "continuity"),),
+        ),
         ([MALWARE], {}, ()),
         ([MALWARE, YOUNG], {}, ()),
         ([FORGED], {}, ()),
@@ -277,11 +296,32 @@ def test_the_detail_hands_the_commands_out() -> None:
     assert "inbond waive" not in reason_phrase(found(YOUNG, LISTED), URL)
 
 
-def test_a_command_that_a_remedy_has_told_is_not_told_again() -> None:
-    told = detail(found({**CHANGED, "remedy": f"if its maintainers confirm it: {PIN}"}, evidence=SIGNED), URL)
+CONFIRMED: dict[str, Any] = {**CHANGED, "remedy": f"if its maintainers confirm it: {PIN}"}
+
+
+def test_a_command_that_a_remedy_has_told_stands_once_and_nothing_behind_it() -> None:
+    told = detail(found(CONFIRMED, evidence=SIGNED), URL)
 
     assert told.count(PIN) == 1
-    assert "Whoever runs" not in told
+    assert "What to do: if its maintainers confirm it: the command at the end. " in told
+    assert told.endswith(f" Whoever runs this inbond can let it through: {PIN}")
+
+
+def test_a_command_that_is_not_handed_out_stands_on_the_page() -> None:
+    told = detail(found(MALWARE, CONFIRMED, evidence=SIGNED), URL)
+
+    assert PIN not in told
+    assert "What to do: if its maintainers confirm it: see the whole story. " in told
+
+
+def test_a_reason_phrase_has_no_command_which_its_full_stop_would_end() -> None:
+    assert reason_phrase(found(CONFIRMED, evidence=SIGNED), URL).endswith(f"by continuity: m. See {URL}")
+
+
+def test_a_waiver_is_said_to_end_no_later_than_it_does() -> None:
+    waiver = replace(WAIVER, until=NOW + timedelta(seconds=59))
+
+    assert "until 2026-11-20 12:00 UTC: " in waived(Finding(**YOUNG, waiver=waiver))
 
 
 @pytest.mark.parametrize(

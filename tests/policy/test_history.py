@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from time import process_time
 
 import pytest
 
 from inbond.model.memory import PageMemory
 from inbond.model.page import File
 from inbond.policy.case import PageCase
-from inbond.policy.history import next_representatives, representatives
-from policy.cases import DAY, NOW, WHEEL, file_of, memory_of, page_of, policy
+from inbond.policy.engine import judge_page
+from inbond.policy.history import Earlier, earlier_than, earlier_than_next
+from policy.cases import DAY, HOUR, NOW, WHEEL, file_of, memory_of, page_of, policy
 
 MAC = "demo-{}-cp311-cp311-macosx_11_0_arm64.whl"
 LINUX = "demo-{}-cp311-cp311-manylinux_2_17_x86_64.whl"
@@ -30,7 +32,7 @@ def dated(name: str, days_ago: float | None) -> File:
 
 
 def compared(file: File, *others: File, memory: PageMemory | None = None) -> list[str]:
-    found = representatives(case(*others, file, memory=memory), file)
+    found = earlier_than(case(*others, file, memory=memory), file).releases
     assert all(version is not None for version, _ in found)
     return [one.filename for _, one in found]
 
@@ -54,7 +56,12 @@ def versions(new: str, past: Mapping[str, float | None], days_ago: float | None 
         ("2.0", {"1.1": 60, "1.2": 50, "3.0": 40}, ["1.2", "1.1"]),
         ("2.1", {"1.1": 60, "2.0": 50, "0.9": 40}, ["2.0", "1.1", "0.9"]),
         ("1!1.0", {"2025.1": 60}, ["2025.1"]),
-        ("2025.1", {"1!1.0": 60}, []),
+        # below all that there is, the newest of all
+        ("2025.1", {"1!1.0": 60}, ["1!1.0"]),
+        ("1.0", {"2.0": 60, "3.0": 50, "2.1": 40, "4.0": 1}, ["2.1", "3.0", "2.0"]),
+        # pre-releases where no final one is settled
+        ("1.9", {"1.1rc1": 60, "1.2rc1": 50, "1.1": 13}, ["1.2rc1", "1.1rc1"]),
+        ("1.9rc1", {"1.1rc1": 60, "1.2rc1": 10}, ["1.1rc1"]),
         ("1.9", {"1.1": None, "1.2": 60}, ["1.2", "1.1"]),
         ("1.9", {}, []),
     ],
@@ -85,6 +92,9 @@ def test_a_file_of_no_version_or_digest_is_compared_with_nothing_and_is_no_histo
         (LINUX, LINUX),
         (MUSL, MUSL),
         (ODD, LINUX),
+        ("demo-{}-cp311-cp311-manylinux_2_17_aarch64.whl", LINUX),
+        ("demo-{}-cp311-cp311-win_arm64.whl", LINUX),
+        ("demo-{}-cp311-cp311-macosx_10_9_x86_64.macosx_11_0_arm64.whl", MAC),
         ("demo-{}-py3-none-any.whl", LINUX),
         ("demo-{}.tar.gz", "demo-{}.tar.gz"),
         ("demo-{}.egg", LINUX),
@@ -137,8 +147,62 @@ def test_what_memory_does_not_know_yet_comes_last_of_all() -> None:
 def test_the_next_release_follows_the_highest_line() -> None:
     files = [sdist("1.0", 60), sdist("2.0", 100), sdist("2.1", 5)]
 
-    assert [str(version) for version, _ in next_representatives(case(*files), files[0])] == ["2.0", "1.0"]
-    assert next_representatives(case(sdist("1.0rc1", 60)), files[0]) == ()
+    assert [str(version) for version, _ in earlier_than_next(case(*files), files[0]).releases] == ["2.0", "1.0"]
+    assert earlier_than_next(case(), files[0]) == Earlier()
+
+
+def newest(new: str, past: Mapping[str, float | None], days_ago: float | None = 0) -> list[str]:
+    files = [sdist(version, age) for version, age in past.items()]
+    file = sdist(new, days_ago)
+    return [str(version) for version, _ in earlier_than(case(*files, file), file).newest]
+
+
+@pytest.mark.parametrize(
+    ("new", "past", "expected"),
+    [
+        # a line that was given up, beside one that goes on
+        (
+            "9.1", {"9.0": 900, "1.0": 80, "1.1": 70, "1.2": 60, "1.3": 50, "1.4": 40},
+            ["1.4", "1.3", "1.2", "1.1", "1.0"],
+        ),
+        ("9.1", {"9.0": 75, "1.0": 80, "1.1": 70, "1.2": 60, "1.3": 50}, ["1.3", "1.2", "1.1", "9.0", "1.0"]),
+        # its own releases are among the newest, so it is known by them
+        ("2.3", {"2.0": 80, "1.1": 70, "2.1": 60, "1.2": 50, "2.2": 40}, []),
+        ("2.1", {"2.0": 80, "1.1": 70}, []),
+        # older lines have nothing to do with the newest
+        ("1.5", {"1.4": 80, "2.0": 70, "2.1": 60, "2.2": 50}, []),
+        # what would be the same twice
+        ("2.0", {"1.0": 80, "1.1": 70}, []),
+    ],
+)  # fmt: skip
+def test_the_newest_releases_of_all_stand_beside_a_line_that_was_given_up(
+    new: str, past: dict[str, float | None], expected: list[str]
+) -> None:
+    assert newest(new, past) == expected
+    assert newest(new, dict.fromkeys(past), days_ago=None) == []
+
+
+def test_beyond_a_hundred_lines_the_newest_releases_stand_for_the_project() -> None:
+    lines = {f"{number}.0": 10.0 for number in range(2, 202)}  # not settled
+
+    assert versions("300.0", {"1.0": 60, **lines}) == ["1.0"]
+
+
+def test_an_sdist_is_compared_with_wheels_as_well_those_that_its_own_release_has() -> None:
+    def of(version: str, days: float) -> list[File]:
+        names = (MAC, LINUX, "demo-{}-py3-none-any.whl", "demo-{}.tar.gz")
+        return [dated(name.format(version), days) for name in names]
+
+    old, new = of("1.0", 60), sdist("1.1", 0)
+    alone = earlier_than(case(*old, new), new)
+    assert [one for _, one in alone.releases] == [old[3]]
+    assert [one for _, one in alone.wheels] == [old[2]]
+    assert alone.beside == ()
+    wheel = dated(MAC.format("1.1"), 0)
+    beside = earlier_than(case(*old, new, wheel), new)
+    assert [one for _, one in beside.wheels] == [old[0]]
+    assert beside.beside == (wheel,)
+    assert earlier_than(case(*old, new, wheel), wheel).wheels == ()
 
 
 def test_times_before_all_calendars_are_no_times() -> None:
@@ -146,3 +210,16 @@ def test_times_before_all_calendars_are_no_times() -> None:
 
     assert compared(sdist("1.1", 0), ancient) == [ancient.filename]
     assert compared(ancient, sdist("1.1", 0)) == []
+
+
+def test_pages_whose_every_release_is_odd_are_judged_in_time() -> None:
+    young = {number: NOW - HOUR - timedelta(seconds=number) for number in range(2000)}
+    lines = [file_of(f"demo-{number}.0-py3-none-any.whl", upload_time=NOW - 900 * DAY) for number in range(2000, 7000)]
+    lines += [file_of(f"demo-{7000 + number}.0-py3-none-any.whl", upload_time=time) for number, time in young.items()]
+    tags = [file_of(f"demo-1.0-py3-none-p{number}.whl", upload_time=NOW - 900 * DAY) for number in range(5000)]
+    tags += [file_of(f"demo-1.1-py3-none-q{number}.whl", upload_time=time) for number, time in young.items()]
+    for files in (lines, tags):
+        page = page_of(*files)
+        begun = process_time()
+        judge_page(index="root", page=page, memory=None, settings=policy(), evidence={}, now=NOW)
+        assert process_time() - begun < 2  # seconds; it was 9 and 30

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inbond.model.publisher import Forge, SigningIdentity
+from inbond.model.publisher import Forge, PublisherPattern, SigningIdentity
 from inbond.policy.signing import RefKind, signers_of
 from policy.cases import ABSENT, REJECTED, attestation, identity_of, verified
 from policy.histories.language import By
@@ -22,6 +22,7 @@ from policy.histories.language import By
             "google:Build@acme.example",
             "google:build@acme.example",
         ),
+        (identity_of(workflow="*.yml"), "github:acme/demo@[*].yml", "github:acme/demo"),
         (
             SigningIdentity(forge=Forge.OIDC, issuer="https://ci.example", subject="Job-1"),
             "oidc:https://ci.example#Job-1",
@@ -38,6 +39,14 @@ def test_a_signer_is_named_as_pins_name_him(identity: SigningIdentity, publisher
     (signer,) = signers_of(verified(attestation(identity)))
 
     assert (signer.publisher, signer.place) == (publisher, place)
+
+
+def test_a_pin_of_a_workflow_that_is_named_like_a_pattern_accepts_no_other() -> None:
+    (signer,) = signers_of(verified(attestation(odd := identity_of(workflow="*.yml"))))
+    pin = PublisherPattern.parse(signer.publisher)
+
+    assert pin.matches(odd)
+    assert not pin.matches(identity_of(workflow="evil.yml"))
 
 
 @pytest.mark.parametrize(

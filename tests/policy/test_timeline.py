@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from packaging.version import Version
 
-from inbond.model.evidence import EvidenceOrPending
+from inbond.model.evidence import EvidenceOrPending, Unavailable
 from inbond.model.names import Filename
 from inbond.model.page import File, Page
+from inbond.model.publisher import Forge
 from inbond.model.verdict import Finding, Outcome, Verdict
 from inbond.policy.case import PageCase
 from inbond.policy.engine import judge_page
@@ -198,3 +201,17 @@ def test_a_prerelease_opens_no_line() -> None:
     found = by_version(told(released("2.0rc1", days=3), released("2.0", days=2), released("2.1", days=1)))
 
     assert [version for version, one in found.items() if one.opens_line] == ["2.0"]
+
+
+def test_the_forge_is_part_of_a_repository_s_name() -> None:
+    there = replace(ACME, forge=Forge.GITLAB, issuer="https://gitlab.com", repository_id="44")
+    found = by_version(told(released("1.0", signed(ACME), days=9), released("1.1", signed(there), days=5)))
+
+    assert "repository id" not in " ".join(found["1.1"].marks)
+
+
+@pytest.mark.parametrize("unknown", [PENDING, Unavailable(reason="upstream answered 503", since=NOW)])
+def test_what_nobody_has_looked_at_may_have_been_attested(unknown: EvidenceOrPending) -> None:
+    found = by_version(told(released("1.0", unknown, days=9), released("1.1", signed(ACME), days=5)))
+
+    assert found["1.1"].marks == ()

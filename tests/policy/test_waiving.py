@@ -103,6 +103,13 @@ def test_all_that_a_waiver_does_not_name_still_stops() -> None:
     assert only(judged(young, waivers=(waiver(), waiver(rule="sdists")), settings=settings)).allowed
 
 
+def test_a_local_version_is_covered_only_where_it_is_named() -> None:
+    local = file_of("demo-2.0+local-py3-none-any.whl", upload_time=NOW - HOUR)
+
+    assert not only(judged(local, waivers=(waiver(),))).allowed
+    assert only(judged(local, waivers=(waiver("demo==2.0+local"),))).allowed
+
+
 def test_of_several_waivers_the_one_that_lasts_longest_is_shown() -> None:
     short, long = waiver(until=NOW + HOUR), waiver(until=NOW + DAY)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +16,7 @@ from inbond.model.page import Page
 from inbond.model.standing import Standing
 from inbond.model.verdict import Decision, Verdict
 from inbond.policy.engine import judge_page
+from inbond.policy.releases import line_of
 from inbond.policy.rules import cooldown
 from policy.cases import DAY, HOUR, NOW, file_of, page_of, policy
 
@@ -100,3 +101,51 @@ def test_such_worlds_hold_releases_that_need_not_wait() -> None:
     known = [Advisory(id="A", ranges=(AffectedRange(fixed=Version("1.2")),))]
     page = page_of(file_of("demo-1.1.tar.gz", upload_time=NOW - 9 * DAY), file_of("demo-1.2.tar.gz", upload_time=NOW))
     assert verdicts((page, None), known, DAY)[Filename("demo-1.2.tar.gz")].findings[0].code == "security-fix"
+
+
+def is_first_to_mend(
+    since: Mapping[Version, datetime], version: Version, time: datetime, known: list[Advisory]
+) -> bool:
+    """As docs/rules.md has it, one release after the other; for files without evidence or memory."""
+    past = NOW - DAY
+    left = [one for one in known if one.affects(version) is False and any(each.fixed for each in one.ranges)]
+
+    def has_mended(other: Version, advisory: Advisory) -> bool:
+        branches = [
+            one.introduced for one in advisory.ranges if one.introduced is not None and one.introduced > version
+        ]
+        is_near = version < other < min(branches, default=Version("9!9"))
+        is_sound = not any(one.affects(other) for one in left)
+        return is_near and is_sound and line_of(other) == line_of(version) and since[other] < time
+
+    def is_left_behind(other: Version, advisory: Advisory) -> bool:
+        ended = (one for one in advisory.ranges if one.fixed is not None and one.fixed <= version)
+        return any(one.contains(other) for one in ended)
+
+    new = [one for one in left if not any(has_mended(other, one) for other in since)]
+    before = sorted((other for other in since if other < version), reverse=True)
+    before = [other for other in before if line_of(other) == line_of(before[0]) and since[other] < time]
+    for other in before:
+        if not any(is_left_behind(other, one) for one in new):
+            return False
+        if since[other] <= past:
+            return time - since.get(version, time) <= 6 * HOUR
+    return False
+
+
+@settings(max_examples=400)
+@given(st.dictionaries(versions, st.lists(st.integers(0, 40), min_size=1, max_size=2), min_size=2), advisories)
+def test_only_the_first_to_mend_something_need_not_wait(ages: dict[Version, list[int]], known: list[Advisory]) -> None:
+    since = {version: NOW - max(hours) * HOUR for version, hours in ages.items()}
+    files = [
+        (version, file_of(f"demo-{version}{end}", upload_time=NOW - one * HOUR))
+        for version, hours in ages.items()
+        for one, end in zip(hours, (".tar.gz", ".zip"), strict=False)
+    ]
+    found = verdicts((page_of(*(file for _, file in files)), None), known, DAY)
+
+    for version, file in files:
+        time = file.upload_time
+        assert time is not None
+        if NOW - time < DAY:
+            assert found[file.filename].allowed is is_first_to_mend(since, version, time, known)

@@ -207,8 +207,8 @@ def test_between_changes_a_page_stays_the_same(world: World, keys: dict[str, Any
     until = change if change is not None else world.now + 30 * DAY
     if not world.unseen:
         after = world.verdicts(keys, now=until - timedelta(microseconds=1))
-        assert {name: verdict.decision for name, verdict in after.items()} == {
-            name: verdict.decision for name, verdict in before.items()
+        assert {name: (verdict.decision, verdict.would) for name, verdict in after.items()} == {
+            name: (verdict.decision, verdict.would) for name, verdict in before.items()
         }
 
 

@@ -11,6 +11,7 @@ from inbond.model.verdict import Decision, Finding, Outcome
 from inbond.reporting.fates import Fate
 from policy.cases import DAY, NOW
 
+CODES = {"cooldown": "young", "attestations": "missing"}  # of what explanations hand out a command for
 ALLOW, HOLD, DENY = Decision.ALLOW, Decision.HOLD, Decision.DENY
 
 
@@ -46,7 +47,7 @@ def row(
 def found(rule: str = "cooldown", outcome: Outcome = Outcome.HOLD, **changes: Any) -> Finding:
     """A finding; a hold ends in two days."""
     until = NOW + timedelta(days=2) if outcome is Outcome.HOLD else None
-    fields: dict[str, Any] = {"message": f"{rule} says so", "until": until, "code": "said"}
+    fields: dict[str, Any] = {"message": f"{rule} says so", "until": until, "code": CODES.get(rule, "said")}
     return Finding(rule=rule, outcome=outcome, **{**fields, **changes})
 
 

@@ -76,6 +76,18 @@ def test_every_rule_that_stops_needs_a_waiver_and_one_that_takes_none_leaves_non
     assert now(recorded(), fate(found("hashes", Outcome.DENY), found())).waivers == ()
 
 
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [("malware", "named-release"), ("continuity", "recreated"), ("attestations", "rejected"), ("review", "rejected")],
+)
+def test_what_looks_like_an_attack_or_was_rejected_gets_no_waiver(rule: str, code: str) -> None:
+    remedy = "use another version, or have rejection r-0123456789 revoked"
+    attack = found(rule, Outcome.DENY, code=code, remedy=remedy)
+    assert now(recorded(), fate(attack)).still is Still.YES
+    assert now(recorded(), fate(attack)).waivers == ()
+    assert now(recorded(), fate(attack, found())).waivers == ()
+
+
 def test_a_waiver_for_what_was_refused_passes_over_what_is_only_recorded() -> None:
     told = now(refused(), fate(found("attestations", Outcome.DENY, audited=True), found()))
     assert [line.split("--rule ")[1].split()[0] for line in told.waivers] == ["cooldown"]

@@ -14,15 +14,17 @@ import pytest
 
 from inbond.model.decisions import Pin, Rejection, Waiver
 from inbond.model.errors import StoreUnavailable
-from inbond.model.history import AskedRow
+from inbond.model.history import SERVED_CLIENTS, AskedRow, ServedFile
 from inbond.model.names import Filename, ProjectName
 from inbond.model.standing import Established
 from inbond.model.verdict import Decision
-from inbond.store import history
+from inbond.store import history, ledger_thread
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.store.standing_reader import StandingReader
 from store.heard import Heard
 from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0, T1, T2, T3, WAIVER, path_in
+
+MANY_ROWS = 50_000
 
 
 @pytest.fixture
@@ -151,8 +153,90 @@ async def test_what_was_served_is_bytes_that_left(ledger: Ledger) -> None:
     denied = replace(ASKED, decision=Decision.DENY, at=T0)
     metadata = replace(ASKED, metadata=True, at=T0)
     earlier = replace(ASKED, client="2001:db8::1", at=T0)
-    await ledger.record([ASKED, denied, metadata, earlier, replace(ASKED, upstream="acme")])
-    assert [row.first for row in await ledger.served("pypi", FLASK)] == [earlier, ASKED]
+    unknown = replace(ASKED, client="", sha256=None, index="strict", version=None, at=T2)
+    await ledger.record([ASKED, denied, metadata, earlier, replace(ASKED, at=T3), unknown])
+    await ledger.record([replace(ASKED, upstream="acme")])
+    known = ServedFile(
+        index="root",
+        upstream="pypi",
+        project=FLASK,
+        filename=ASKED.filename,
+        version="3.1.0",
+        sha256=ASKED.sha256,
+        first_at=T0,
+        last_at=T3,
+        times=3,
+        clients=("192.0.2.7", "2001:db8::1"),
+        clients_count=2,
+    )
+    nobody = replace(
+        known, index="strict", version=None, sha256=None, first_at=T2, last_at=T2, times=1, clients=(), clients_count=0
+    )
+    assert await ledger.served_files("pypi", FLASK) == (known, nobody)
+    assert await ledger.served_files("pypi", ProjectName("other")) == ()
+    assert await ledger.served_projects() == {("pypi", FLASK), ("acme", FLASK)}
+
+
+async def test_of_many_clients_the_first_are_named(ledger: Ledger) -> None:
+    many = [f"192.0.2.{number:03}" for number in range(SERVED_CLIENTS + 5)]
+    await ledger.record([replace(ASKED, client=client) for client in ("", *reversed(many))])
+    (one,) = await ledger.served_files("pypi", FLASK)
+    assert (one.clients, one.clients_count) == (tuple(many[:SERVED_CLIENTS]), len(many))
+    assert one.times == len(many) + 1
+
+
+async def test_a_long_look_through_the_audit_trail_keeps_no_page_waiting(ledger: Ledger, tmp_path: Path) -> None:
+    insert = f"""
+        WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {MANY_ROWS})
+        INSERT INTO asked SELECT randomblob(16), '192.0.2.' || n, 'root', 'pypi', 'flask',
+            'flask-1.' || (n % 300) || '.tar.gz', '1', NULL, 'allow', 'allow', '', '', '', 0, 1, 1, 1 FROM number
+    """  # noqa: S608 (a constant)
+    with contextlib.closing(sqlite3.connect(path_in(tmp_path))) as raw, raw:
+        raw.execute(insert)
+    looking = [asyncio.create_task(ledger.served_files("pypi", FLASK)), asyncio.create_task(ledger.served_projects())]
+    answered = 0
+    while not all(task.done() for task in looking):
+        await ledger.highest_serial("pypi", FLASK)
+        answered += 1
+    assert len(await looking[0]) == 300
+    assert answered > 20
+
+
+async def test_a_lock_that_stays_is_waited_for_together_and_named(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_thread, "LOCK_SECONDS", 0.3)
+    with contextlib.closing(sqlite3.connect(path_in(tmp_path), isolation_level=None)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        began = asyncio.get_running_loop().time()
+        many = [ledger.decide(replace(REJECTION, reason=str(number)), now=T0) for number in range(5)]
+        failed = await asyncio.gather(*many, return_exceptions=True)
+        assert asyncio.get_running_loop().time() - began < 0.9
+        assert [type(one) for one in failed] == [StoreUnavailable] * 5
+        assert "another process holds its lock" in failed[0].remedy  # type: ignore[union-attr]
+        assert await ledger.highest_serial("pypi", FLASK) is None  # what only reads does not wait
+        raw.execute("ROLLBACK")
+    assert await ledger.decide(REJECTION, now=T0)
+
+
+async def test_many_decisions_are_made_with_their_occurrences_or_none_is(
+    ledger: Ledger, tmp_path: Path, events: Heard
+) -> None:
+    made = [(one, replace(HAPPENED, key=one.id)) for one in (WAIVER, REJECTION, PIN)]
+    assert await ledger.decide(REJECTION, now=T0)
+    with contextlib.closing(sqlite3.connect(path_in(tmp_path))) as raw, raw:
+        raw.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON occurrence WHEN (SELECT count(*) FROM occurrence) = 1"
+            " BEGIN SELECT raise(ABORT, 'no'); END"
+        )
+    with pytest.raises(StoreUnavailable):
+        await ledger.decide_all(made, now=T1)
+    assert await ledger.decisions() == (REJECTION,)
+    assert await ledger.occurrences(since=T0) == ()
+    with contextlib.closing(sqlite3.connect(path_in(tmp_path))) as raw, raw:
+        raw.execute("DROP TRIGGER broken")
+    assert await ledger.decide_all(made, now=T1) == (True, False, True)
+    assert {one.key for one in await ledger.occurrences(since=T0)} == {WAIVER.id, PIN.id}
 
 
 async def test_old_requests_are_forgotten(ledger: Ledger) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import ClientPayloadError
 
 from inbond.cli.foundation import LEDGER_FILE
+from inbond.gateway.evidence import EvidenceKeeper
 from inbond.model.decisions import Rejection, Target, Waiver
 from inbond.model.history import AskedRow
 from inbond.model.names import ProjectName
@@ -26,6 +31,7 @@ DEMO = ProjectName("demo")
 AGES_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SEEN_FROM_OUTSIDE = ONE_INDEX.replace("[storage]", 'trusted_proxies = ["127.0.0.1"]\n[storage]')
 DENY = '[policies.default]\ndeny = ["demo==2.0", "other"]\n'
+BIG = 24 * 2**20  # bytes: far more than lies in buffers on the way
 AUDITED = DENY + 'audit = ["deny"]\n'
 
 
@@ -61,7 +67,7 @@ async def test_who_asked_for_what_and_what_became_of_it(tmp_path: Path) -> None:
             await proxy.verdict("demo", bad.filename)  # asking about a file is not asking for it
     rows, occurrences = await held_by(tmp_path)
     assert shown(rows) == {
-        ("192.0.2.7", "1.0", "allow", False, 3),
+        ("192.0.2.7", "1.0", "allow", False, 2),  # 304 gave it to nobody
         ("2001:db8::9", "1.0", "allow", True, 1),
         ("2001:db8::9", "2.0", "deny", False, 1),
         ("192.0.2.7", "2.0", "deny", True, 1),
@@ -72,6 +78,50 @@ async def test_who_asked_for_what_and_what_became_of_it(tmp_path: Path) -> None:
     assert stopped.message
     assert [(one.kind, one.filename) for one in occurrences] == [("file-stopped", bad.filename)]
     assert not any(value == "192.0.2.7" for one in occurrences for value in one.detail.values())
+
+
+async def test_what_carries_no_byte_of_a_file_gives_it_to_nobody(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        good = index.add_wheel("demo", "1.0")
+        async with inbond(tmp_path, index) as proxy:
+            for path in (good.path, f"{good.path}.metadata"):
+                async with proxy.session.head(proxy.url(path)) as response:
+                    assert response.status == 200
+                    etag = response.headers["ETag"]
+                assert (await proxy.get(path, **{"If-None-Match": etag}))[0] == 304
+            assert (await proxy.get(good.path, Range="bytes=999999999-"))[0] == 416
+    assert await held_by(tmp_path) == ((), ())
+
+
+async def test_a_download_under_way_is_known(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        big = index.add_wheel("demo", "1.0", size=BIG)
+        async with inbond(tmp_path, index) as proxy, proxy.session.get(proxy.url(big.path)) as response:
+            await response.content.readany()
+            async with asyncio.timeout(5):
+                while not (await held_by(tmp_path))[0]:
+                    await asyncio.sleep(0.05)
+            assert not response.content.at_eof()
+    (row,) = (await held_by(tmp_path))[0]
+    assert (row.first.decision, row.count) == ("allow", 1)
+
+
+async def test_what_its_digest_stops_in_the_middle_is_told_twice(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        big = index.add_wheel("demo", "1.0", size=BIG)
+        index.fault(big.path, WrongBytes())
+        async with inbond(tmp_path, index) as proxy:
+            with pytest.raises(ClientPayloadError):
+                await proxy.get(big.path)
+            async with asyncio.timeout(5):
+                while len((await held_by(tmp_path))[0]) < 2:
+                    await asyncio.sleep(0.05)
+    rows, (stopped,) = await held_by(tmp_path)
+    assert {(row.first.decision, row.first.rule, row.count) for row in rows} == {
+        ("allow", "", 1),
+        ("deny", "digest", 1),
+    }
+    assert stopped.kind == "file-stopped"
 
 
 async def test_an_audited_rule_stops_nobody_and_is_in_the_trail(tmp_path: Path) -> None:
@@ -142,6 +192,36 @@ async def test_what_another_process_decides_is_in_force_at_the_next_request(tmp_
             assert (await proxy.get(first.path))[0] == 200
             assert (await proxy.get(bad.path))[0] == 403
             await elsewhere.aclose()
+
+
+async def test_a_page_that_is_being_made_is_not_given_to_who_asks_after_a_rejection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged, goes_on = asyncio.Event(), asyncio.Event()
+    renew = EvidenceKeeper.renew
+
+    async def held(*given: Any) -> None:
+        judged.set()
+        await goes_on.wait()
+        await renew(*given)
+
+    async with SimIndex() as index:
+        bad = index.add_wheel("demo", "1.0")
+        async with inbond(tmp_path, index) as proxy:
+            monkeypatch.setattr(EvidenceKeeper, "renew", held)
+            before = asyncio.create_task(proxy.listed("demo", bad.filename))
+            await judged.wait()
+            elsewhere = ledger_of(tmp_path)
+            rejection = Rejection(target=Target.parse("demo==1.0"), reason="read it", by="ada")
+            await elsewhere.decide(rejection, now=proxy.clock())
+            await elsewhere.aclose()
+            judged.clear()
+            after = asyncio.create_task(proxy.listed("demo", bad.filename))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(judged.wait(), 2)
+            goes_on.set()
+            assert not (await before).get("yanked")
+            assert "read it" in str((await after).get("yanked"))
 
 
 async def test_whoever_is_stopped_first_is_told_to_webhooks_signed(tmp_path: Path) -> None:

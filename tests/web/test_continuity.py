@@ -24,7 +24,7 @@ from stack import Inbond, SetClock, inbond, sigstore
 # Nothing is held for its age alone.
 CONFIG = '[policies.default]\nmin_age = "0"\n'
 LONG_AGO = datetime(2025, 7, 1, tzinfo=UTC)
-ANEW = GitHub(repository_id="6666")
+ANEW = GitHub(repository_id="6666", owner_id="6667")
 FROM_BRANCH = GitHub(workflow="ci-test.yml", ref="refs/heads/main")
 AGES_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -58,7 +58,7 @@ def asked(index: SimIndex) -> list[str]:
     [
         (
             None, "hold", "continuity/lost",
-            "not attested, while 5 of the 5 releases before are attested, 1.6 the newest",
+            "not attested, unlike 5 of the 5 releases before it",
         ),
         (FROM_BRANCH, "hold", "continuity/changed", "workflow is now ci-test.yml, was release.yml"),
         (
@@ -135,6 +135,43 @@ async def test_memory_tells_a_repository_made_anew_when_all_that_came_before_is_
         clock.advance(timedelta(days=30))
         async with inbond(tmp_path, index, more=CONFIG, clock=clock) as proxy:
             assert (await proxy.get(anew.path))[0] == 403
+
+
+async def test_what_is_made_anew_in_an_old_line_stays_denied_although_only_the_finding_knew_its_repository(
+    tmp_path: Path,
+) -> None:
+    clock = SetClock()
+    old_home, squatter = GitHub(owner="oldhome"), GitHub(owner="oldhome", repository_id="6666", owner_id="6667")
+    times = [LONG_AGO + timedelta(days=number) for number in range(10)]
+    async with SimIndex() as index:
+        old = [f"1.{number}" for number in range(5)]
+        attested_files(index, sigstore(), "demo", old, old_home, uploaded=times[:5])
+        attested_files(index, sigstore(), "demo", [f"2.{number}" for number in range(5)], uploaded=times[5:])
+        anew = released(index, "1.5", squatter)
+        async with inbond(tmp_path, index, more=CONFIG, clock=clock) as proxy:
+            assert set(await marked(proxy)) == {anew.filename}
+            clock.advance(timedelta(days=8))
+            assert set(await marked(proxy)) == {anew.filename}
+            assert (await proxy.get(anew.path))[0] == 403
+        clock.advance(timedelta(days=300))
+        async with inbond(tmp_path, index, more=CONFIG, clock=clock) as proxy:
+            assert (await proxy.get(anew.path))[0] == 403
+            assert set(await marked(proxy)) == {anew.filename}
+
+
+async def test_an_sdist_waits_for_the_wheel_that_speaks_for_it(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        old = past(index)
+        for number in range(5):
+            index.add_sdist("demo", f"1.{number}", upload_time=LONG_AGO + timedelta(days=30 * number))
+        alone = index.add_sdist("demo", "1.5", upload_time=datetime.now(UTC) - timedelta(hours=2))
+        beside = index.add_sdist("demo", "1.6", upload_time=datetime.now(UTC) - timedelta(hours=2))
+        wheel = released(index, "1.6", GitHub())
+        async with inbond(tmp_path, index, more=CONFIG) as proxy:
+            assert list(await marked(proxy)) == [alone.filename]
+            assert asked(index) == sorted(file.provenance_path for file in (*old, wheel))
+            assert (await proxy.get(alone.path))[0] == 403
+            assert (await proxy.get(beside.path))[0] == 200
 
 
 async def test_a_pin_accepts_a_repository_made_anew_at_the_next_request(tmp_path: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from inbond.model.errors import (
     ConfigurationError,
@@ -28,7 +31,10 @@ from inbond.model.errors import (
 )
 from inbond.web.errors import status_of
 from inbond.web.operations import CHECKS, Check
+from inbond.web.origin import SERVER as SERVER_SETTINGS
+from inbond.web.origin import client_of
 from inbond.web.problems import reason_line
+from inbond.web.settings import ListenAddress, ServerSettings, parse_network
 from sim.index import SimIndex
 from stack import inbond
 from tools import tool
@@ -36,6 +42,28 @@ from tools import tool
 SERVER = '[server]\nlisten = "127.0.0.1:0"\nhosts = ["packages.example"]\ntrusted_proxies = ["127.0.0.0/8"]\n'
 BEHIND = SERVER + '[storage]\npath = "{data}"\n[upstreams.pypi]\nurl = "{upstream}"\n'
 PUBLIC = BEHIND.replace("[storage]", 'public_url = "https://pkg.example/"\n[storage]')
+
+
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[int]:
+    """The application on a port of 127.0.0.1."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def raw_exchange(port: int, lines: list[bytes]) -> bytes:
+    """The answer to a request as written, whatever its bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\r\n".join([*lines, b"", b""]))
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -78,6 +106,45 @@ async def test_a_trusted_proxy_names_scheme_and_host(tmp_path: Path) -> None:
             assert json.loads(body)["why"].startswith("https://packages.example/why/")
             assert (await proxy.get(path, **{**forwarded, "X-Forwarded-Host": "evil.example"}))[0] == 421
             await proxy.get(path, **{"X-Forwarded-For": "not an address"})
+
+
+@pytest.mark.parametrize(
+    ("lines", "client"),
+    [
+        ([], "127.0.0.1"),
+        (["192.0.2.7"], "192.0.2.7"),
+        (["203.0.113.66", "192.0.2.7"], "192.0.2.7"),  # a proxy that adds a line of its own
+        (["203.0.113.66, 192.0.2.7"], "192.0.2.7"),
+        (["192.0.2.7, 10.0.0.5"], "192.0.2.7"),  # two trusted proxies
+        (["203.0.113.66, 192.0.2.7", "10.1.0.5", "10.0.0.5"], "192.0.2.7"),
+        (["10.0.0.6, 10.0.0.5"], "10.0.0.6"),  # somebody on the proxies' own network
+        (["192.0.2.7, nonsense, 10.0.0.5"], "10.0.0.5"),
+        (["nonsense"], "127.0.0.1"),
+        (["192.0.2.7,"], "127.0.0.1"),
+        (["::FFFF:192.0.2.7"], "192.0.2.7"),
+        (["2001:DB8:0::9"], "2001:db8::9"),
+        (["fe80::1%eth0"], "127.0.0.1"),
+        ([f"fe80::1%{chr(0xFF)}{'A' * 3000}"], "127.0.0.1"),
+    ],
+)
+async def test_the_client_is_the_first_from_the_right_that_is_no_trusted_proxy(lines: list[str], client: str) -> None:
+    settings = ServerSettings(
+        listen=ListenAddress.parse("127.0.0.1:0"),
+        trusted_proxies=(parse_network("127.0.0.1"), parse_network("10.0.0.0/8")),
+    )
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(client_of(request))
+        return web.Response()
+
+    app = web.Application()
+    app[SERVER_SETTINGS] = settings
+    app.router.add_get("/", handler)
+    async with serving(app) as port:
+        head = [b"GET / HTTP/1.1", b"Host: x", b"Connection: close"]
+        await raw_exchange(port, [*head, *(f"X-Forwarded-For: {line}".encode("latin-1") for line in lines)])
+    assert seen == [client]
 
 
 async def test_nobody_else_does(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inbond.advisories.osv_query import answer_query
 from inbond.gateway.advisories import AdvisoryKeeper
+from inbond.web import osv_routes
 from sim.index import SimIndex
 from sim.osv import directory, malware, vulnerability
 from stack import ONE_INDEX, Inbond, inbond
@@ -68,9 +71,10 @@ async def test_queries_are_answered_from_the_advisories_in_force(tmp_path: Path)
         ("query", {"commit": "abc"}, 400, "commits are not known here"),
         ("query", {"package": {"name": "left-pad", "ecosystem": "npm"}}, 400, "packages of PyPI alone"),
         ("querybatch", {"queries": [{"package": DEMO}, {}]}, 400, "query 1: no package is named"),
+        ("query", {"package": DEMO, "version": "1" * 5000}, 400, "a version of more than 200 characters"),
         ("query", b" " * (2**20 + 1), 413, ""),
     ],
-    ids=["no JSON", "commit", "npm", "batch", "too large"],
+    ids=["no JSON", "commit", "npm", "batch", "version", "too large"],
 )
 async def test_what_cannot_be_answered_is_refused(path: str, body: Any, status: int, said: str, tmp_path: Path) -> None:
     directory(tmp_path / "advisories", FILES)
@@ -79,6 +83,35 @@ async def test_what_cannot_be_answered_is_refused(path: str, body: Any, status: 
 
         assert (found, kind) == (status, "application/problem+json")
         assert said in answer["detail"]
+
+
+async def test_so_many_questions_are_worked_out_at_once_and_more_are_asked_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory(tmp_path / "advisories", FILES)
+    go_on, inside = threading.Event(), 0
+
+    def slow(*given: Any) -> bytes:
+        nonlocal inside
+        inside += 1
+        assert go_on.wait(10)
+        return answer_query(*given)
+
+    monkeypatch.setattr(osv_routes, "answer_query", slow)
+    monkeypatch.setattr(osv_routes, "MAX_WAITING", 3)
+    async with SimIndex() as index, inbond(tmp_path, index, more=ADVISORIES) as proxy:
+        asked = [asyncio.create_task(post(proxy, "/-/osv/v1/query", {"package": DEMO})) for _ in range(6)]
+        done, _ = await asyncio.wait(asked, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        (refused,) = done
+        status, body, _ = refused.result()
+        async with asyncio.timeout(10):
+            while inside < osv_routes.AT_ONCE:
+                await asyncio.sleep(0.01)
+        assert (status, inside) == (503, osv_routes.AT_ONCE)
+        assert "too many questions about advisories are asked at once" in body["detail"]
+        go_on.set()
+        assert {(await one)[0] for one in asked if one is not refused} == {200}
+        assert (await post(proxy, "/-/osv/v1/query", {"package": DEMO}))[0] == 200
 
 
 async def test_nobody_is_told_nothing_is_known_where_nothing_could_be(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from inbond.web import views
 from inbond.web.origin import SERVER
 from inbond.web.settings import ListenAddress, ServerSettings
 from inbond.web.simple_routes import GATEWAY
+from sim.attested import attested_files
 from sim.index import SimFile, SimIndex, Status
 from sim.sigstore import GitHub
 from stack import ONE_INDEX, Inbond, inbond, sigstore
@@ -123,6 +124,57 @@ async def test_the_end_of_a_hold_is_shown_as_its_denial_says_it(tmp_path: Path) 
             assert f"is held by rule cooldown: published {uploaded:%Y-%m-%d %H:%M} UTC, younger than 1d." in text
             assert f"The hold ends by itself on {end}." in text
             assert f"held until {end}" in (await proxy.listed("demo", wheel.filename))["yanked"]
+
+
+async def test_a_file_of_several_indexes_begins_with_where_it_is_stopped(tmp_path: Path) -> None:
+    more = '[policies.none]\nmin_age = "0"\n[policies.listed]\ndeny = ["demo"]\n' + "".join(
+        f'[indexes.{name}]\npolicy = "{name}"\nupstreams = ["pypi"]\n' for name in ("none", "listed")
+    )
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=datetime.now(UTC) - timedelta(hours=2))
+        async with inbond(tmp_path, index, more=more) as proxy:
+            one = await story(proxy, wheel)
+            for name in ("none", "listed"):
+                await proxy.get(f"/-/verdict/{name}/demo/{wheel.filename}")
+            parsed = await page(proxy, f"/why/{wheel.sha256[:12]}")
+    assert not one.css("ul.indexes")
+    said = [" ".join(item.text().split()) for item in parsed.css("ul.indexes li")]
+    assert said == [
+        f"{how} on index {name}: {wheel.filename}"
+        for how, name in (("deny", "listed"), ("hold", "root"), ("allow", "none"))
+    ]
+    assert [inside(article, ".badge") for article in parsed.css("article")] == ["deny", "hold", "allow"]
+    assert [link.attributes["href"] for link in parsed.css("ul.indexes a")] == [
+        f"#{article.attributes['id']}" for article in parsed.css("article")
+    ]
+
+
+async def test_a_command_that_a_remedy_ends_with_has_no_full_stop_behind_it(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        past = [datetime.now(UTC) - timedelta(days=days) for days in (300, 200, 100)]
+        for version, at in zip(("1.0", "1.1", "1.2"), past, strict=True):
+            attested_files(index, sigstore(), "demo", [version], PUBLISHER, uploaded=at, signed=at)
+        other = GitHub(owner="evil", repo="widgets", workflow="release.yml")
+        now = datetime.now(UTC)
+        (strange,) = attested_files(index, sigstore(), "demo", ["1.3"], other, uploaded=now, signed=now)
+        async with inbond(tmp_path, index, more='[policies.default]\nmin_age = "0"\n') as proxy:
+            text = text_of(await story(proxy, strange))
+            status, body, reason = await proxy.get(strange.path)
+    command = "inbond pins accept demo github:evil/widgets@release.yml"
+    assert command in text
+    assert f"{command}." not in text
+    assert status == 403
+    assert f"{command}." not in body.decode()
+    assert command not in str(reason)
+
+
+async def test_a_pin_without_a_reason_ends_with_its_publisher(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0")
+        more = DECIDED.replace('reason = "as its documentation says"\n', "")
+        async with inbond(tmp_path, index, more=more) as proxy:
+            listed = [" ".join(item.text().split()) for item in (await story(proxy, wheel)).css("ul.plain li")]
+    assert listed[-1].endswith("accepts github:acme/widgets with repository id 1001")
 
 
 async def test_each_cell_of_a_table_names_its_column(tmp_path: Path) -> None:

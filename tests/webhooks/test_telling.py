@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from inbond.model.events import Recorded, WebhookTried
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.store.ledger_facts import examine
+from inbond.store.protocols import Delivery
 from inbond.webhooks.message import Message
 from inbond.webhooks.settings import WebhookSettings
 from inbond.webhooks.telling import GIVE_UP_AFTER, LEASE, Patience, Tellers
@@ -212,3 +214,57 @@ def test_every_kind_has_a_message() -> None:
     for kind in OccurrenceKind:
         one = Occurrence(key=str(kind), kind=kind, at=T1, message="it happened")
         assert Message.of(one).id.startswith("msg_")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 503 Busy\r\nRetry-After: Mon, 01 Jan 99999999999999999999 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 503 Busy\r\nRetry-After: Mon, 01 Jan 0001 00:00:00 +2359\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZZZ\r\nabc",
+        b"HTTP/9.9 9999999 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 5000,
+    ],
+    ids=["year", "early", "chunks", "status", "header", "continue"],
+)
+async def test_whatever_a_receiver_answers_it_is_told_in_the_end(
+    ledger: Ledger, events: Heard, clock: Clock, answer: bytes
+) -> None:
+    came = 0
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal came
+        came += 1
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            writer.write(answer if came == 1 else b"HTTP/1.1 204 No Content\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    # Each retry is due at once: what is asked for here is whether there is one.
+    at_once = replace(QUICK, pause=0.01)
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = WebhookSettings(name="acme", url=f"http://127.0.0.1:{port}/", keys=(KEY,))
+        async with telling(ledger, [settings], events, clock, at_once):
+            await ledger.happened([HAPPENED])
+            await until(lambda: came > 0 and not left(ledger))
+
+
+async def test_a_webhook_outlives_what_nobody_foresaw(
+    ledger: Ledger, events: Heard, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = [RuntimeError("once")]
+    claim = ledger.claim_deliveries
+
+    async def breaks_once(*given: Any, **named: Any) -> tuple[Delivery, ...]:
+        if broken:
+            raise broken.pop()
+        return await claim(*given, **named)
+
+    monkeypatch.setattr(ledger, "claim_deliveries", breaks_once)
+    async with Receiver() as receiver, telling(ledger, [hook(receiver)], events, clock):
+        await ledger.happened([HAPPENED])
+        await receiver.came(1)
+    assert events.alerts == ["webhook-failing"]

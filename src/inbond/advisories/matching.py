@@ -7,7 +7,7 @@ each set of advisories, and kept by that set's identity (it is immutable, and th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -58,6 +58,12 @@ def says_anything(advisories: tuple[Advisory, ...], *, malicious: bool) -> bool:
     return bool(_known(_Same(advisories), malicious).advisories)
 
 
+def place_of(advisories: tuple[Advisory, ...], version: Version) -> Hashable:
+    """What tells versions apart as far as these advisories go: of all in one place they say the same."""
+    same = _Same(advisories)
+    return tuple(_known(same, malicious).place_of(version) for malicious in (True, False))
+
+
 class _Same:
     """Advisories by their identity: to compare hundreds of them would cost more than to match them."""
 
@@ -103,9 +109,12 @@ class _Known:
             found = self._releases[version] = made
         return found
 
+    def place_of(self, version: Version) -> tuple[int, tuple[int, ...]]:
+        """Where it lies among the bounds, and the advisories that list it."""
+        return self._place(version), tuple(self._listed.get(version, ()))
+
     def _of_release(self, version: Version) -> tuple[Match, ...]:
-        place = self._place(version)
-        listed = tuple(self._listed.get(version, ()))
+        place, listed = self.place_of(version)
         found = self._alike.get((place, listed))  # releases in one place with the same records share what is found
         if found is None:
             numbers = {*listed, *(number for start, end, number in self._spans if start <= place < end)}

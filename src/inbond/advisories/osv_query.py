@@ -6,20 +6,23 @@ an honest answer to. All there is comes in one page, so a page token, which nobo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 import msgspec
 
+from inbond.advisories.limits import MAX_VERSION_CHARS
 from inbond.advisories.ranges import readable
 from inbond.advisories.record import Record
 from inbond.advisories.snapshot import AdvisorySet
 from inbond.model.errors import InvalidName
 from inbond.model.names import ProjectName
+from inbond.model.units import format_size
 
 MAX_QUERIES: Final = 1000  # in a batch, as OSV has it
+MAX_ANSWER_BYTES: Final = 16 * 2**20  # all that is known of one project takes some 4 MB at most
 _ECOSYSTEM: Final = "PyPI"
 _PURL: Final = "pkg:pypi/"
 
@@ -110,39 +113,55 @@ def _by_purl(package: _Package, version: str | None) -> Query:
 
 
 def _about(name: str, version: str | None) -> Query:
+    if version is not None and len(version) > MAX_VERSION_CHARS:
+        raise BadQuery(f"a version of more than {MAX_VERSION_CHARS} characters cannot be read")
     try:
         return Query(project=ProjectName(name), version=version or None)
     except InvalidName as error:
         raise BadQuery(error.message) from None
 
 
-def answers(query: Query, known: AdvisorySet) -> list[Record]:
+def answer_query(query: Query, known: AdvisorySet) -> bytes:
+    """The answer to `query`: the records as they were published; `{}` for none, as OSV has it. Raises `BadQuery`."""
+    found = list(_bounded(record.raw for record in _records(query, known)))
+    return b'{"vulns":[' + b",".join(found) + b"]}" if found else b"{}"
+
+
+def answer_batch(queries: Sequence[Query], known: AdvisorySet) -> bytes:
+    """The answer to `querybatch`: ids and when they were changed, in the order of the queries. Raises `BadQuery`."""
+    found: dict[Query, bytes] = {}
+    return b'{"results":[' + b",".join(_bounded(_result(query, known, found) for query in queries)) + b"]}"
+
+
+def _result(query: Query, known: AdvisorySet, found: dict[Query, bytes]) -> bytes:
+    """Of equal questions one is worked out."""
+    result = found.get(query)
+    if result is None:
+        vulns = [{"id": record.id, "modified": record.changed} for record in _records(query, known)]
+        result = found[query] = msgspec.json.encode({"vulns": vulns} if vulns else {})
+    return result
+
+
+def _bounded(parts: Iterable[bytes]) -> Iterator[bytes]:
+    total = 0
+    for part in parts:
+        total += len(part)
+        if total > MAX_ANSWER_BYTES:
+            raise BadQuery(f"the answer is larger than {format_size(MAX_ANSWER_BYTES)}: ask less at once")
+        yield part
+
+
+def _records(query: Query, known: AdvisorySet) -> Iterator[Record]:
     """The records that are not withdrawn and name the version, or any; those alone that name files do not.
 
     Where no rule reads the version, whatever names versions may mean it.
     """
     version = readable(query.version) if query.version is not None else None
-    return [
-        record
-        for advisory in known.of(query.project)
-        if query.version is None or _may_mean(advisory.affects(version))
-        if (record := known.record(advisory.id)) is not None
-    ]
+    for advisory in known.of(query.project):
+        record = known.record(advisory.id)
+        if record is not None and (query.version is None or _may_mean(advisory.affects(version))):
+            yield record
 
 
 def _may_mean(affected: bool | None) -> bool:  # noqa: FBT001 (three answers: see Advisory.affects)
     return affected is not False
-
-
-def encode_query(records: Sequence[Record]) -> bytes:
-    """The answer to `query`: the records as they were published; `{}` for none, as OSV has it."""
-    return b'{"vulns":[' + b",".join(record.raw for record in records) + b"]}" if records else b"{}"
-
-
-def encode_batch(found: Sequence[Sequence[Record]]) -> bytes:
-    """The answer to `querybatch`: ids and when they were changed, in the order of the queries."""
-    return msgspec.json.encode({"results": [_result(records) for records in found]})
-
-
-def _result(records: Sequence[Record]) -> Mapping[str, Any]:
-    return {"vulns": [{"id": record.id, "modified": record.changed} for record in records]} if records else {}

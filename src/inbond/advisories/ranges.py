@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from inbond.advisories.limits import MAX_VERSION_CHARS
 from inbond.model.advisory import AffectedRange
 
 FIRST: Final = "0"  # as `introduced`: before every version
@@ -32,12 +33,16 @@ class Event(msgspec.Struct, frozen=True):
     limit: str | None = None
 
 
-@lru_cache(maxsize=65536)
 def readable(text: str) -> Version | None:
-    """The version, one object for each text; None where no rule reads it."""
+    """The version, one object for each text; None where no rule reads it, or it is too long to be one."""
+    return _read(text) if len(text) <= MAX_VERSION_CHARS else None
+
+
+@lru_cache(maxsize=65536)
+def _read(text: str) -> Version | None:
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or numbers of more digits than Python reads
         return None
 
 

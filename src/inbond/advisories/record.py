@@ -96,9 +96,13 @@ def read_record(raw: bytes) -> Record | None:
     if len(raw) > MAX_RECORD_BYTES:
         raise BadRecord(f"is larger than {MAX_RECORD_BYTES} bytes")
     try:
-        written = _DECODER.decode(raw)
+        raw.decode()  # what nobody reads is handed on as it is, and is to be readable as well
+        return _record(raw, _DECODER.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord(f"is no OSV record: {error}") from error
+
+
+def _record(raw: bytes, written: _Written) -> Record | None:
     if not written.id or len(written.id) > MAX_ID_CHARS or not written.id.isprintable():
         raise BadRecord("has no usable id")
     ours = [one for one in written.affected or () if one.package is not None and _is_ours(one.package)]
@@ -161,8 +165,10 @@ class _Reading:
             *(file_digests(_object(entry.database_specific)) for entry in entries)
         )
         odd = None in named.values()
-        self._remark(odd=odd or any(unreadable(one) for one in events), empty=not (texts or ranges or digests))
-        if self.malicious and not (texts or ranges or digests):
+        nothing = not (versions or ranges or digests)  # that could be read
+        odd_events = any(unreadable(one) for one in events)
+        self._remark(odd=odd or odd_events, nothing=nothing, empty=nothing and not odd)
+        if self.malicious and nothing:
             ranges = _EVERYTHING
         return Advisory(
             id=written.id,
@@ -178,12 +184,14 @@ class _Reading:
             modified=self.modified,
         )
 
-    def _remark(self, *, odd: bool, empty: bool) -> None:
-        if odd:
-            self.remarks.append("names versions that no rule reads")
+    def _remark(self, *, odd: bool, nothing: bool, empty: bool) -> None:
+        counts = "counts for all versions" if self.malicious else "counts for none"
         if empty:
-            counts = "counts for all versions" if self.malicious else "counts for none"
             self.remarks.append(f"names neither versions nor files, and so {counts}")
+        elif odd and nothing and self.malicious:
+            self.remarks.append(f"names versions that no rule reads, and no other, and so {counts}")
+        elif odd:
+            self.remarks.append("names versions that no rule reads")
 
 
 def _severity_of(entry: _Affected) -> Any:

@@ -21,7 +21,7 @@ from inbond.cli.check_locks import Checked
 from inbond.locks.lock import Dependency, LockFormat
 from inbond.model.text import counted, printable
 from inbond.model.units import about
-from inbond.policy.explain import waived
+from inbond.policy.explain import ending_of, waived
 from inbond.policy.rule import clean
 
 # A terminal narrower than this gets fewer columns; what is piped gets all of them, as wide as they are.
@@ -166,7 +166,7 @@ def _story(row: DependencyReport) -> Iterable[str]:
         if untold.remedy:
             yield f"What to do: {clean(untold.remedy, MAX_MESSAGE_CHARS)}"
     elif finding is not None:
-        until = f" until {finding.until:%Y-%m-%d %H:%M} UTC" if finding.until else ""
+        until = f" until {ending_of(finding.until)}" if finding.until else ""
         concerned = _concerned(row)
         yield f"{finding.rule}{until}: {clean(finding.message, MAX_MESSAGE_CHARS)}{concerned}"
         if finding.remedy:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -67,7 +68,7 @@ class StorageSettings:
 
     def limit(self) -> int:
         """The bytes that the cache may take: `max_size`, or a tenth of the free disk, whichever is less."""
-        place = next(path for path in (self.cache_dir, *self.cache_dir.parents) if path.exists())
+        place = next(path for path in (self.cache_dir, *self.cache_dir.parents) if os.access(path, os.F_OK))
         return min(self.max_size, shutil.disk_usage(place).free // FREE_DISK_SHARE)
 
 

@@ -10,7 +10,7 @@ from yarl import URL
 
 from inbond.cli.options import GivenOptions, config_options, written_from_options
 from inbond.model.errors import ConfigurationError
-from inbond.model.text import counted
+from inbond.model.text import counted, printable
 from inbond.model.trust import PUBLIC
 from inbond.model.units import format_size
 
@@ -70,7 +70,7 @@ def _load(given: GivenOptions, output: str) -> Loaded:
     try:
         return written_from_options(given)
     except ConfigurationError as error:
-        problems = error.message.splitlines()
+        problems = [printable(line) for line in error.message.split("\n")]
         if output == "json":
             click.echo(_json({"valid": False, "sources": [], "problems": problems, "warnings": []}))
         else:

@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, assert_never
 
 from inbond.cli.config import Config
 from inbond.cli.config_decisions import Placed
 from inbond.cli.decision_fields import parse_author
+from inbond.cli.known_here import warnings_about
 from inbond.cli.logs import log_alerts
 from inbond.model.decisions import Decided, Pin, Rejection, Waiver
 from inbond.model.errors import ConfigurationError, InbondError
@@ -41,17 +43,31 @@ class NotInForce(InbondError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A decision, and whether it is new; False where the same was in force already."""
+    """A decision, and whether it is new; False where the same was in force already. `warnings`: what looks odd."""
 
     decided: Decided
     new: bool
+    warnings: tuple[str, ...] = ()
+
+
+def ledger_of(config: Config) -> Path:
+    """The file that the configuration has its ledger in."""
+    return config.storage.ledger_dir / LEDGER_FILE
+
+
+def has_ledger(config: Config) -> bool:
+    """Whether there is one; whoever only reads makes none. Where only its log is left it is damaged, not missing."""
+    path = ledger_of(config)
+    try:
+        return path.exists() or path.with_name(f"{path.name}-wal").exists()
+    except PermissionError:  # whoever opens it is told whose it is
+        return True
 
 
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Ledger]:
     """The configuration's ledger. Raises `OperatorFault` and `StoreUnavailable`."""
-    path = config.storage.ledger_dir / LEDGER_FILE
-    ledger = await asyncio.to_thread(open_ledger, path, observer=log_alerts)
+    ledger = await asyncio.to_thread(open_ledger, ledger_of(config), observer=log_alerts)
     try:
         yield ledger
     finally:
@@ -59,10 +75,14 @@ async def opened(config: Config) -> AsyncIterator[Ledger]:
 
 
 async def decide(ledger: Ledger, decisions: Iterable[Decided], *, now: datetime) -> tuple[Made, ...]:
-    """Puts decisions in force, each with its occurrence. Raises `StoreUnavailable`."""
-    made = tuple([Made(decided=one, new=await ledger.decide(one, now=now)) for one in decisions])
-    await ledger.happened([_occurrence(OccurrenceKind.DECISION_MADE, one.decided, now) for one in made if one.new])
-    return made
+    """Puts decisions in force, each with its occurrence, all or nothing. Raises `StoreUnavailable`."""
+    asked = [(one, _occurrence(OccurrenceKind.DECISION_MADE, one, now)) for one in decisions]
+    new = await ledger.decide_all(asked, now=now)
+    known = await ledger.projects()
+    return tuple(
+        Made(decided=one, new=is_new, warnings=warnings_about(one, known, ledger.path))
+        for (one, _), is_new in zip(asked, new, strict=True)
+    )
 
 
 async def revoke(
@@ -74,22 +94,23 @@ async def revoke(
         occurrence = _occurrence(OccurrenceKind.DECISION_REVOKED, known, now, ended_by=by)
         await ledger.happened([occurrence])
         return known
-    raise _not_in_force(_kind(kind), decision_id, known, configured)
+    raise not_in_force(kind, decision_id, known, configured)
 
 
 async def listed(config: Config, kind: type[T]) -> tuple[tuple[T, str], ...]:
-    """As `placed`, of a configuration and its ledger. Raises `OperatorFault` and `StoreUnavailable`."""
-    async with opened(config) as ledger:
-        return await placed(ledger, config.placed_decisions, kind)
-
-
-async def placed(ledger: Ledger, configured: Iterable[Placed], kind: type[T]) -> tuple[tuple[T, str], ...]:
     """All of one kind that are in force, expired waivers among them, with where they stand; the configuration's first.
 
-    What stands in both is shown once.
+    What stands in both is shown once. Raises `OperatorFault` and `StoreUnavailable`.
     """
+    if not has_ledger(config):
+        return _placed((), config.placed_decisions, kind)
+    async with opened(config) as ledger:
+        return _placed(await ledger.decisions(), config.placed_decisions, kind)
+
+
+def _placed(in_ledger: Iterable[Decided], configured: Iterable[Placed], kind: type[T]) -> tuple[tuple[T, str], ...]:
     found = {one.decided.id: (one.decided, one.place) for one in configured if isinstance(one.decided, kind)}
-    for decided in await ledger.decisions():
+    for decided in in_ledger:
         if isinstance(decided, kind):
             found.setdefault(decided.id, (decided, IN_LEDGER))
     return tuple(found.values())
@@ -140,7 +161,9 @@ def _occurrence(kind: OccurrenceKind, decided: Decided, now: datetime, *, ended_
     )
 
 
-def _not_in_force(what: str, decision_id: str, known: Decided | None, configured: Iterable[Placed]) -> NotInForce:
+def not_in_force(kind: type[Any], decision_id: str, known: Decided | None, configured: Iterable[Placed]) -> NotInForce:
+    """Why a decision cannot be revoked. `known`: what is of that id, of whatever kind."""
+    what = _kind(kind)
     place = next((one.place for one in configured if one.decided.id == decision_id), None)
     if place is not None:
         return NotInForce(f"{decision_id} stands in the configuration", remedy=f"remove it there: {place}")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from inbond.cli.check_table import PADDING, screen
-from inbond.cli.decisions_toml import dumps, written
+from inbond.cli.decisions_toml import dumps
 from inbond.model.decisions import Decided, Pin, Rejection, Waiver
 from inbond.model.text import printable
 from inbond.policy.rule import stamp
+from inbond.web.decision_json import decision_json
 
 # Decisions with where each stands.
 Shown = Sequence[tuple[Decided, str]]
@@ -53,30 +54,12 @@ def pins(pins: Sequence[tuple[Pin, str]], form: str, *, now: datetime) -> str:
 def _in_form(form: str, name: str, decisions: Shown, text: str, now: datetime) -> str:
     match form:
         case "json":
-            body = {name: [object_of(one, now) | {"place": place} for one, place in decisions]}
+            body = {name: [decision_json(one, now) | {"place": place} for one, place in decisions]}
             return json.dumps(body, indent=2) + "\n"
         case "toml":
             return dumps(one for one, _ in decisions)
         case _:
             return text or f"no {name}\n"
-
-
-def object_of(decided: Decided, now: datetime) -> dict[str, Any]:
-    """A decision for programs: its id, and the keys that it has in a file; None for what is not set."""
-    at = written(decided.at) if decided.at is not None else None
-    made = {"reason": decided.reason, "by": decided.by, "at": at, "source": str(decided.source)}
-    match decided:
-        case Waiver():
-            what = {"target": str(decided.target), "rule": decided.rule, "index": decided.index}
-            ends = {"until": written(decided.until), "expired": decided.until <= now}
-            return {"id": decided.id, **what, **ends, **made}
-        case Rejection():
-            return {"id": decided.id, "target": str(decided.target), "index": decided.index, **made}
-        case Pin():
-            what = {"project": str(decided.project), "publisher": str(decided.publisher)}
-            return {"id": decided.id, **what, "repository_id": decided.repository_id, **made}
-        case _:
-            assert_never(decided)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

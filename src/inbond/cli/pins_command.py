@@ -82,6 +82,7 @@ def accept(*, form: str, given: GivenOptions, **asked: Any) -> None:
 
         made = asyncio.run(pins_run.accept(config_from_options(given), pins_run.AskedPin(**asked)))
         say(decisions_made.as_json("pins", [made]) if form == "json" else decisions_made.as_text([made]))
+        say(decisions_made.warnings_of([made]), err=True, nl=False)
 
 
 @pins_group.command("revoke", epilog=_REVOKE_EPILOG)
@@ -138,3 +139,4 @@ def take_in(*, file: Path, form: str, given: GivenOptions) -> None:
             say(
                 "\n".join([decisions_made.as_text(made)] * bool(made) + [f"{new} new, {len(made) - new} known already"])
             )
+        say(decisions_made.warnings_of(made), err=True, nl=False)

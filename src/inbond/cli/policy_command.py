@@ -22,7 +22,7 @@ _TEST_EPILOG: Final = """\b
 Exit codes:
   0  nothing would be stopped that is not stopped now
   1  something would be
-  2  could not tell, of one file at least; also usage errors
+  2  could not tell, of one file at least, or as there is none to judge; also usage errors
   130  interrupted
 \b
 Examples:
@@ -146,4 +146,4 @@ def exit_code(comparison: Comparison) -> int:
 
     if comparison.files.get(Change.STOPPED):
         return STRICTER
-    return UNTOLD if comparison.files.get(Change.UNTOLD) else SAME
+    return UNTOLD if comparison.files.get(Change.UNTOLD) or not comparison.files else SAME

@@ -28,6 +28,7 @@ def document(tried: Tried) -> dict[str, Any]:
         "before": tried.before,
         "after": tried.after,
         "recorded_since": timestamp(tried.recorded_since),
+        "ledger": tried.ledger,
         "projects": tried.projects,
         "files": {str(change): comparison.files.get(change, 0) for change in Change},
         "people": {str(change): comparison.people(change) for change in Change if change is not Change.SAME},

@@ -36,7 +36,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What came of it. `projects`: how many were looked at; `recorded_since`: the earliest request of history."""
+    """What came of it. `projects`: how many were looked at; `recorded_since`: the earliest request of history.
+
+    `ledger`: the file that history stands in.
+    """
 
     wanted: Wanted
     index: str
@@ -46,6 +49,7 @@ class Tried:
     projects: int
     recorded_since: datetime | None
     comparison: Comparison
+    ledger: str = ""
 
 
 async def run(config: Config, wanted: Wanted, *, given: GivenOptions) -> Tried:
@@ -81,6 +85,7 @@ async def tried_on(
             projects=len(asked),
             recorded_since=min((row.first.at for row in rows), default=None),
             comparison=compare(compared),
+            ledger=str(look.ledger.path),
         )
 
 

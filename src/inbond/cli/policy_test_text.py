@@ -40,8 +40,14 @@ def dumps(tried: Tried) -> str:
 def _show(console: Console, tried: Tried) -> None:
     comparison = tried.comparison
     files = counted(sum(comparison.files.values()), "file")
-    policies = f"policy {tried.before}, in force on index {tried.index}, and {tried.after} of {tried.wanted.policy}"
+    source = f" of {tried.wanted.policy}" if tried.wanted.policy != tried.after else ""
+    policies = f"policy {tried.before}, in force on index {tried.index}, and {tried.after}{source}"
     print_prose(console, f"{policies}: {files} of {counted(tried.projects, 'project')}, {_whence(tried)}", style="bold")
+    if not tried.comparison.files:
+        print_prose(
+            console, f"could not tell: no lock names a file, and nothing is recorded at {tried.ledger}", style="cyan"
+        )
+        return
     for change, title in _TITLES.items():
         _print_change(console, title, tried, change)
     _print_untold(console, comparison.of(Change.UNTOLD))

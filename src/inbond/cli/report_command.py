@@ -24,7 +24,7 @@ _EPILOG: Final = """\b
 Exit codes:
   0  the report was made
   1  with --exit-code: enforcing would stop something that was asked for, still now
-  2  it could not be made; with --exit-code: of something it cannot be told; also usage errors
+  2  it could not be made; with --exit-code: of something it cannot be told, or nothing is recorded; also usage errors
   130  interrupted
 \b
 Examples:
@@ -92,9 +92,9 @@ def report(
 
 def exit_code(made: Report) -> int:
     """0, 1 or 2, as the help says for `--exit-code`."""
-    from inbond.reporting.report import Readiness, readiness  # noqa: PLC0415 (as above)
+    from inbond.reporting.report import Readiness  # noqa: PLC0415 (as above)
 
-    match readiness(made.entries):
+    match made.readiness:
         case Readiness.READY:
             return MADE
         case Readiness.NOT_READY:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from inbond.model.occurrence import Occurrence
-from inbond.reporting.report import Entry, Report, readiness
+from inbond.reporting.report import Entry, Report
 from inbond.reporting.stops import Sum, people_of, sums_by
 from inbond.web.verdict_json import timestamp
 
@@ -27,7 +27,8 @@ def document(report: Report) -> dict[str, Any]:
         "since": timestamp(report.since),
         "index": report.index,
         "recorded_since": timestamp(report.recorded_since),
-        "readiness": str(readiness(report.entries)),
+        "ledger": report.ledger,
+        "readiness": str(report.readiness),
         "recorded": _section(report.recorded),
         "stopped": _section(report.stopped),
         "served_turned_bad": [_occurrence(one) for one in report.turned_bad],

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from inbond.cli.check_locks import index_named
 from inbond.cli.config import Config
+from inbond.cli.deciding import has_ledger, ledger_of
 from inbond.cli.foundation import Looking, looking
 from inbond.cli.kept_verdicts import kept_fates
 from inbond.cli.verifying import verifying
+from inbond.cli.waive_run import index_of
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.provenance import Verifier
 from inbond.model.names import ProjectName
@@ -46,15 +48,27 @@ async def report(
     clock: Clock = utc_now,
 ) -> Report:
     """The same with a verifier that is there already."""
+    if not has_ledger(config):  # looking would make one
+        return _nothing(config, wanted, clock())
     async with looking(config, upstreams, verifier, clock=clock) as look:
         if wanted.index is not None:
             index_named(look, wanted.index)
         return await _report(look, wanted)
 
 
+def _nothing(config: Config, wanted: Wanted, at: datetime) -> Report:
+    index_of(config, wanted.index)
+    ledger = str(ledger_of(config))
+    return Report(at=at, since=_beginning(wanted, at), index=wanted.index, recorded_since=None, ledger=ledger)
+
+
+def _beginning(wanted: Wanted, at: datetime) -> datetime:
+    return wanted.since if isinstance(wanted.since, datetime) else at - wanted.since
+
+
 async def _report(look: Looking, wanted: Wanted) -> Report:
     at = look.clock()
-    since = wanted.since if isinstance(wanted.since, datetime) else at - wanted.since
+    since = _beginning(wanted, at)
     rows = await look.ledger.asked(since=since, stopped=True)
     happened = await look.ledger.occurrences(since=since)
     stops = stops_of(row for row in rows if wanted.index in (None, row.first.index))
@@ -63,6 +77,7 @@ async def _report(look: Looking, wanted: Wanted) -> Report:
         since=since,
         index=wanted.index,
         recorded_since=await look.ledger.recorded_since(),
+        ledger=str(look.ledger.path),
         entries=await _entries(look, stops, at),
         turned_bad=turned_bad(happened, index=wanted.index),
         noticed=noticed(happened, index=wanted.index),

@@ -15,6 +15,7 @@ from inbond.cli.screen_text import print_prose
 from inbond.model.occurrence import Occurrence
 from inbond.model.text import counted, printable
 from inbond.model.verdict import Decision
+from inbond.policy.explain import ending_of
 from inbond.policy.rule import clean, stamp
 from inbond.reporting.report import Entry, Now, Report, Still
 from inbond.reporting.stops import Stop, people_of, sums_by
@@ -44,7 +45,7 @@ def waivers(report: Report) -> str:
 
 def _show(console: Console, report: Report) -> None:
     where = f"index {report.index}" if report.index is not None else "all indexes"
-    console.print(f"[bold]{stamp(report.since)} to {stamp(report.at)}[/], {escape(where)}", soft_wrap=True)
+    console.print(f"[bold]{stamp(report.since)} to {stamp(report.at)}[/], {escape(where)}")
     _print_reach(console, report)
     _print_entries(console, _RECORDED, report.recorded)
     _print_entries(console, _STOPPED, report.stopped)
@@ -61,7 +62,7 @@ def _print_reach(console: Console, report: Report) -> None:
     """How far back what is told can be relied on."""
     since = report.recorded_since
     if since is None:
-        print_prose(console, "history holds no request yet: there is nothing to tell of", style="cyan")
+        print_prose(console, f"could not tell: nothing is recorded at {report.ledger}", style="cyan")
     elif since > report.since:
         told = f"history begins with {stamp(since)}: of what was before, nothing is known"
         print_prose(console, told, style="cyan")
@@ -76,7 +77,7 @@ def _print_entries(console: Console, title: str, entries: Sequence[Entry]) -> No
     people = len(people_of(stops))
     whom = f" for {counted(people, 'client')}" if people else ""
     requests = counted(sum(stop.times for stop in stops), "request")
-    console.print(f"[bold]{title}[/]: {requests}{whom}", soft_wrap=True)
+    console.print(f"[bold]{title}[/]: {requests}{whom}")
     console.print(_table(entries, wide=console.width >= WIDE))
     _print_reasons(console, entries)
     for what, name_of in (("rules", _rule), ("indexes", _index), ("projects", _project)):
@@ -142,7 +143,11 @@ def _now(stop: Stop, now: Now) -> str:
 def _still(stop: Stop, now: Now) -> str:
     finding = now.finding
     what = "held" if now.decision is Decision.HOLD else "denied"
-    until = f" until {_short(finding.until)}" if finding is not None and finding.until is not None else ""
+    until = (
+        f" until {ending_of(finding.until).removesuffix(' UTC')}"
+        if finding is not None and finding.until is not None
+        else ""
+    )
     rule = f" by {finding.rule}" if finding is not None and finding.rule != stop.rule else ""
     return f"[{_STYLES[now.decision]}]{what}{escape(rule)}{until}[/]"
 

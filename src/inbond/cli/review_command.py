@@ -95,7 +95,7 @@ def show(*, since: str, index: str | None, form: str, given: GivenOptions) -> No
 @review_group.command("accept", epilog=_ACCEPT_EPILOG)
 @click.argument("what", metavar="ID|TARGET")
 @_reason
-@click.option("--until", metavar="TIME", default="30d", show_default=True, help="The end of the waivers; at most 366d.")
+@click.option("--until", metavar="TIME", help="The end of the waivers, at most 366d; by default 30d. Pins have none.")
 @click.option("--index", metavar="NAME", help="On this index alone.")
 @click.option("--waive", is_flag=True, help="A waiver also where a pin would accept the publisher for good.")
 @_since
@@ -105,8 +105,8 @@ def show(*, since: str, index: str | None, form: str, given: GivenOptions) -> No
 def accept(*, form: str, given: GivenOptions, **asked: Any) -> None:
     """Let through what waits: one entry of the queue, or all entries of a release.
 
-    It becomes a waiver for exactly that release, rule and index, until a time. Where the rule `continuity` found
-    another publisher that certificates prove, it becomes a pin, which accepts that publisher from now on.
+    It becomes a waiver for that release, rule and index, until a time. Where the rule `continuity` found another
+    publisher that certificates prove, it becomes a pin, which accepts that publisher from now on.
     """
     _decide("accept", given, form, asked)
 
@@ -165,9 +165,10 @@ def _decide(how: str, given: GivenOptions, form: str, asked: dict[str, Any]) -> 
         deciding = {"accept": review_run.accept, "reject": review_run.reject}[how]
         made = asyncio.run(deciding(config_from_options(given), review_run.Asked(**asked)))
         say(decisions_made.as_json("decided", made) if form == "json" else decisions_made.as_text(made))
+        say(decisions_made.warnings_of(made), err=True, nl=False)
 
 
 def _code_of(error: InbondError) -> int:
-    from inbond.cli.review_run import NotWaiting  # noqa: PLC0415 (see `lazily`)
+    from inbond.cli.review_meant import NotWaiting  # noqa: PLC0415 (see `lazily`)
 
     return NOT_WAITING if isinstance(error, NotWaiting) else UNTOLD

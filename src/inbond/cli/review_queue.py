@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from inbond.model.decisions import Target
-from inbond.model.history import AskedRow
+from inbond.model.history import Asked, AskedRow
 from inbond.model.names import Filename, ProjectName
 from inbond.model.verdict import Finding
 from inbond.policy.rules import review
@@ -77,15 +77,14 @@ def queue_of(rows: Iterable[AskedRow], now_of: NowOf) -> tuple[Entry, ...]:
     found: dict[tuple[str, Target, str], list[tuple[AskedRow, Finding | None, str | None]]] = {}
     for row in rows:
         for rule, finding, untold in _stopping(row, now_of(row)):
-            key = (row.first.index, target_of(row), rule)
+            key = (row.first.index, target_of(row.first), rule)
             found.setdefault(key, []).append((row, finding, untold))
     entries = (_entry(index, target, rule, below) for (index, target, rule), below in found.items())
     return tuple(sorted(entries, key=_most_wanted_first))
 
 
-def target_of(row: AskedRow) -> Target:
+def target_of(asked: Asked) -> Target:
     """The release that was asked for, or the file where its version cannot be read."""
-    asked = row.first
     if asked.version is not None:
         return Target.parse(f"{asked.project}=={asked.version}")
     return Target(project=asked.project, sha256=asked.sha256)

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from inbond.cli.config import Config
-from inbond.cli.deciding import Made, author, decide, opened
+from inbond.cli.deciding import Made, author, decide, has_ledger, ledger_of, opened
 from inbond.cli.decision_fields import parse_reason, parse_waived_rule
 from inbond.cli.foundation import Looking
-from inbond.cli.review_kept import KeptPage, kept, looking_at_kept
-from inbond.cli.review_queue import ID_DIGITS, ID_MARK, Entry, queue_of
+from inbond.cli.review_kept import kept, looking_at_kept
+from inbond.cli.review_meant import Pages, Queue, accepted, meant_by, target_named
+from inbond.cli.review_queue import Entry, queue_of
 from inbond.cli.waive_run import index_of, read, until_of
 from inbond.gateway.clock import Clock, utc_now
 from inbond.model.decisions import Decided, Pin, Rejection, Target, Waiver
-from inbond.model.errors import ConfigurationError, InbondError
+from inbond.model.errors import ConfigurationError
 from inbond.model.history import AskedRow
-from inbond.model.names import ProjectName
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration
 from inbond.policy.explain import PINNABLE, RECREATED
 from inbond.policy.signing import signers_of
 from inbond.reporting.fates import Told, Untold, told
 
-_ENTRY: Final = re.compile(rf"{ID_MARK}[0-9a-f]{{{ID_DIGITS}}}")
+USUAL_UNTIL: Final = "30d"
 _NOT_KEPT: Final = "its page is not kept any more"
-
-_Pages = Mapping[tuple[str, ProjectName], KeptPage | None]
-
-
-class NotWaiting(InbondError):
-    """What was to be accepted or rejected is not in the queue."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
-    """What waits, and the pages that it was judged by."""
-
-    entries: tuple[Entry, ...]
-    pages: _Pages
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +38,18 @@ class Asked:
     index: str | None
     by: str | None
     since: str = "30d"
-    until: str = "30d"
+    until: str | None = None
     waive: bool = False
 
 
 async def queue(config: Config, *, since: str, index: str | None, clock: Clock = utc_now) -> Queue:
     """What waits on an index, or on all (None). Raises `ConfigurationError`, `OperatorFault` and `StoreUnavailable`."""
+    where, now = index_of(config, index), clock()
+    if not has_ledger(config):  # looking would make one
+        read("--since", parse_duration, since)
+        return Queue(entries=(), pages={}, now=now, ledger=ledger_of(config), recorded_since=None)
     async with looking_at_kept(config) as look:
-        return await _queue(look, since=since, index=index_of(config, index), now=clock())
+        return await _queue(look, since=since, index=where, now=now)
 
 
 async def accept(config: Config, asked: Asked, *, clock: Clock = utc_now) -> tuple[Made, ...]:
@@ -71,12 +59,14 @@ async def accept(config: Config, asked: Asked, *, clock: Clock = utc_now) -> tup
     """
     now = clock()
     reason, by = read("--reason", parse_reason, asked.reason), author(asked.by)
-    until = until_of(asked.until, now)
+    until = until_of(asked.until or USUAL_UNTIL, now)
     async with looking_at_kept(config) as look:
         found = await _queue(look, since=asked.since, index=index_of(config, asked.index), now=now)
         decisions: list[Decided] = []
-        for entry in _meant(found, asked.what):
+        for entry in accepted(found, asked.what, [*config.decisions, *await look.ledger.decisions()]):
             pins = [] if asked.waive else _pins(entry, found.pages, reason=reason, by=by, now=now)
+            if pins and asked.until is not None:
+                raise _endless(entry)
             decisions += pins or [_waiver(entry, until=until, reason=reason, by=by, now=now)]
         return await decide(look.ledger, {one.id: one for one in decisions}.values(), now=now)
 
@@ -86,11 +76,12 @@ async def reject(config: Config, asked: Asked, *, clock: Clock = utc_now) -> tup
     now = clock()
     reason, by = read("--reason", parse_reason, asked.reason), author(asked.by)
     index = index_of(config, asked.index)
-    meant = [(read("TARGET", Target.parse, asked.what), index)]
-    if _ENTRY.fullmatch(asked.what):
+    target = target_named(asked.what)
+    meant: list[tuple[Target, str | None]] = [(target, index)] if target is not None else []
+    if target is None:
         found = await queue(config, since=asked.since, index=asked.index, clock=clock)
-        meant = [(entry.target, entry.index) for entry in _meant(found, asked.what)]
-    rejections = [Rejection(target=target, reason=reason, by=by, at=now, index=where) for target, where in meant]
+        meant = [(entry.target, entry.index) for entry in meant_by(found, asked.what)]
+    rejections = [Rejection(target=what, reason=reason, by=by, at=now, index=where) for what, where in meant]
     async with opened(config) as ledger:
         return await decide(ledger, rejections, now=now)
 
@@ -101,10 +92,17 @@ async def _queue(look: Looking, *, since: str, index: str | None, now: datetime)
     rows = tuple(row for row in rows if index in (None, row.first.index))
     pages = await _pages(look, rows)
     known = frozenset(look.indexes)
-    return Queue(entries=queue_of(rows, lambda row: _now_of(row, pages, known)), pages=pages, now=now)
+    return Queue(
+        entries=queue_of(rows, lambda row: _now_of(row, pages, known)),
+        pages=pages,
+        now=now,
+        ledger=look.ledger.path,
+        recorded_since=await look.ledger.recorded_since(),
+        rows=rows,
+    )
 
 
-async def _pages(look: Looking, rows: Iterable[AskedRow]) -> _Pages:
+async def _pages(look: Looking, rows: Iterable[AskedRow]) -> Pages:
     wanted = dict.fromkeys((row.first.index, row.first.project) for row in rows)
     return {
         (name, project): await kept(look, look.indexes[name], project)
@@ -113,7 +111,7 @@ async def _pages(look: Looking, rows: Iterable[AskedRow]) -> _Pages:
     }
 
 
-def _now_of(row: AskedRow, pages: _Pages, indexes: frozenset[str]) -> Told | None:
+def _now_of(row: AskedRow, pages: Pages, indexes: frozenset[str]) -> Told | None:
     asked = row.first
     if asked.index not in indexes:
         return None  # nobody can ask there any more
@@ -127,26 +125,10 @@ def _now_of(row: AskedRow, pages: _Pages, indexes: frozenset[str]) -> Told | Non
     return told(verdict, page.judged.evidence[asked.filename], asks_for_evidence=asks)
 
 
-def _meant(found: Queue, what: str) -> Sequence[Entry]:
-    if _ENTRY.fullmatch(what):
-        meant = [entry for entry in found.entries if entry.id == what]
-    else:
-        target = read("TARGET", Target.parse, what)
-        meant = [entry for entry in found.entries if _within(entry, target, found.pages)]
-    if not meant:
-        raise NotWaiting(
-            f"nothing of {what} waits", remedy="inbond review shows what does; inbond waive add lifts what nobody met"
-        )
-    return meant
-
-
-def _within(entry: Entry, target: Target, pages: _Pages) -> bool:
-    if target == entry.target:
-        return True
-    page = pages.get((entry.index, entry.project))
-    listed = [file for name in entry.files if page is not None and (file := page.state.page.file(name)) is not None]
-    return page is not None and any(
-        target.covers(entry.project, page.state.page.version_of(file), file.sha256) for file in listed
+def _endless(entry: Entry) -> ConfigurationError:
+    return ConfigurationError(
+        f"--until: {entry.id} becomes a pin, which has no end",
+        remedy="leave --until out to accept the publisher for good, or add --waive to let this release through alone",
     )
 
 
@@ -160,7 +142,7 @@ def _waiver(entry: Entry, *, until: datetime, reason: str, by: str, now: datetim
     return Waiver(target=entry.target, rule=rule, until=until, reason=reason, by=by, at=now, index=entry.index)
 
 
-def _pins(entry: Entry, pages: _Pages, *, reason: str, by: str, now: datetime) -> list[Pin]:
+def _pins(entry: Entry, pages: Pages, *, reason: str, by: str, now: datetime) -> list[Pin]:
     """The publishers that `continuity` does not know, as far as certificates prove any."""
     page = pages.get((entry.index, entry.project))
     if entry.finding is None or entry.finding.id not in PINNABLE or page is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -11,19 +11,17 @@ from rich.table import Table
 from inbond.check.files import Result
 from inbond.cli.check_table import PADDING, STYLES, WIDE, screen
 from inbond.cli.decisions_toml import written
+from inbond.cli.review_meant import Queue
 from inbond.cli.review_queue import Entry
-from inbond.cli.review_run import Queue
 from inbond.model.text import counted, printable
 from inbond.model.units import about
-from inbond.policy.rule import stamp
-
-_NOTHING: Final = "nothing waits\n"
+from inbond.policy.explain import ending_of
 
 
 def as_text(queue: Queue) -> str:
     """A table, and on a narrow screen what was found below it; with a newline at the end."""
     if not queue.entries:
-        return _NOTHING
+        return f"{_nothing(queue)}\n"
     console = screen(to_file=False)
     wide = console.width >= WIDE
     with console.capture() as captured:
@@ -35,9 +33,17 @@ def as_text(queue: Queue) -> str:
     return PADDING.sub("", captured.get())
 
 
+def _nothing(queue: Queue) -> str:
+    if queue.recorded_since is None:
+        return printable(f"nothing waits: no request is recorded in {queue.ledger}")
+    return printable(f"nothing waits, by {queue.ledger}")
+
+
 def as_json(queue: Queue) -> str:
-    """`{"queue": [{id, index, target, …}]}`; times in RFC 3339."""
-    return json.dumps({"queue": [_object(entry) for entry in queue.entries]}, indent=2)
+    """`{"queue": [{id, index, target, …}], "ledger": …, "recorded_since": …}`; times in RFC 3339."""
+    since = written(queue.recorded_since) if queue.recorded_since is not None else None
+    entries = [_object(entry) for entry in queue.entries]
+    return json.dumps({"queue": entries, "ledger": str(queue.ledger), "recorded_since": since}, indent=2)
 
 
 def _object(entry: Entry) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def _result(entry: Entry) -> Result:
 def _ends(entry: Entry) -> str:
     if entry.finding is None:
         return "not known"
-    return stamp(entry.until) if entry.until is not None else "never"
+    return ending_of(entry.until) if entry.until is not None else "never"
 
 
 def _asked(entry: Entry) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from inbond.cli.config import Config
-from inbond.cli.deciding import author, opened, revoke, told
+from inbond.cli.deciding import author, has_ledger, not_in_force, opened, revoke, told
 from inbond.gateway.clock import utc_now
 from inbond.model.decisions import Decided
 from inbond.model.text import printable
@@ -16,6 +16,8 @@ def run(config: Config, decision_id: str, kind: type[Decided], by: str | None) -
 
     async def ended() -> Decided:
         who = author(by)
+        if not has_ledger(config):
+            raise not_in_force(kind, decision_id, None, config.placed_decisions)
         async with opened(config) as ledger:
             return await revoke(ledger, config.placed_decisions, decision_id, kind=kind, by=who, now=utc_now())
 

@@ -13,7 +13,7 @@ from typing import Final, TextIO
 
 import click
 
-from inbond.model.errors import InbondError, OperatorFault
+from inbond.model.errors import ConfigurationError, InbondError, OperatorFault
 from inbond.model.text import printable
 
 __all__ = ["INTERRUPTED", "UNTOLD", "ending", "say"]
@@ -49,7 +49,7 @@ def ending(code_of: Callable[[InbondError], int] = lambda _: UNTOLD) -> Iterator
     try:
         yield
     except InbondError as error:
-        _tell(error.message, error.remedy)
+        _tell(error.message, error.remedy, by_line=isinstance(error, ConfigurationError))
         sys.exit(code_of(error))
     except KeyboardInterrupt:
         say("inbond: interrupted", err=True)
@@ -61,8 +61,10 @@ def ending(code_of: Callable[[InbondError], int] = lambda _: UNTOLD) -> Iterator
         sys.exit(UNTOLD)
 
 
-def _tell(message: str, remedy: str | None) -> None:
-    say(click.style(f"inbond: {printable(message)}", fg="red"), err=True)
+def _tell(message: str, remedy: str | None, *, by_line: bool = False) -> None:
+    # A configuration has a line for each of its mistakes; whatever else has several lines was given them by somebody.
+    shown = _printable_lines(message) if by_line else printable(message)
+    say(click.style(f"inbond: {shown}", fg="red"), err=True)
     if remedy:
         say(f"  {printable(remedy)}", err=True)
 

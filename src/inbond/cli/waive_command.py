@@ -91,9 +91,11 @@ def add(*, form: str, given: GivenOptions, **asked: Any) -> None:
     with ending():
         lazily()
         from inbond.cli import waive_run  # noqa: PLC0415 (as said above)
+        from inbond.cli.decisions_made import warnings_of  # noqa: PLC0415 (as said above)
 
         added = asyncio.run(waive_run.add(config_from_options(given), waive_run.Asked(**asked)))
         say(_added_json(added) if form == "json" else _added_text(added))
+        say(warnings_of([added.made]), err=True, nl=False)
 
 
 @waive_group.command("list", epilog=_LIST_EPILOG)
@@ -133,7 +135,7 @@ def _added_text(added: Added) -> str:
     from inbond.model.text import counted, printable  # noqa: PLC0415 (as above)
 
     waiver, lifted = added.waiver, added.lifted
-    lines = [f"{waiver.id}{'' if added.new else ' was in force already'}: {told(waiver)}"]
+    lines = [f"{waiver.id}{'' if added.made.new else ' was in force already'}: {told(waiver)}"]
     if waiver.target.is_every_version:
         lines.append(f"  it covers every version, also those to come: '{waiver.target}==...' would be narrower")
     for one in lifted.on:
@@ -149,10 +151,10 @@ def _added_text(added: Added) -> str:
 
 
 def _added_json(added: Added) -> str:
-    from inbond.cli.decisions_shown import object_of  # noqa: PLC0415 (as above)
     from inbond.gateway.clock import utc_now  # noqa: PLC0415 (as above)
+    from inbond.web.decision_json import decision_json  # noqa: PLC0415 (as above)
 
-    waiver = object_of(added.waiver, utc_now())
+    waiver = decision_json(added.waiver, utc_now())
     lifts = [{"index": one.index, "files": one.files, "still": one.still} for one in added.lifted.on]
-    body = {"new": added.new, "waiver": waiver, "lifts": lifts, "untold": added.lifted.untold}
+    body = {"new": added.made.new, "waiver": waiver, "lifts": lifts, "untold": added.lifted.untold}
     return json.dumps(body, indent=2)

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from inbond.cli.config import Config
 from inbond.cli.config_fields import did_you_mean
-from inbond.cli.deciding import author, decide, opened
+from inbond.cli.deciding import Made, author, decide, opened
 from inbond.cli.decision_fields import parse_reason, parse_waived_rule
 from inbond.cli.review_kept import Lifted, lifted_by
 from inbond.gateway.clock import Clock, utc_now
@@ -37,10 +37,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """The waiver, whether it is new, and what it lifts by the pages that are kept."""
+    """The waiver, as it was made, and what it lifts by the pages that are kept."""
 
     waiver: Waiver
-    new: bool
+    made: Made
     lifted: Lifted
 
 
@@ -58,7 +58,7 @@ async def add(config: Config, asked: Asked, *, clock: Clock = utc_now) -> Added:
     )
     async with opened(config) as ledger:
         (made,) = await decide(ledger, [waiver], now=now)
-    return Added(waiver=waiver, new=made.new, lifted=await lifted_by(config, waiver))
+    return Added(waiver=waiver, made=made, lifted=await lifted_by(config, waiver))
 
 
 def read(name: str, parse: Callable[[str], T], text: str) -> T:

@@ -14,7 +14,7 @@ from inbond.cli.check_table import WIDE
 from inbond.model.standing import Standing
 from inbond.model.text import counted, printable
 from inbond.model.verdict import Finding
-from inbond.policy.explain import ending_of, waived
+from inbond.policy.explain import waived
 from inbond.policy.meanings import MEANINGS
 from inbond.policy.rule import stamp
 from inbond.policy.timeline import Timeline, TimelineRelease
@@ -124,12 +124,13 @@ def print_decided(console: Console, project: str, standing: Standing, *, affecti
     affected = set(affecting)
     lines = []
     for waiver in standing.waivers:
-        what = f"waives {waiver.rule} for {waiver.target}{_on(waiver.index)} until {ending_of(waiver.until)}"
+        what = f"waives {waiver.rule} for {waiver.target}{_on(waiver.index)} until {stamp(waiver.until)}"
         lines.append(f"{waiver.id}  {waiver.by} {what}: {waiver.reason}")
     lines += [f"{one.id}  {one.by} rejects {one.target}{_on(one.index)}: {one.reason}" for one in standing.rejections]
     for pin in standing.pins:
         with_id = f" with repository id {pin.repository_id}" if pin.repository_id else ""
-        lines.append(f"{pin.id}  {pin.by} accepts {pin.publisher}{with_id}: {pin.reason}")
+        reason = f": {pin.reason}" if pin.reason else ""
+        lines.append(f"{pin.id}  {pin.by} accepts {pin.publisher}{with_id}{reason}")
     for advisory in standing.advisories:
         kind = "malware" if advisory.malicious else str(advisory.severity)
         this = " (affects this)" if advisory.id in affected else ""

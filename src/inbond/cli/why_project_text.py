@@ -15,7 +15,7 @@ from inbond.cli.why_run import ProjectStory
 from inbond.cli.why_text import DECISIONS
 from inbond.model.text import counted, printable
 from inbond.model.verdict import Judgement
-from inbond.policy.explain import commands, ending_of
+from inbond.policy.explain import commands, ending_of, stops
 from inbond.policy.timeline import TimelineRelease
 from inbond.web.project_json import standing_json, timeline_json
 from inbond.web.verdict_json import judgement_json, timestamp
@@ -33,7 +33,7 @@ def project_json(story: ProjectStory) -> str:
         "newest_allowed": story.instead,
         "files": [judgement_json(one, story.origin) for one in story.judgements],
         "timeline": timeline_json(story.background.timeline),
-        **standing_json(story.background.standing),
+        **standing_json(story.background.standing, story.at),
     }
     return f"{json.dumps(document, indent=2)}\n"
 
@@ -57,6 +57,8 @@ def _print_release(console: Console, story: ProjectStory) -> None:
     subject = shown(f"{story.project} {story.version}")
     console.print(f"[bold]{subject}[/]: [{STYLES[result]}]{DECISIONS[result]}[/]", soft_wrap=True)
     lines = [f"What can be had now: {story.project}=={story.instead}"] if story.instead is not None else []
+    remedies = dict.fromkeys(finding.remedy for judgement in story.judgements for finding in stops(judgement))
+    lines += [f"What would lift it: {remedy}" for remedy in remedies if remedy]
     lines.append(f"{counted(len(story.judgements), 'file')}, index {story.index}, policy {story.policy}")
     for line in lines:
         console.print(f"  {printable(line)}", markup=False, soft_wrap=True)

@@ -21,7 +21,7 @@ from inbond.gateway.indexes import Index, require_page
 from inbond.gateway.page_state import PageState
 from inbond.model.errors import ConfigurationError, NotFound
 from inbond.model.names import Kind, ProjectName
-from inbond.model.page import File, Page
+from inbond.model.page import File, Page, Status
 from inbond.model.text import counted
 from inbond.model.verdict import Judgement
 
@@ -84,9 +84,8 @@ async def run(config: Config, *, project: str, file: str | None, index: str) -> 
 async def _story(look: Looking, index: Index, state: PageState, name: str, *, origin: str) -> Story:
     file = state.page.file(name)
     if file is None:
-        raise NotFound(
-            f"the page of {state.page.name} on index {index.name} lists no file {name!a}", remedy=_near(state, name)
-        )
+        page = f"the page of {state.page.name} on index {index.name}"
+        raise NotFound(f"{page} lists no file {name!a}{_marked(state.page)}", remedy=_near(state, name))
     (judgement,) = await look.judge.files(index, state, [file], within=JUDGED_WITHIN)
     if file.sha256 is not None:  # the link that is shown leads somewhere, also where nothing stops the file
         await look.why.keep([file.sha256])
@@ -124,9 +123,18 @@ def _release(state: PageState, index: Index, wanted: Version | None) -> Version:
     if wanted is None or wanted not in versions:
         which = f"release {wanted}" if wanted is not None else "release whose version can be read"
         near = difflib.get_close_matches(str(wanted), map(str, versions), n=MAX_NEAR) or list(map(str, versions[:1]))
-        remedy = f"it lists {', '.join(near)}" if near else "ask about one of its files"
-        raise NotFound(f"the page of {state.page.name} on index {index.name} lists no {which}", remedy=remedy)
+        remedy = f"it lists {', '.join(near)}" if near else "ask about one of its files" if state.page.files else None
+        page = f"the page of {state.page.name} on index {index.name}"
+        raise NotFound(f"{page} lists no {which}{_marked(state.page)}", remedy=remedy)
     return wanted
+
+
+def _marked(page: Page) -> str:
+    """The project's status (PEP 792), where it may be why something is missing."""
+    if page.status == Status.ACTIVE:
+        return ""
+    reason = f": {page.status_reason}" if page.status_reason else ""
+    return f"; the index has marked the project {page.status}{reason}"
 
 
 def _versions(page: Page) -> list[Version]:

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
-from inbond.advisories.snapshot import NOTHING_KNOWN, AdvisorySet
-from inbond.gateway.advisory_sources import AdvisorySource
+from inbond.advisories.snapshot import NOTHING_KNOWN, AdvisorySet, SourceRecords
+from inbond.gateway.advisory_sources import AdvisorySource, spare
 from inbond.gateway.advisory_state import SourceState, SourceStatus, state_of
 from inbond.gateway.clock import Clock
 from inbond.model.advisory import Advisory
@@ -112,9 +112,11 @@ class AdvisoryKeeper:
         self._observer = observer
         self._poll_every = poll_every
         self._set = NOTHING_KNOWN
+        self._joined: tuple[SourceRecords, ...] = ()
+        self._joining = asyncio.Lock()
         self._told: dict[tuple[str, str], object] = {}
         self._listeners: list[Callable[[], None]] = []
-        self._watcher: asyncio.Task[NoReturn] | None = None
+        self._tasks: list[asyncio.Task[bool] | asyncio.Task[NoReturn]] = []
 
     @property
     def set(self) -> AdvisorySet:
@@ -158,49 +160,69 @@ class AdvisoryKeeper:
         self._listeners.append(changed)
 
     async def load(self) -> None:
-        """Reads all sources once, at most so long; what was not had by then is a problem of that source."""
-        await asyncio.gather(*(self._first(state) for state in self._states))
-        await self._join()
-        self._tell()
+        """Reads all sources once. One that is slow goes on being read behind; until then that is its problem."""
+        await self._load()
 
     async def start(self) -> None:
         """Reads all sources, and keeps looking at them."""
-        await self.load()
-        self._watcher = asyncio.create_task(self._watch(), name="advisories")
+        for state, first in await self._load():
+            self._tasks.append(asyncio.create_task(self._watch(state, first), name=f"advisories.{state.source.name}"))
 
     async def look(self) -> None:
         """Looks at all sources now, and takes up what is new."""
-        if any([await state.bring() for state in self._states]):
-            await self._join()
-        self._tell()
+        await asyncio.gather(*map(self._look_at, self._states))
 
     async def aclose(self) -> None:
         """Ends everything. May be called at any time."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for state in self._states:
             await state.aclose()
 
-    @staticmethod
-    async def _first(state: SourceState) -> None:
-        try:
-            async with asyncio.timeout(FIRST_WITHIN):
-                await state.start()
-        except TimeoutError:
-            state.problem = f"it was not read after {FIRST_WITHIN:g} seconds"
+    async def _load(self) -> list[tuple[SourceState, asyncio.Task[bool]]]:
+        firsts = [(state, asyncio.create_task(state.start())) for state in self._states]
+        self._tasks += [first for _, first in firsts]
+        _, late = await asyncio.wait([first for _, first in firsts], timeout=FIRST_WITHIN)
+        for state, first in firsts:
+            if first in late:
+                state.behind = f"it was not read after {FIRST_WITHIN:g} seconds, and is still being read"
+        await self._take_up()
+        return firsts
 
-    async def _watch(self) -> NoReturn:
+    async def _watch(self, state: SourceState, first: asyncio.Task[bool]) -> NoReturn:
+        """One source: however slow it is, the others do not wait for it."""
+        if not first.done():
+            await first
+            await self._take_up()
         while True:
             await asyncio.sleep(self._poll_every)
-            try:
-                await self.look()
-            except Exception as error:  # noqa: BLE001 (whatever it is, what was read before stays in force)
-                self._observer(Alert(name="advisories-not-refreshed", message=f"advisories: {error!r}"))
+            await self._look_at(state)
+
+    async def _look_at(self, state: SourceState) -> None:
+        await state.bring()
+        await self._take_up()
+
+    async def _take_up(self) -> None:
+        """Puts in force what the sources hold now, and tells how they stand. Raises nothing."""
+        problem = None
+        try:
+            async with self._joining:
+                await self._join()
+        except Exception as error:  # noqa: BLE001 (whatever it is, what was read before stays in force)
+            problem = f"advisories: what was read cannot be taken up: {error!r:.200}"
+        self._once("", "advisories-not-refreshed", problem, problem)
+        self._tell()
 
     async def _join(self) -> None:
-        held = [state.held.records for state in self._states if state.held is not None]
-        joined = await asyncio.to_thread(AdvisorySet.joined, held)
+        reading = [state for state in self._states if state.held is not None]
+        held = tuple(state.held.records for state in reading if state.held is not None)
+        if list(map(id, held)) == list(map(id, self._joined)):
+            return
+        joined = await asyncio.to_thread(_joined, held)
+        self._joined = held
+        for state in reading:
+            state.in_force = True
         if joined.version == self._set.version:
             return
         self._set = joined
@@ -211,6 +233,8 @@ class AdvisoryKeeper:
         """Each thing that is wrong once, until it is another or well again."""
         for state in self._states:
             status = state.status()
+            if status.unusable and status.problem is None:
+                continue  # it is being taken up: what was told before stands until then
             stands = (status.unusable, status.too_old, status.problem)
             self._once(state.source.name, "advisories-unavailable", state.trouble(), stands)
             unreadable = _unreadable(state)
@@ -221,6 +245,12 @@ class AdvisoryKeeper:
         self._told[source, alert] = None if said is None else stands
         if said is not None and before != stands:
             self._observer(Alert(name=alert, message=said))
+
+
+def _joined(held: Iterable[SourceRecords]) -> AdvisorySet:
+    joined = AdvisorySet.joined(held)
+    spare()
+    return joined
 
 
 def _unreadable(state: SourceState) -> str | None:

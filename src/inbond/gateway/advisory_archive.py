@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +96,8 @@ class KeptArchive:
             records = read_place(self._coming)
         except Unreadable as error:
             raise Unreadable(str(error).replace(f"{self._coming}", "the archive that came")) from error
-        digest = sha256(self._coming.read_bytes()).hexdigest()
+        with self._coming.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
         facts = _Facts(
             url=self._url,
             archive=digest,

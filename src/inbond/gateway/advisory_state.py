@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,30 +40,51 @@ class SourceStatus:
 
 
 class SourceState:
-    """A source, and the records that are in force from it. `brought` says whether they changed; it raises nothing."""
+    """A source, and the records that are in force from it. `start` and `bring` say whether they changed.
+
+    They raise nothing: whatever is wrong with one source, the others count. `behind`: said of a first look that takes
+    long, until it is over. `in_force`: set by whoever joins what is held with that of others; before, nothing is known.
+    """
 
     def __init__(self, source: AdvisorySource, clock: Clock) -> None:
         self.source = source
         self.held: Kept | None = None
         self.problem: str | None = None
+        self.behind: str | None = None
+        self.in_force = False
         self._clock = clock
+        self._looking = asyncio.Lock()
 
     async def start(self) -> bool:
         """The first look."""
-        return await self.bring()
+        try:
+            async with self._looking:
+                return await self._guarded(self._first)
+        finally:
+            self.behind = None
 
     async def bring(self) -> bool:
         """Looks, and reads where something is new. Whether other records are in force now."""
+        async with self._looking:
+            return await self._guarded(self._newer)
+
+    async def _guarded(self, look: Callable[[], Awaitable[Kept | None]]) -> bool:
         try:
-            found = await self._newer()
+            found = await look()
         except (Unreadable, InbondError) as error:
             self.problem = str(error)
+            return False
+        except Exception as error:  # noqa: BLE001 (hostile input finds ways: what was read before stays in force)
+            self.problem = f"it cannot be read: {error!r:.200}"
             return False
         self.problem = None
         if found is None:
             return False
         self.held = found
         return True
+
+    async def _first(self) -> Kept | None:
+        return await self._newer()
 
     async def _newer(self) -> Kept | None:
         """Records that are not in force yet. Raises `Unreadable` and `InbondError`."""
@@ -74,13 +95,14 @@ class SourceState:
 
     def status(self) -> SourceStatus:
         """As it stands now."""
-        as_of = None if self.held is None else self.held.confirmed
+        held = self.held if self.in_force else None
+        as_of = None if held is None else held.confirmed
         limit = self.source.max_age
         return SourceStatus(
             source=self.source,
-            records=None if self.held is None else self.held.records,
+            records=None if held is None else held.records,
             as_of=as_of,
-            problem=self.problem,
+            problem=self.behind or self.problem,
             too_old=as_of is not None and limit is not None and self._clock() - as_of > limit,
         )
 
@@ -93,7 +115,7 @@ class SourceState:
         status = self.status()
         where = f"[advisories.{self.source.name}]"
         if status.unusable:
-            return f"{where} nothing is known from it: {status.problem}"
+            return f"{where} nothing is known from it: {status.problem or 'what was read is being taken up'}"
         assert status.as_of is not None
         if status.too_old:
             age = about(self._clock() - status.as_of)
@@ -102,36 +124,50 @@ class SourceState:
         return None if status.problem is None else f"{where} the advisories read before stay in force: {status.problem}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bad:
+    """What a place looked like that could not be read, and why."""
+
+    mark: str
+    problem: str
+    at: datetime
+
+
 class PlaceState(SourceState):
-    """A directory or an archive on this machine. It is looked at each time, and read where it looks different."""
+    """A directory or an archive on this machine. It is looked at each time, and read where it looks different.
+
+    One that cannot be read is read again when it changes, or after `RETRY_AFTER`.
+    """
 
     def __init__(self, source: AdvisorySource, place: Path, clock: Clock) -> None:
         super().__init__(source, clock)
         self._place = place
-        self._mark: str | None = None
+        self._mark: str | None = None  # of what is held
+        self._bad: _Bad | None = None
 
     async def _newer(self) -> Kept | None:
-        return await asyncio.to_thread(self._read)
-
-    def _read(self) -> Kept | None:
-        look = look_at(self._place)
+        look = await asyncio.to_thread(look_at, self._place)
         if look.mark == self._mark:
-            if self.problem is not None:
-                raise Unreadable(self.problem)  # as it was
+            self._bad = None
             return None
-        records = self._whole(look.mark)
-        self._mark = look.mark
+        bad = self._bad
+        if bad is not None and bad.mark == look.mark and self._clock() - bad.at < RETRY_AFTER:
+            raise Unreadable(bad.problem)
+        try:
+            records = await asyncio.to_thread(_whole, self._place, look.mark)
+        except Unreadable as error:
+            self._bad = _Bad(mark=look.mark, problem=str(error), at=self._clock())
+            raise
+        # Together with what it is the mark of, which the caller holds from here on: whoever is cut short reads again.
+        self._mark, self._bad = look.mark, None
         return Kept(records=records, confirmed=look.at)
 
-    def _whole(self, mark: str) -> SourceRecords:
-        try:
-            records = read_place(self._place)
-        except Unreadable:
-            self._mark = mark  # until it changes there is no use in reading it again
-            raise
-        if look_at(self._place).mark != mark:
-            raise Unreadable(f"{self._place} is just being written; it is read again in a moment")
-        return records
+
+def _whole(place: Path, mark: str) -> SourceRecords:
+    records = read_place(place)
+    if look_at(place).mark != mark:
+        raise Unreadable(f"{place} is just being written; it is read again in a moment")
+    return records
 
 
 class FeedState(SourceState):
@@ -145,14 +181,14 @@ class FeedState(SourceState):
         self._asked: datetime | None = None
         self._mark = ""
 
-    async def start(self) -> bool:
+    async def _first(self) -> Kept | None:
         """What was kept, if anything was; else the URL is asked first."""
         try:
             self._mark = await asyncio.to_thread(self._kept.age_mark)
-            self.held = await asyncio.to_thread(self._kept.load)
+            found = await asyncio.to_thread(self._kept.load)
         except Unreadable as error:
-            self.problem = str(error)
-        return self.held is not None or await self.bring()
+            self.problem, found = str(error), None
+        return await self._newer() if found is None else found
 
     async def _newer(self) -> Kept | None:
         mark = await asyncio.to_thread(self._kept.age_mark)

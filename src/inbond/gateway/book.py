@@ -3,17 +3,19 @@
 An observer among others. What it hears is queued, which takes a microsecond, and written within a second and when
 inbond stops; a process that is killed loses what was not written yet, at most that second's. While the ledger cannot
 be written the queue grows to its bounds, and what is lost beyond is counted in an alert: serving goes on, as what was
-decided is decided by what the ledger holds, not by what it is told here.
+decided is decided by what the ledger holds, not by what it is told here. An entry that no ledger takes is dropped, with
+an alert, and stops no other.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from inbond.gateway.asking import stop_of
 from inbond.gateway.clock import Clock
@@ -27,8 +29,11 @@ from inbond.store.protocols import History, Occurrences
 WRITE_EVERY: Final = 1.0  # seconds
 RETRY_EVERY: Final = 10.0  # seconds: while the ledger cannot be written
 PRUNE_EVERY: Final = 86_400.0  # seconds: a day
+WRITTEN_AT_ONCE: Final = 2000  # entries in one transaction: whoever waits for the ledger waits some 30 ms
 MAX_QUEUED: Final = 50_000  # requests, and as many occurrences: some 50 MB
 MAX_KNOWN: Final = 100_000  # keys of occurrences that are in the ledger: they are told again and again
+
+E = TypeVar("E", Asked, Occurrence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,31 +92,45 @@ class Book:
         self._wake.set()
         await asyncio.gather(*self._tasks)
         self._loop = None
-        with suppress(StoreUnavailable):  # has alerted
-            await self.write()
+        await self._lives_through(self.write())
 
     async def write(self) -> None:
         """Writes what is queued now; what could not be written stays queued. Raises `StoreUnavailable`."""
         self._woken = False
         asked = [self._asked.popleft() for _ in range(len(self._asked))]
-        stops = [stop for one in asked if (stop := stop_of(one)) is not None and stop.key not in self._known]
-        happened = [*(self._happened.popleft() for _ in range(len(self._happened))), *stops]
+        happened = [self._happened.popleft() for _ in range(len(self._happened))]
         try:
-            await self._write_asked(asked)
-            asked = []
-            await self._write_happened(happened)
+            stops = filter(None, map(stop_of, asked))
+            happened += [stop for stop in stops if stop.key not in self._known]
+            await self._written(self._write_asked, asked)
+            await self._written(self._write_happened, happened)
         except BaseException:
             self._put_back(asked, happened)
             raise
         self._tell_lost()
 
+    async def _written(self, write: Callable[[list[E]], Awaitable[None]], entries: list[E]) -> None:
+        """Takes out of the entries what was written, and what never can be: the one that is, is found by halving."""
+        size = WRITTEN_AT_ONCE
+        while entries:
+            part = entries[:size]
+            try:
+                await write(part)
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 (whatever it is: the others are written)
+                if len(part) > 1:
+                    size = len(part) // 2
+                    continue
+                message = f"an entry of the audit trail cannot be written and is dropped ({type(error).__name__})"
+                self._observer(Alert(name="history-lost", message=message))
+            del entries[: len(part)]
+            size = WRITTEN_AT_ONCE
+
     async def _write_asked(self, asked: list[Asked]) -> None:
-        if asked:
-            await self._records.record(asked if self._settings.clients else [replace(one, client="") for one in asked])
+        await self._records.record(asked if self._settings.clients else [replace(one, client="") for one in asked])
 
     async def _write_happened(self, happened: list[Occurrence]) -> None:
-        if not happened:
-            return
         for one in await self._records.happened(happened):
             self._observer(Recorded(occurrence=one))
         for one in happened:
@@ -146,17 +165,26 @@ class Book:
             await self._wake.wait()
             self._wake.clear()
             await self._rest(WRITE_EVERY)
-            try:
-                await self.write()
-            except StoreUnavailable:
+            if not await self._lives_through(self.write()):
                 await self._rest(RETRY_EVERY)
                 self._wake.set()
 
     async def _prune_on(self) -> None:
         while not self._stop.is_set():
-            with suppress(StoreUnavailable):
-                await self._records.forget(before=self._clock() - self._settings.keep)
+            await self._lives_through(self._records.forget(before=self._clock() - self._settings.keep))
             await self._rest(PRUNE_EVERY)
+
+    async def _lives_through(self, work: Awaitable[object]) -> bool:
+        """Does it; whether it could be done. What goes wrong is told, and ends neither task."""
+        try:
+            await work
+        except StoreUnavailable:  # has alerted
+            return False
+        except Exception as error:  # noqa: BLE001 (an audit trail that has ended would be noticed by nobody)
+            message = f"the audit trail could not be written or pruned, and is tried again ({type(error).__name__})"
+            self._observer(Alert(name="history-failing", message=message))
+            return False
+        return True
 
     async def _rest(self, seconds: float) -> None:
         """Waits so long, or until inbond stops."""

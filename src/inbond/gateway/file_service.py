@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -21,7 +20,7 @@ from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.paths import METADATA_SUFFIX
-from inbond.model.errors import Denied, DigestMismatch, InbondError, InvalidFilename, NotFound, NotYet, Overloaded
+from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound, NotYet, Overloaded
 from inbond.model.events import FileAsked, Observer
 from inbond.model.evidence import Pending
 from inbond.model.inspection import Inspection, Sane
@@ -146,20 +145,12 @@ class FileService:
             raise self._denied(located, judgement)
         return replace(located, inspection=known), judgement
 
-    @contextmanager
-    def letting_through(self, located: Located, judgement: Judgement) -> Iterator[None]:
-        """Around the answer to a request that was cleared: tells the audit trail, unless there is no answer after all.
+    def let_through(self, located: Located, judgement: Judgement) -> None:
+        """Tells the audit trail that a cleared file leaves: before its first byte, so that a long download is known.
 
-        An answer that the client, or upstream, cut off counts: whoever asks who got a file asks for too many rather
-        than too few.
+        An answer that the client, upstream or a failed check cuts off counts as well: whoever asks who got a file asks
+        for too many rather than too few. What carries no byte of it, as HEAD and 304, does not.
         """
-        try:
-            yield
-        except InbondError:
-            raise
-        except BaseException:
-            self._asked(located, judgement)
-            raise
         self._asked(located, judgement)
 
     def _denied(self, located: Located, judgement: Judgement) -> Denied:

@@ -37,6 +37,7 @@ from inbond.policy.engine import (
     next_change,
 )
 from inbond.policy.listing import held_until_cleared
+from inbond.policy.memorable import as_on_any_index, as_strict_as_any
 from inbond.policy.needed import judged_with_all
 
 DIGEST_RULE: Final = "digest"
@@ -294,9 +295,9 @@ class Judge:
             page=state.page,
             files=files,
             memory=state.memory,
-            settings=index.policy,
+            settings=as_strict_as_any(index.policy),
             evidence=evidence,
-            standing=self._standing(state),
+            standing=as_on_any_index(self._standing(state)),
             now=self._clock(),
         )
         return bool(found) and await self._repositories.remember(state.upstream, state.page.name, found)

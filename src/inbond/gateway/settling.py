@@ -36,7 +36,8 @@ PAGE_WAITS: Final = 2.0  # seconds
 # So often it begins anew, within that time, where more is wanted meanwhile; what then is still open is held.
 ROUNDS: Final = 3
 
-_Page = tuple[str, str, ProjectName, str, str]  # index, upstream, project, document, policy
+# Index, upstream, project, document, policy, trust, and the digest of what stands about the project.
+_Page = tuple[str, str, ProjectName, str, str, str, str]
 
 
 class Settler:
@@ -51,8 +52,20 @@ class Settler:
         self._resuming: asyncio.Task[None] | None = None
 
     async def judged(self, index: Index, state: PageState) -> Judged:
-        """The page's verdicts as its listing shows them. Who asks while others wait for the same waits with them."""
-        page = (index.name, state.upstream, state.page.name, state.document_id, index.policy_digest)
+        """The page's verdicts as its listing shows them. Who asks while others wait for the same waits with them.
+
+        Not who asks once something was decided that the others may not hear of any more (P4).
+        """
+        trust, _, standing = self._judge.generation(state)
+        page = (
+            index.name,
+            state.upstream,
+            state.page.name,
+            state.document_id,
+            index.policy_digest,
+            trust,
+            standing,
+        )
         return await self._flights.do(page, lambda: self._judged(index, state))
 
     async def _judged(self, index: Index, state: PageState) -> Judged:

@@ -25,6 +25,7 @@ _KINDS: Final[Mapping[str, OccurrenceKind]] = MappingProxyType(
     {
         "continuity/changed": OccurrenceKind.PUBLISHER_CHANGED,
         "continuity/lost": OccurrenceKind.ATTESTATION_LOST,
+        "continuity/ref-changed": OccurrenceKind.PUBLISHER_CHANGED,
         "continuity/recreated": OccurrenceKind.REPOSITORY_RECREATED,
     }
 )

@@ -2,80 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from inbond.advisories.matching import Match, matches
 from inbond.advisories.ranges import readable
 from inbond.model.advisory import Advisory
-from inbond.model.history import Asked, AskedRow
+from inbond.model.history import ServedFile
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.text import counted
 from inbond.model.verdict import Outcome
 from inbond.policy.rules import vulnerabilities
 from inbond.policy.settings import ProjectPolicy
 
-MAX_CLIENTS: Final = 20  # named in one occurrence; all are counted
+_DIGEST_CHARS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedBad:
+    """What is to be told of a file, by index and advisory: of that `subject`, whoever got the file.
+
+    `clients`: some of those, and `count` of them all. The occurrence's key differs with them.
+    """
+
+    subject: str
+    clients: frozenset[str]
+    count: int
+    occurrence: Occurrence
+
+    def more_than(self, before: TurnedBad) -> bool:
+        """Whether somebody got the file who was not among those. Of the forgotten nobody is told again."""
+        return self.count > before.count or not self.clients <= before.clients
 
 
 def turned_bad(
-    rows: Iterable[AskedRow],
+    served: Iterable[ServedFile],
     advisories: tuple[Advisory, ...],
     policies: Mapping[str, ProjectPolicy],
     *,
     now: datetime,
-) -> list[Occurrence]:
-    """An occurrence for each file, index and advisory that its policy minds.
+) -> list[TurnedBad]:
+    """One for each file, index and advisory that its policy minds.
 
     `policies`: by index, for the project; what an index served that is gone counts by the strictest of them all, which
     minds every advisory.
     """
     return [
-        _occurrence(asked, match, now)
-        for asked in _by_file(rows).values()
-        for match in _minded(asked[0].first, advisories, policies.get(asked[0].first.index))
+        _turned(file, match, now) for file in served for match in _minded(file, advisories, policies.get(file.index))
     ]
 
 
-def _by_file(rows: Iterable[AskedRow]) -> dict[tuple[str, str, str | None], list[AskedRow]]:
-    found: dict[tuple[str, str, str | None], list[AskedRow]] = {}
-    for row in rows:
-        found.setdefault((row.first.index, row.first.filename, row.first.sha256), []).append(row)
-    return found
-
-
-def _minded(asked: Asked, advisories: tuple[Advisory, ...], policy: ProjectPolicy | None) -> Iterator[Match]:
-    version = readable(asked.version) if asked.version is not None else None
+def _minded(file: ServedFile, advisories: tuple[Advisory, ...], policy: ProjectPolicy | None) -> Iterator[Match]:
+    version = readable(file.version) if file.version is not None else None
     if policy is None or policy.malware.outcome is not Outcome.ALLOW:
-        yield from matches(advisories, version, asked.sha256, malicious=True)
+        yield from matches(advisories, version, file.sha256, malicious=True)
     if policy is None or policy.vulnerabilities.outcome >= Outcome.HOLD:
-        for match in matches(advisories, version, asked.sha256, malicious=False):
+        for match in matches(advisories, version, file.sha256, malicious=False):
             if policy is None or vulnerabilities.counts(match, policy.min_severity):
                 yield match
 
 
-def _occurrence(rows: Sequence[AskedRow], match: Match, now: datetime) -> Occurrence:
-    asked, advisory = rows[0].first, match.advisory
-    clients = sorted({row.first.client for row in rows if row.first.client})
-    times = sum(row.count for row in rows)
-    to = f" to {counted(len(clients), 'client')}" if clients else ""
-    what = "malware" if advisory.malicious else "vulnerable"
-    return Occurrence(
-        key=f"served-turned-bad {asked.index} {asked.sha256 or asked.filename} {advisory.id}",
-        kind=OccurrenceKind.SERVED_TURNED_BAD,
-        at=now,
-        message=f"{asked.filename}, served {counted(times, 'time')}{to}, is named by {advisory.id}: {what}",
-        index=asked.index,
-        upstream=asked.upstream,
-        project=asked.project,
-        filename=asked.filename,
-        detail=_detail(rows, match, clients=clients, times=times),
+def _turned(file: ServedFile, match: Match, now: datetime) -> TurnedBad:
+    subject = f"{file.index} {file.filename} {file.sha256 or ''} {match.advisory.id}"
+    return TurnedBad(
+        subject=subject,
+        clients=frozenset(file.clients),
+        count=file.clients_count,
+        occurrence=_occurrence(file, match, now, key=f"served-turned-bad {subject} {_to_whom(file)}"),
     )
 
 
-def _detail(rows: Sequence[AskedRow], match: Match, *, clients: Sequence[str], times: int) -> dict[str, str]:
-    asked, advisory = rows[0].first, match.advisory
+def _to_whom(file: ServedFile) -> str:
+    """Differs with the clients, as far as they are named."""
+    named = " ".join((str(file.clients_count), *file.clients))
+    return hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()[:_DIGEST_CHARS]
+
+
+def _occurrence(file: ServedFile, match: Match, now: datetime, *, key: str) -> Occurrence:
+    advisory, count = match.advisory, file.clients_count
+    to = f" to {counted(count, 'client')}" if count else ""
+    what = "malware" if advisory.malicious else "vulnerable"
+    return Occurrence(
+        key=key,
+        kind=OccurrenceKind.SERVED_TURNED_BAD,
+        at=now,
+        message=f"{file.filename}, served {counted(file.times, 'time')}{to}, is named by {advisory.id}: {what}",
+        index=file.index,
+        upstream=file.upstream,
+        project=file.project,
+        filename=file.filename,
+        detail=_detail(file, match),
+    )
+
+
+def _detail(file: ServedFile, match: Match) -> dict[str, str]:
+    advisory = match.advisory
     detail = {
         "advisory": advisory.id,
         "aliases": ", ".join(dict.fromkeys((*match.others, *advisory.aliases))),
@@ -84,13 +108,13 @@ def _detail(rows: Sequence[AskedRow], match: Match, *, clients: Sequence[str], t
         "summary": advisory.summary,
         "published": _stamp(advisory.published) if advisory.published is not None else "",
         "fixed": str(match.fixed or ""),
-        "version": asked.version or "",
-        "sha256": asked.sha256 or "",
-        "first_served": _stamp(min(row.first.at for row in rows)),
-        "last_served": _stamp(max(row.last_at for row in rows)),
-        "times": str(times),
-        "clients": ", ".join(clients[:MAX_CLIENTS]),
-        "clients_count": str(len(clients)),
+        "version": file.version or "",
+        "sha256": file.sha256 or "",
+        "first_served": _stamp(file.first_at),
+        "last_served": _stamp(file.last_at),
+        "times": str(file.times),
+        "clients": ", ".join(file.clients),
+        "clients_count": str(file.clients_count),
     }
     return {key: value for key, value in detail.items() if value}
 

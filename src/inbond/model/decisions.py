@@ -88,6 +88,13 @@ class Waiver:
     index: str | None = None
     source: Source = Source.LEDGER
 
+    def covers(self, project: ProjectName, version: Version | None, sha256: str | None) -> bool:
+        """Whether a file is meant: `==1.0` means no `1.0+local`, and versions mean no file whose own cannot be read."""
+        if not self.target.covers(project, version, sha256):
+            return False
+        specifier = self.target.specifier
+        return not specifier or version is None or specifiers.names_exactly(specifier, version)
+
     @property
     def id(self) -> str:
         """`w-` and ten hexadecimal digits."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from inbond.model.names import Filename, ProjectName
 from inbond.model.verdict import Decision
+
+SERVED_CLIENTS: Final = 20  # addresses named of those who were served a file; all are counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +44,24 @@ class AskedRow:
     first: Asked
     last_at: datetime
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedFile:
+    """A file whose bytes an index let through, over all who asked.
+
+    `times`: requests. `clients`: the first of their addresses in order of text, at most `SERVED_CLIENTS`;
+    `clients_count`: how many there are in all, without those whose address is not kept.
+    """
+
+    index: str
+    upstream: str
+    project: ProjectName
+    filename: Filename
+    version: str | None
+    sha256: str | None
+    first_at: datetime
+    last_at: datetime
+    times: int
+    clients: tuple[str, ...]
+    clients_count: int

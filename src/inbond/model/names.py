@@ -27,9 +27,12 @@ MAX_FILENAME_BYTES: Final = 255
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _SEPARATORS: Final = re.compile(r"[-_.]+")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_LEGACY_SUFFIXES: Final = (
-    ".egg", ".exe", ".msi", ".rpm", ".dmg", ".deb", ".tar.bz2", ".tar.xz", ".tar.z", ".tgz", ".tbz", ".tar", ".zip",
+# Whatever an installer of today, or of some years ago, unpacks and builds.
+_SDIST_SUFFIXES: Final = (
+    ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma", ".tar.zst", ".tar", ".tgz", ".tbz", ".txz", ".tlz",
+    ".zip",
 )  # fmt: skip
+_LEGACY_SUFFIXES: Final = (".egg", ".exe", ".msi", ".rpm", ".dmg", ".deb", ".tar.z")
 
 
 class ProjectName(str):
@@ -115,7 +118,7 @@ def parse_filename(filename: str) -> Distribution:
 def _kind_of_odd_name(filename: str) -> Kind:
     # An installer may still build an oddly named archive: for policy it is a source distribution.
     lowered = filename.lower()
-    if lowered.endswith((".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar")):
+    if lowered.endswith(_SDIST_SUFFIXES):
         return Kind.SDIST
     return Kind.LEGACY
 
@@ -125,18 +128,19 @@ def version_of(filename: str, project: ProjectName) -> Version | None:
     parsed = parse_filename(filename)
     if parsed.version is not None and parsed.project == project:
         return parsed.version
-    stem = filename
-    for suffix in (".tar.gz", ".whl", *_LEGACY_SUFFIXES):
-        if stem.lower().endswith(suffix):
-            stem = stem[: -len(suffix)]
-            break
-    for candidate, rest in _splits(stem):
+    for candidate, rest in _splits(_stem(filename)):
         if candidate == project:
-            try:
-                return Version(rest.split("-", 1)[0])
-            except InvalidVersion:
-                continue
+            # Of a source distribution all that follows is its version, as pip and uv read it: "1-5" is 1.post5.
+            return _version(rest if parsed.kind is Kind.SDIST else rest.partition("-")[0])
     return parsed.version
+
+
+def _stem(filename: str) -> str:
+    lowered = filename.lower()
+    for suffix in (*_SDIST_SUFFIXES, ".whl", *_LEGACY_SUFFIXES):
+        if lowered.endswith(suffix):
+            return filename[: -len(suffix)]
+    return filename
 
 
 def stated_version(filename: str, project: ProjectName) -> Version | None:

@@ -18,6 +18,17 @@ def names(specifier: str, version: Version) -> bool:
     return bool(_parsed(specifier).contains(version, prereleases=True))
 
 
+@lru_cache(maxsize=MAX_ANSWERS)
+def names_exactly(specifier: str, version: Version) -> bool:
+    """As `names`, but that a single `==1.0` does not name `1.0+local`, as it does by PEP 440: it is another release."""
+    if not names(specifier, version):
+        return False
+    clauses = list(_parsed(specifier))
+    if version.local is None or len(clauses) != 1 or clauses[0].operator != "==" or clauses[0].version.endswith(".*"):
+        return True
+    return Version(clauses[0].version).local is not None
+
+
 @lru_cache(maxsize=MAX_SPECIFIERS)
 def _parsed(specifier: str) -> Any:  # packaging's SpecifierSet; parsing costs more than matching
     return Requirement(f"x{specifier}").specifier

@@ -73,27 +73,30 @@ _DECISIONS = {
 class Verdict:
     """The sum of all findings about one file under one policy at one moment.
 
-    `would` is what the decision had been without `audit`; None where that is the same. `expires_at` is when the
-    decision can change by the passing of time alone: a hold ends, or a waiver does.
+    `would` is what the decision had been without `audit`; None where that is the same. `expires_at` is when
+    the hold ends, and None for all else. `changes_at` is when time alone may make it another verdict: that hold ends,
+    or one that is only recorded, or a waiver does.
     """
 
     decision: Decision
     findings: tuple[Finding, ...]
     would: Decision | None = None
     expires_at: datetime | None = None
+    changes_at: datetime | None = None
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> Self:
         """Adds findings up: strictest first, whatever their order was (laws in tests/property)."""
         ordered = tuple(sorted(findings, key=lambda f: (-f.outcome, f.rule, f.message)))
         decision, until = _strictest(finding for finding in ordered if finding.counts)
-        would, _ = _strictest(finding for finding in ordered if finding.waiver is None)
+        would, recorded = _strictest(finding for finding in ordered if finding.waiver is None)
         ends = [finding.waiver.until for finding in ordered if finding.waiver is not None]
         return cls(
             decision=decision,
             findings=ordered,
             would=would if would is not decision else None,
-            expires_at=min((*ends, *([until] if until is not None else ())), default=None),
+            expires_at=until,
+            changes_at=min((one for one in (*ends, until, recorded) if one is not None), default=None),
         )
 
     @property

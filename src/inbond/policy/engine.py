@@ -19,9 +19,9 @@ from inbond.model.page import File, Page
 from inbond.model.standing import NOTHING_STANDS, Established, Standing
 from inbond.model.verdict import Verdict
 from inbond.policy.case import PageCase
-from inbond.policy.history import group_of
 from inbond.policy.judging import DEMANDS, NEVER_AUDITED, NOTHING_INSPECTED, Inspections, Judging
 from inbond.policy.needed import wheels_beside, wheels_beside_all
+from inbond.policy.platforms import group_of
 from inbond.policy.rule import Rule
 from inbond.policy.rules import (
     allow,
@@ -146,27 +146,38 @@ def established_by(
     """The repositories by which these files show a project to be published, as far as memory does not know them.
 
     They are those of the releases that the next one would be compared with: what nobody would compare with any more
-    must not speak against what came since.
+    must not speak against what came since. And those that a finding of these files rests on, which is to last.
     """
     shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
     judging = Judging(shared, rules, evidence, inspections)
+    strangers = _by_strangers(shared, files, evidence) if continuity.applies(shared) else []
+    of_each_kind = {group_of(file): file for file in strangers[::-1]}.values()
     found: dict[tuple[str, str], Established] = {}
-    for file in _unknown(shared, files, evidence) if continuity.applies(shared) else ():
-        for one in continuity.established_by(judging.case(file), judging.next_history(file)):
-            found.setdefault((one.repository, one.repository_id), one)
+    for one in (
+        *(one for file in strangers for one in continuity.rests_on(judging.case(file))),
+        *(one for file in of_each_kind for one in _of_the_next(judging, file)),
+    ):
+        found.setdefault((one.repository, one.repository_id), one)
     return tuple(found[key] for key in sorted(found))
 
 
-def _unknown(shared: PageCase, files: Iterable[File], evidence: Mapping[Filename, EvidenceOrPending]) -> Iterable[File]:
-    """One file of each kind that a repository published which memory does not know."""
+def _of_the_next(judging: Judging, file: File) -> tuple[Established, ...]:
+    return continuity.established_by(judging.case(file), judging.next_history(file))
+
+
+def _by_strangers(
+    shared: PageCase, files: Iterable[File], evidence: Mapping[Filename, EvidenceOrPending]
+) -> list[File]:
+    """The files that a repository published which memory does not know."""
     known = {(one.repository, one.repository_id) for one in shared.standing.established}
-    found: dict[object, File] = {}
-    for file in files:
-        for signer in signers_of(evidence.get(file.filename)):
-            number = signer.identity.repository_id
-            if number is not None and (signer.place, number) not in known:
-                found.setdefault(group_of(file), file)
-    return found.values()
+    return [
+        file
+        for file in files
+        if any(
+            signer.identity.repository_id is not None and (signer.place, signer.identity.repository_id) not in known
+            for signer in signers_of(evidence.get(file.filename))
+        )
+    ]
 
 
 def newest_allowed(page: Page, verdicts: Mapping[Filename, Verdict], file: File) -> str | None:
@@ -183,8 +194,8 @@ def newest_allowed(page: Page, verdicts: Mapping[Filename, Verdict], file: File)
 
 
 def next_change(verdicts: Mapping[Filename, Verdict]) -> datetime | None:
-    """When the first hold ends, and with it what the page says; None where time alone changes nothing."""
-    return min((verdict.expires_at for verdict in verdicts.values() if verdict.expires_at is not None), default=None)
+    """When the first hold or waiver ends, and with it what the page says; None where time alone changes nothing."""
+    return min((verdict.changes_at for verdict in verdicts.values() if verdict.changes_at is not None), default=None)
 
 
 def _spread(judging: Judging, page: Page, verdicts: dict[Filename, Verdict]) -> None:

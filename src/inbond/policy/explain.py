@@ -7,15 +7,17 @@ where the whole story stands. The detail also hands out the command that lifts i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
+from inbond.model.evidence import EvidenceOrPending
 from inbond.model.names import MAX_FILENAME_BYTES
 from inbond.model.verdict import Finding, Judgement, Outcome
 from inbond.policy.meanings import MEANINGS
-from inbond.policy.remedies import pin_command, waive_command
+from inbond.policy.remedies import command_in, ended, pin_command, revoke_command, waive_command
 from inbond.policy.rule import clean, later, stamp
 from inbond.policy.signing import signers_of
 from inbond.policy.waiving import may_waive
@@ -55,20 +57,31 @@ def detail(judgement: Judgement, url: str) -> str:
     """The `detail` of the problem+json (RFC 9457): full sentences, every finding that stops the file."""
     stopping = stops(judgement)
     if not stopping:
-        lifted = [_ended(waived(finding)) for finding in judgement.verdict.findings if finding.waiver is not None]
+        lifted = [ended(waived(finding)) for finding in judgement.verdict.findings if finding.waiver is not None]
         allowed = f"{_subject(judgement)} is allowed by the policy."
         return " ".join([allowed, *lifted, f"The whole story: {_address(url)}"])
     first, *others = stopping
+    handed_out = commands(judgement)
     sentences = [
         f"{_subject(judgement)} ({clean(judgement.file.filename, MAX_FILENAME_BYTES)}) is {_stopped(first)}:",
-        _ended(first.message),
-        *(f"It is also {_stopped(other)}: {_ended(other.message)}" for other in others),
-        *dict.fromkeys(f"What to do: {_ended(finding.remedy)}" for finding in stopping if finding.remedy),
+        ended(first.message),
+        *(f"It is also {_stopped(other)}: {ended(other.message)}" for other in others),
+        *_remedies(stopping, handed_out),
         *_offers(judgement),
         f"The whole story: {_address(url)}",
-        *_handed_out(judgement),  # a command is last, so that it is plain where it ends
+        *_handed_out(judgement, handed_out),  # a command is last, so that it is plain where it ends
     ]
     return " ".join(sentences)
+
+
+def _remedies(stopping: Iterable[Finding], handed_out: Sequence[str]) -> list[str]:
+    """What to do, in one sentence. A command has nothing behind it: it stands at the end, or on the page."""
+    told = []
+    for remedy in dict.fromkeys(finding.remedy for finding in stopping if finding.remedy):
+        command = command_in(remedy)
+        where = "the command at the end" if command in handed_out else "see the whole story"
+        told.append(remedy if command is None else f"{remedy.partition(': ')[0]}: {where}")
+    return [f"What to do: {ended('; '.join(told))}"] if told else []
 
 
 def stops(judgement: Judgement) -> list[Finding]:
@@ -81,7 +94,10 @@ def stops(judgement: Judgement) -> list[Finding]:
 
 
 def ending_of(time: datetime) -> str:
-    """When something ends, for people: upwards to the minute, as who comes back then must not be early."""
+    """When a hold ends, for people: upwards to the minute, as who comes back then must not be early.
+
+    The end of a waiver is told downwards, by `stamp`: nobody finds it over before.
+    """
     minute = time.replace(second=0, microsecond=0)
     return stamp(minute if minute == time else later(minute, timedelta(minutes=1)))
 
@@ -91,7 +107,7 @@ def waived(finding: Finding) -> str:
     waiver = finding.waiver
     if waiver is None:
         return ""
-    until, who = ending_of(waiver.until), clean(waiver.by, MAX_SUBJECT_CHARS)
+    until, who = stamp(waiver.until), clean(waiver.by, MAX_SUBJECT_CHARS)
     return f"{finding.rule} is waived by {who} until {until}: {clean(waiver.reason, MAX_REASON_CHARS)}"
 
 
@@ -101,11 +117,38 @@ def commands(judgement: Judgement) -> tuple[str, ...]:
     None where any of them should be lifted by no command that stands there ready: the others alone would not let the
     file through either.
     """
-    stopping = stops(judgement)
+    return lifting(
+        stops(judgement),
+        Stopped(
+            project=str(judgement.project),
+            version=judgement.version,
+            sha256=judgement.file.sha256,
+            index=judgement.index,
+            at=judgement.at,
+            evidence=judgement.evidence,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """A file that is stopped, as far as commands name it. `at`: now, as ends are lengths; None where it is not told."""
+
+    project: str
+    version: str | None
+    sha256: str | None
+    index: str
+    at: datetime | None
+    evidence: EvidenceOrPending | None = None
+
+
+def lifting(stopping: Sequence[Finding], file: Stopped) -> tuple[str, ...]:
+    """As `commands`, for findings that stop a file."""
     if not all(_is_handed_out(finding) for finding in stopping):
         return ()
-    lines = tuple(dict.fromkeys(line for finding in stopping for line in _lifting(finding, judgement)))
-    return lines if all(map(_is_whole, lines)) else ()
+    found = [_lifting(finding, file) for finding in stopping]
+    lines = tuple(dict.fromkeys(line for lines in found for line in lines))
+    return lines if all(found) and all(map(_is_whole, lines)) else ()
 
 
 def _is_handed_out(finding: Finding) -> bool:
@@ -113,30 +156,30 @@ def _is_handed_out(finding: Finding) -> bool:
     return meaning is not None and meaning.handed_out
 
 
-def _lifting(finding: Finding, judgement: Judgement) -> Iterable[str]:
-    pins = _pins(finding, judgement)
-    if pins or judgement.at is None:
-        return pins
-    command = waive_command(
-        str(judgement.project),
+def _lifting(finding: Finding, file: Stopped) -> list[str]:
+    pins = _pins(finding, file)
+    if pins or file.at is None or finding.id == RECREATED:
+        return pins  # no waiver for who made a repository anew: whom one lets in is said by its id
+    command = revoke_command(finding.remedy or "") or waive_command(
+        file.project,
         rule=finding.rule,
-        version=judgement.version,
-        sha256=judgement.file.sha256,
-        now=judgement.at,
+        version=file.version,
+        sha256=file.sha256,
+        now=file.at,
         until=finding.until,
-        index=judgement.index,
+        index=file.index,
     )
     return [command] if command is not None else []
 
 
-def _pins(finding: Finding, judgement: Judgement) -> list[str]:
+def _pins(finding: Finding, file: Stopped) -> list[str]:
     # Whoever is accepted once is accepted for the releases after it too, which no waiver would do.
     if finding.id not in PINNABLE:
         return []
-    recreated, project = finding.id == RECREATED, str(judgement.project)
+    recreated = finding.id == RECREATED
     return [
-        pin_command(project, one.publisher, repository_id=one.identity.repository_id if recreated else None)
-        for one in signers_of(judgement.evidence)
+        pin_command(file.project, one.publisher, repository_id=one.identity.repository_id if recreated else None)
+        for one in signers_of(file.evidence)
     ][:MAX_PINNED]
 
 
@@ -144,12 +187,8 @@ def _is_whole(command: str) -> bool:
     return clean(command, MAX_COMMAND_CHARS) == command
 
 
-def _handed_out(judgement: Judgement) -> list[str]:
-    lines = commands(judgement)
+def _handed_out(judgement: Judgement, lines: Sequence[str]) -> list[str]:
     if lines:
-        remedies = " ".join(finding.remedy or "" for finding in stops(judgement))
-        if all(line in remedies for line in lines):
-            return []
         return [f"Whoever runs this inbond can let it through: {' && '.join(lines)}"]
     deciding = judgement.verdict.deciding
     if deciding is None or deciding.until is not None or not may_waive(deciding.rule):
@@ -174,11 +213,12 @@ def _told(judgement: Judgement, url: str, limit: int) -> str:
 
 def _because(finding: Finding, room: int) -> str:
     # Why comes before what to do: where there is no room for both, the remedy stands behind the link only.
-    remedy = f" {finding.remedy[0].upper()}{_ended(finding.remedy[1:])}" if finding.remedy else ""
+    told = finding.remedy if finding.remedy and command_in(finding.remedy) is None else None
+    remedy = f" {told[0].upper()}{ended(told[1:])}" if told else ""
     if room - len(": .") - len(remedy) < len(finding.message):
         remedy = ""
     left = room - len(": .") - len(remedy)
-    return f": {_ended(clean(finding.message, left))}{remedy}" if left >= MIN_MESSAGE_CHARS else ""
+    return f": {ended(clean(finding.message, left))}{remedy}" if left >= MIN_MESSAGE_CHARS else ""
 
 
 def _stopped(finding: Finding) -> str:
@@ -200,10 +240,6 @@ def _subject(judgement: Judgement) -> str:
     if judgement.version is None:
         return clean(judgement.file.filename, MAX_SUBJECT_CHARS)
     return clean(f"{judgement.project} {judgement.version}", MAX_SUBJECT_CHARS)
-
-
-def _ended(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."
 
 
 def _address(url: str) -> str:

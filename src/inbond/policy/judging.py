@@ -20,8 +20,9 @@ from inbond.model.names import Filename
 from inbond.model.page import File
 from inbond.model.verdict import Finding, Outcome, Verdict
 from inbond.policy.case import Case, PageCase, evidence_of
-from inbond.policy.history import came_at, group_of, next_representatives, representatives, settled_before
+from inbond.policy.history import Earlier, Representative, came_at, earlier_than, earlier_than_next, settled_before
 from inbond.policy.past import Before, Denied, History
+from inbond.policy.platforms import group_of
 from inbond.policy.rule import Rule
 from inbond.policy.rules import (
     allow,
@@ -123,16 +124,25 @@ class Judging:
         time = came_at(self._shared, file, evidence_of(file, self._evidence))
         key = (self._shared.page.version_of(file), group_of(file), time, came_at(self._shared, file))
         if key not in self._histories:
-            self._histories[key] = self._settled(time, representatives(self._shared, file))
+            self._histories[key] = self._settled(time, earlier_than(self._shared, file))
         return self._histories[key]
 
     def next_history(self, like: File) -> History:
         """The history that a file would have which is like this one and came now, with the next release."""
-        return self._settled(self._shared.now, next_representatives(self._shared, like))
+        return self._settled(self._shared.now, earlier_than_next(self._shared, like))
 
-    def _settled(self, time: datetime, earlier: Iterable[tuple[Version, File]]) -> History:
-        found = (self._before(version, file) for version, file in earlier)
-        return History(time=time, releases=tuple(one for one in found if settled_before(one.time, time)))
+    def _settled(self, time: datetime, earlier: Earlier) -> History:
+        def settled(representatives: Iterable[Representative]) -> tuple[Before, ...]:
+            found = (self._before(version, file) for version, file in representatives)
+            return tuple(one for one in found if settled_before(one.time, time))
+
+        return History(
+            time=time,
+            releases=settled(earlier.releases),
+            newest=settled(earlier.newest),
+            wheels=settled(earlier.wheels),
+            beside=tuple(evidence_of(file, self._evidence) for file in earlier.beside),
+        )
 
     def _before(self, version: Version, file: File) -> Before:
         evidence = evidence_of(file, self._evidence)

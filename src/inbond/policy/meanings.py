@@ -16,7 +16,7 @@ class Meaning:
     """`says`: the finding's sentence, or several behind "/", with "…" for what differs. `means`: what to think of it.
 
     `lifted_by`: what makes it go away; empty where it stops nothing. `handed_out`: whether an explanation shows the
-    command that waives it. Not where it looks like an attack, and not where waiting answers the question: whoever is
+    command that lifts it. Not where it looks like an attack, and not where waiting answers the question: whoever is
     stopped would paste it without a look.
     """
 
@@ -131,9 +131,9 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType({
         handed_out=True,
     ),
     "continuity/changed": Meaning(
-        says="publisher is now …, was … / workflow is now …, was … / built from …, before from … "
-        "/ no settled release by … counts: …",
-        means="The release was published by somebody, some workflow or some kind of ref that no settled release was. "
+        says="publisher is now …, was … / workflow is now …, was … / … was made anew by its owner: its id is …, "
+        "was … / no settled release by … counts: …",
+        means="The release was published by somebody, some workflow or some repository that no settled release was. "
         "A maintainer's change looks like this, and so does a stolen account.",
         lifted_by="a pin that accepts the publisher; a hold ends by itself",
         handed_out=True,
@@ -149,7 +149,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType({
         lifted_by=_ANSWER,
     ),
     "continuity/lost": Meaning(
-        says="not attested, while … of the … releases before are attested, … the newest",
+        says="not attested, unlike … of the … releases before it",
         means="Releases before this one were attested and it is not. A stolen token uploads like this; a changed "
         "release process does, too.",
         lifted_by="an attested release; a hold ends by itself",
@@ -157,8 +157,16 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType({
     ),
     "continuity/recreated": Meaning(
         says="… was deleted and made anew: its id is …, was …",
-        means="The repository's name is the same and its id is another: it was deleted and somebody made it anew.",
+        means="The repository's name is the same, its id and its owner's are others: it was deleted and somebody made "
+        "it anew.",
         lifted_by="a pin that names the new repository id",
+        handed_out=True,
+    ),
+    "continuity/ref-changed": Meaning(
+        says="built from …, before from …",
+        means="The right workflow of the right repository ran for another kind of ref (tag, branch, pull request) than "
+        "in any settled release: what it built may be what nobody has reviewed.",
+        lifted_by="a waiver for this release, as a pin would open every kind of ref; a hold ends by itself",
         handed_out=True,
     ),
     "cooldown/locked": Meaning(
@@ -308,11 +316,13 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType({
         says="… rejected …: …",
         means="Somebody here looked at it and said no.",
         lifted_by="the rejection being revoked",
+        handed_out=True,
     ),
     "review/unreadable-version": Meaning(
         says="… is rejected, and this file's version cannot be read",
         means="Somebody here rejected versions of the project; which one this file is cannot be told from its name.",
         lifted_by="a file named with a PEP 440 version, or the rejection being revoked",
+        handed_out=True,
     ),
     "sdists/not-a-wheel": Meaning(
         says="not a wheel, and the policy lets only wheels through",

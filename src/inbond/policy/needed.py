@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from packaging.version import Version
 
@@ -10,8 +11,10 @@ from inbond.model.evidence import EvidenceOrPending, Pending, Unavailable, Verif
 from inbond.model.names import Filename, stated_version
 from inbond.model.page import File, Page
 from inbond.policy.case import Case, PageCase, evidence_of
-from inbond.policy.history import representatives
+from inbond.policy.history import Representative, earlier_than
 from inbond.policy.rules import continuity, release
+
+_MAY_BE_ATTESTED: Final = (Verified, Pending, Unavailable)
 
 
 def judged_with_all(
@@ -31,15 +34,23 @@ def judged_with_all(
 
 
 def compared_with(shared: PageCase, file: File, evidence: Mapping[Filename, EvidenceOrPending]) -> tuple[File, ...]:
-    """The files of earlier releases whose evidence bears on the verdict on a file; none where it is old."""
+    """The files that a file is compared with, those beside it among them; none where it is old."""
     known = evidence_of(file, evidence)
     if not continuity.is_compared(Case(shared=shared, file=file, evidence=known)):
         return ()
-    earlier = tuple(one for _, one in representatives(shared, file))
-    if isinstance(known, Verified | Pending):
-        return earlier
-    attested = [one for one in earlier if isinstance(evidence_of(one, evidence), Verified | Pending | Unavailable)]
-    return earlier if len(attested) >= continuity.LEAST_ATTESTED else ()
+    earlier = earlier_than(shared, file)
+
+    def bears(listed: Sequence[Representative]) -> bool:
+        """What is not attested is compared only where enough of the earlier files are, or claim to be."""
+        if isinstance(known, Verified | Pending):
+            return bool(listed)
+        attested = [one for _, one in listed if isinstance(evidence_of(one, evidence), _MAY_BE_ATTESTED)]
+        return len(attested) >= continuity.LEAST_ATTESTED
+
+    lists = [one for one in (earlier.releases, earlier.newest, earlier.wheels) if bears(one)]
+    beside = earlier.beside if earlier.wheels in lists else ()
+    files = (*(one for listed in lists for _, one in listed), *beside)
+    return tuple({one.filename: one for one in files}.values())
 
 
 def wheels_beside_all(page: Page, files: Iterable[File]) -> Mapping[Version | None, list[File]]:

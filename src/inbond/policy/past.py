@@ -35,8 +35,17 @@ class Before:
 class History:
     """The settled releases before a file: of its own line the newest first, then of the lines below.
 
-    `time`: when the file itself came.
+    `time`: when the file itself came. `newest`: the project's newest, where those are mostly of lower lines.
+    `wheels`: for what is no wheel, releases by their wheels; `beside`: what is known of those of its own release.
     """
 
     time: datetime
     releases: tuple[Before, ...] = ()
+    newest: tuple[Before, ...] = ()
+    wheels: tuple[Before, ...] = ()
+    beside: tuple[EvidenceOrPending, ...] = ()
+
+    @property
+    def all(self) -> tuple[Before, ...]:
+        """Every file that stands for a release, once."""
+        return tuple({one.file.filename: one for one in (*self.releases, *self.newest, *self.wheels)}.values())

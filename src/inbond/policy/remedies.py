@@ -6,6 +6,7 @@ terminal, as everything else.
 
 from __future__ import annotations
 
+import re
 import shlex
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,8 +15,11 @@ from inbond.policy.waiving import MAX_WAIVED, USUALLY_WAIVED, may_waive
 
 # Stands where only a person can say why; `inbond waive add` takes it for no reason.
 WHY: Final = "..."
+WAIVES: Final = "inbond waive add "  # how the commands begin that lift something for a time only
 
 _DAY: Final = timedelta(days=1)
+_COMMAND: Final = re.compile(r"(?:: |: see )(inbond [a-z].*)")
+_REVOKED: Final = re.compile(r"\bhave rejection (r-[0-9a-f]+) revoked$")
 
 
 def waive_command(
@@ -51,6 +55,23 @@ def pin_command(project: str, publisher: str, *, repository_id: str | None = Non
     """`inbond pins accept flask github:pallets/flask@publish.yaml --repository-id 596892`."""
     which = ["--repository-id", repository_id] if repository_id is not None else []
     return _command(["pins", "accept", project, publisher, *which])
+
+
+def revoke_command(remedy: str) -> str | None:
+    """`inbond review revoke r-…`, for a remedy that says so of a rejection in the ledger."""
+    found = _REVOKED.search(remedy)
+    return _command(["review", "revoke", found[1]]) if found is not None else None
+
+
+def command_in(remedy: str) -> str | None:
+    """The command that a remedy ends with: `if its maintainers confirm it: inbond pins accept …`."""
+    found = _COMMAND.search(remedy)
+    return found[1] if found is not None else None
+
+
+def ended(text: str) -> str:
+    """A sentence with its full stop, but for one that ends with a command: that is copied as it stands there."""
+    return text if text.endswith(".") or command_in(text) is not None else f"{text}."
 
 
 def _length(until: datetime | None, now: datetime) -> str:

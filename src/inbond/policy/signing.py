@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, assert_never
 
+from inbond.model import globs
 from inbond.model.evidence import EvidenceOrPending, Verified
 from inbond.model.publisher import Forge, SigningIdentity
 
@@ -56,8 +57,9 @@ class Signer:
 
     @property
     def publisher(self) -> str:
-        """Repository and workflow, as a pin names them."""
-        return self.repository if self.workflow is None else f"{self.repository}@{self.workflow}"
+        """Repository and workflow, as a pin names them; a star in a name, which forges allow, stands for no other."""
+        named = self.repository if self.workflow is None else f"{self.repository}@{self.workflow}"
+        return globs.literal(named)
 
 
 def signers_of(evidence: EvidenceOrPending | None) -> tuple[Signer, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from packaging.version import Version
 
-from inbond.model.evidence import EvidenceOrPending, Verified
+from inbond.model.evidence import EvidenceOrPending, Pending, Unavailable, Verified
 from inbond.model.names import Filename
 from inbond.model.page import File
 from inbond.model.publisher import SigningIdentity
@@ -21,6 +21,7 @@ from inbond.policy.case import Case, PageCase, evidence_of
 from inbond.policy.release_trust import ReleaseTrust, release_trust
 from inbond.policy.releases import line_of
 from inbond.policy.rule import stamp
+from inbond.policy.signing import signers_of
 
 NEWEST: Final = 30  # releases shown, the newest by time
 OPENERS: Final = 10  # releases shown besides, of those that opened a line: the newest of them
@@ -122,33 +123,38 @@ def _openers(groups: Sequence[_Group]) -> frozenset[Version]:
 def _marks(groups: Sequence[_Group]) -> list[tuple[str, ...]]:
     """What each release brings that none before it had, in one walk from the oldest on."""
     publishers: set[str] = set()
+    all_known = True  # of the releases before
     repositories: dict[str, str] = {}
     marks: list[tuple[str, ...]] = []
     for group in groups:
         own = {str(identity) for identity in group.identities}
-        found = [*_recreated(group, repositories), *_new(own - publishers, known=bool(publishers)), *_plain(group)]
+        found = [*_recreated(group, repositories), *_new(own, publishers, all_known=all_known), *_plain(group)]
         publishers |= own
+        all_known = all_known and not any(isinstance(known, Pending | Unavailable) for _, _, known in group.files)
         marks.append(tuple(found))
     return marks
 
 
 def _recreated(group: _Group, known: dict[str, str]) -> list[str]:
     found = []
-    for identity in group.identities:
-        name, current = identity.pattern_subject.lower(), identity.repository_id
+    for signer in (one for _, _, evidence in group.files for one in signers_of(evidence)):
+        current = signer.identity.repository_id
         if current is None:
             continue
-        before = known.setdefault(name, current)
+        before = known.setdefault(signer.place, current)
         if before != current:
             found.append(f"repository id {current}, before it was {before}")
-            known[name] = current
+            known[signer.place] = current
     return list(dict.fromkeys(found))
 
 
-def _new(publishers: set[str], *, known: bool) -> list[str]:
-    if not publishers:
+def _new(own: set[str], before: set[str], *, all_known: bool) -> list[str]:
+    """What nobody has looked at may have had any publisher: it is no release without one."""
+    if not own - before:
         return []
-    return ["new publisher" if known else "first attested release"]
+    if before:
+        return ["new publisher"]
+    return ["first attested release"] if all_known else []
 
 
 def _plain(group: _Group) -> list[str]:

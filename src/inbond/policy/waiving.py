@@ -53,7 +53,7 @@ class Waiving:
             return finding
         page = self._shared.page
         version = page.version_of(file)
-        covering = [one for one in waivers if one.target.covers(page.name, version, file.sha256)]
+        covering = [one for one in waivers if one.covers(page.name, version, file.sha256)]
         if not covering:
             return finding
         waiver = max(covering, key=lambda one: (one.until, one.id))

@@ -11,7 +11,8 @@ from typing import Final
 from inbond.model.names import Filename
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.verdict import Decision, Finding
-from inbond.policy.remedies import waive_command
+from inbond.policy.explain import Stopped, lifting
+from inbond.policy.remedies import WAIVES
 from inbond.reporting.fates import Fate, Told, Untold
 from inbond.reporting.stops import Stop
 
@@ -62,13 +63,15 @@ class Entry:
 class Report:
     """A report on the time from `since` to `at`, on one index or all (None).
 
-    `recorded_since`: the earliest request that history still holds; None where it holds none.
+    `recorded_since`: the earliest request that history still holds; None where it holds none. `ledger`: the file that
+    history stands in.
     """
 
     at: datetime
     since: datetime
     index: str | None
     recorded_since: datetime | None
+    ledger: str = ""
     entries: tuple[Entry, ...] = ()
     turned_bad: tuple[Occurrence, ...] = ()
     noticed: tuple[Occurrence, ...] = ()
@@ -82,6 +85,11 @@ class Report:
     def recorded(self) -> tuple[Entry, ...]:
         """What only rules in `audit` found: enforcing them would have refused it."""
         return tuple(entry for entry in self.entries if not entry.stop.enforced)
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether enforcing would stop anything more, now; of what nobody recorded that cannot be told."""
+        return readiness(self.entries) if self.recorded_since is not None else Readiness.UNTOLD
 
     @property
     def waivers(self) -> tuple[str, ...]:
@@ -118,20 +126,15 @@ def _gravity(finding: Finding) -> tuple[int, float]:
     return finding.outcome, finding.until.timestamp() if finding.until else 0.0
 
 
-def _waivers(stop: Stop, fate: Fate, sha256: str | None, now: datetime) -> list[str]:
-    """A command for each rule that stops the file; none where one of them cannot be waived."""
+def _waivers(stop: Stop, fate: Fate, sha256: str | None, now: datetime) -> tuple[str, ...]:
+    """A command for each rule that stops the file; none where an explanation would show none either.
+
+    Waivers alone, which end: who pastes a whole list has not looked at each publisher and rejection.
+    """
     counting = [finding for finding in fate.stopping if not (stop.enforced and finding.audited)]
-    longest: dict[str, datetime | None] = {}
-    for finding in counting:
-        longest.setdefault(finding.rule, finding.until)  # the strictest of a rule comes first
-    commands = [
-        waive_command(
-            stop.project, rule=rule, version=stop.version, sha256=sha256, now=now, until=until, index=stop.index
-        )
-        for rule, until in longest.items()
-    ]
-    found = [command for command in commands if command is not None]
-    return found if len(found) == len(commands) else []
+    file = Stopped(project=stop.project, version=stop.version, sha256=sha256, index=stop.index, at=now)
+    commands = lifting(counting, file)
+    return commands if all(command.startswith(WAIVES) for command in commands) else ()
 
 
 def noticed(occurrences: Iterable[Occurrence], *, index: str | None) -> tuple[Occurrence, ...]:

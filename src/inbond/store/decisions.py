@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, assert_never
 
 from inbond.model.decisions import Decided, Pin, Rejection, Target, Waiver
 from inbond.model.names import ProjectName
+from inbond.model.occurrence import Occurrence
 from inbond.model.publisher import PublisherPattern
+from inbond.store import occurrences
 from inbond.store.columns import moment_of, packed_or_none, time_of
 from inbond.store.migrations import transaction
 
@@ -38,11 +41,19 @@ def about(connection: sqlite3.Connection, project: ProjectName) -> tuple[Decided
 def decide(connection: sqlite3.Connection, decision: Decided, *, now: datetime) -> bool:
     """Adds a decision unless it is in force. Raises sqlite3.Error."""
     with transaction(connection, "IMMEDIATE"):
-        if _number(connection, decision.id) is not None:
-            return False
-        row = (decision.id, *_row(decision), moment_of(decision.at or now))
-        connection.execute(f"INSERT INTO decision (id, {_FIELDS}) VALUES ({_PLACES})", row)  # noqa: S608 (constants)
-    return True
+        return _add(connection, decision, now)
+
+
+def decide_all(
+    connection: sqlite3.Connection, made: Sequence[tuple[Decided, Occurrence]], *, now: datetime
+) -> tuple[bool, ...]:
+    """Adds each that is not in force, with the occurrence that tells it, in one transaction. Raises sqlite3.Error."""
+    with transaction(connection, "IMMEDIATE"):
+        new = tuple([_add(connection, decision, now) for decision, _ in made])
+        for (_, occurrence), is_new in zip(made, new, strict=True):
+            if is_new:
+                occurrences.add(connection, occurrence)
+    return new
 
 
 def revoke(connection: sqlite3.Connection, decision_id: str, *, by: str, now: datetime) -> Decided | None:
@@ -56,6 +67,14 @@ def revoke(connection: sqlite3.Connection, decision_id: str, *, by: str, now: da
         )
         (ended,) = _read(connection, "number = ?", number)
     return ended
+
+
+def _add(connection: sqlite3.Connection, decision: Decided, now: datetime) -> bool:
+    if _number(connection, decision.id) is not None:
+        return False
+    row = (decision.id, *_row(decision), moment_of(decision.at or now))
+    connection.execute(f"INSERT INTO decision (id, {_FIELDS}) VALUES ({_PLACES})", row)  # noqa: S608 (constants)
+    return True
 
 
 def _number(connection: sqlite3.Connection, decision_id: str) -> int | None:

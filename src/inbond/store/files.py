@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -19,6 +20,7 @@ PRIVATE_DIRECTORY: Final = 0o700
 PRIVATE_FILE: Final = 0o600
 MAX_KEPT_ASIDE: Final = 3  # broken directories kept for whoever wants to look; older ones are removed
 
+_REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -27,8 +29,33 @@ def unavailable(doing: str, error: OSError) -> StoreUnavailable:
     remedy = "see that there is space, and that the directory is writable and belongs to the user inbond runs as"
     if error.errno in _FULL:
         remedy = "free some space, or lower max_size under [storage]"
+    elif error.errno in _REFUSED and error.filename is not None:
+        remedy = permission_of(Path(os.fsdecode(error.filename)))
     where = "" if error.filename is None else f" ({error.filename})"
     return StoreUnavailable(f"the disk refused to {doing}: {error.strerror or error}{where}", remedy=remedy)
+
+
+def may_write(path: Path) -> bool:
+    """Whether this user may read and write a file and its directory; False also where that cannot be seen."""
+    modes = ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK))
+    return all(os.access(one, mode, effective_ids=True) for one, mode in modes)
+
+
+def permission_of(path: Path) -> str:
+    """What helps where this user may not use a path: whose it is, with which mode, or that of the nearest above it."""
+    for one in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            found = one.stat()
+            whose = f"{one} belongs to {_user(found.st_uid)} with mode {stat.S_IMODE(found.st_mode):04o}"
+            return f"{whose}, and this is {_user(os.geteuid())}: run inbond as its owner"
+    return f"run inbond as the owner of {path}"
+
+
+def _user(number: int) -> str:
+    try:
+        return f"user {pwd.getpwuid(number).pw_name}"
+    except KeyError:  # in a container often
+        return f"user {number}"
 
 
 def make_private(directory: Path) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from inbond.model.history import Asked, AskedRow
+import msgspec
+
+from inbond.model.history import SERVED_CLIENTS, Asked, AskedRow, ServedFile
 from inbond.model.names import Filename, ProjectName
 from inbond.model.verdict import Decision
 from inbond.store.columns import moment_of, packed_or_none, time_of
@@ -30,6 +32,24 @@ _ADD: Final = f"""
         count = count + excluded.count
 """  # noqa: S608 (constants)
 
+# Summed up by SQLite: of a popular project hundreds of thousands of rows are a few dozen files.
+_SERVED_FILES: Final = """
+    WITH client_of_file AS (
+        SELECT index_name, filename, sha256, client, max(version) AS version,
+            min(first_at) AS first_at, max(last_at) AS last_at, sum(count) AS times
+        FROM asked WHERE upstream = ? AND project = ? AND decision = 'allow' AND NOT metadata
+        GROUP BY index_name, filename, sha256, client
+    ), ranked AS (
+        SELECT *, row_number() OVER (
+            PARTITION BY index_name, filename, sha256 ORDER BY client = '', client
+        ) AS place FROM client_of_file
+    )
+    SELECT index_name, filename, sha256, max(version), min(first_at), max(last_at), sum(times),
+        json_group_array(client) FILTER (WHERE place <= ? AND client <> ''), sum(client <> '')
+    FROM ranked GROUP BY index_name, filename, sha256 ORDER BY min(first_at), index_name, filename
+"""
+_CLIENTS: Final = msgspec.json.Decoder(list[str])
+
 
 def record(connection: sqlite3.Connection, asked: Sequence[Asked]) -> None:
     """Adds requests, in one transaction. Raises ValueError for a digest that is none, sqlite3.Error."""
@@ -50,10 +70,13 @@ def recorded_since(connection: sqlite3.Connection) -> datetime | None:
     return None if moment is None else time_of(moment)
 
 
-def served(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> tuple[AskedRow, ...]:
-    """Requests for the bytes of a project's files that were let through, the earliest first. Raises sqlite3.Error."""
-    condition = "upstream = ? AND project = ? AND decision = 'allow' AND NOT metadata ORDER BY first_at, last_at, key"
-    return _read(connection, condition, upstream, str(project))
+def served_files(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> tuple[ServedFile, ...]:
+    """A project's files whose bytes were let through, by index, the earliest first. Raises sqlite3.Error."""
+    rows = connection.execute(_SERVED_FILES, (upstream, str(project), SERVED_CLIENTS)).fetchall()
+    try:
+        return tuple(_served(upstream, project, row) for row in rows)
+    except ValueError as error:  # whoever wrote this did not write it through inbond
+        raise sqlite3.DatabaseError(f"a request in the ledger cannot be read: {error}") from error
 
 
 def served_projects(connection: sqlite3.Connection) -> frozenset[tuple[str, ProjectName]]:
@@ -134,6 +157,23 @@ def _read(connection: sqlite3.Connection, condition: str, *values: object) -> tu
         return tuple(map(_asked, rows.fetchall()))
     except ValueError as error:  # whoever wrote this did not write it through inbond
         raise sqlite3.DatabaseError(f"a request in the ledger cannot be read: {error}") from error
+
+
+def _served(upstream: str, project: ProjectName, row: tuple[Any, ...]) -> ServedFile:
+    index, filename, sha256, version, first_at, last_at, times, clients, clients_count = row
+    return ServedFile(
+        index=index,
+        upstream=upstream,
+        project=project,
+        filename=Filename(filename),
+        version=version,
+        sha256=None if sha256 is None else sha256.hex(),
+        first_at=time_of(first_at),
+        last_at=time_of(last_at),
+        times=times,
+        clients=tuple(sorted(_CLIENTS.decode(clients))),
+        clients_count=clients_count,
+    )
 
 
 def _asked(row: tuple[Any, ...]) -> AskedRow:

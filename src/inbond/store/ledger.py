@@ -1,36 +1,38 @@
 """What cannot be asked for again, in one SQLite database that is never rebuilt behind the operator's back.
 
-One thread owns the connection; what it has confirmed is on disk (WAL, synchronous FULL). Several processes may share a
-ledger on one machine. The SQL is in the modules beside this one, `pages`, `decisions`, `publishers`, `history`,
-`occurrences` and `deliveries`; this one only lends them the connection.
+One thread owns the connection that writes; what it has confirmed is on disk (WAL, synchronous FULL). What reads long,
+through the audit trail, has a thread and a connection of its own, so that no page waits for it. Several processes may
+share a ledger on one machine. The SQL is in the modules beside this one, `pages`, `decisions`, `publishers`, `history`,
+`occurrences` and `deliveries`; this one only lends them a connection.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from inbond.model.decisions import Decided
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Alert, Observer
-from inbond.model.history import Asked, AskedRow
+from inbond.model.history import Asked, AskedRow, ServedFile
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.standing import Established
 from inbond.store import decisions, deliveries, history, occurrences, pages, publishers
 from inbond.store.files import unavailable
-from inbond.store.ledger_file import copy_file, open_file
+from inbond.store.ledger_file import connect_to_read, copy_file, open_file
+from inbond.store.ledger_thread import LedgerThread
 from inbond.store.protocols import Delivery
 from inbond.store.standing_reader import StandingReader
 
 T = TypeVar("T")
+
+_PRIMARY_CODE: Final = 0xFF  # of SQLite's extended result codes
 
 
 def open_ledger(path: Path, *, observer: Observer) -> Ledger:
@@ -39,21 +41,21 @@ def open_ledger(path: Path, *, observer: Observer) -> Ledger:
     Raises OperatorFault for a ledger that is damaged, foreign or newer than this inbond, StoreUnavailable where the
     disk refuses.
     """
-    pool = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+    writing = LedgerThread(lambda: open_file(path), name="ledger")
     try:
-        connection = pool.submit(open_file, path).result()
+        reading = LedgerThread(lambda: connect_to_read(path), name="ledger-reads")
         try:
-            reader = StandingReader(path)
+            standing = StandingReader(path)
         except BaseException:
-            pool.submit(connection.close)
+            reading.close_soon()
             raise
     except sqlite3.Error as error:
-        pool.shutdown()
+        writing.close_soon()
         raise StoreUnavailable(f"the ledger cannot be opened: {error}", remedy="see who else uses it") from error
     except BaseException:
-        pool.shutdown()
+        writing.close_soon()
         raise
-    return Ledger(path, connection=connection, reader=reader, pool=pool, observer=observer)
+    return Ledger(path, writing=writing, reading=reading, standing=standing, observer=observer)
 
 
 class Ledger:
@@ -66,16 +68,25 @@ class Ledger:
         self,
         path: Path,
         *,
-        connection: sqlite3.Connection,
-        reader: StandingReader,
-        pool: ThreadPoolExecutor,
+        writing: LedgerThread,
+        reading: LedgerThread,
+        standing: StandingReader,
         observer: Observer,
     ) -> None:
         self._path = path
-        self._connection = connection  # of the pool's only thread
-        self._reader = reader  # of the event loop
-        self._pool = pool
+        self._writing = writing
+        self._reading = reading
+        self._standing = standing  # of the event loop
         self._observer = observer
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    async def projects(self) -> frozenset[ProjectName]:
+        """The projects of which any page is remembered; none where no server has used it yet."""
+        return await self._run(pages.projects)
 
     async def highest_serial(self, upstream: str, project: ProjectName) -> int | None:
         """The highest serial of any page remembered, or None."""
@@ -134,6 +145,10 @@ class Ledger:
         """Records a decision, on disk before it returns; False where the same is in force already."""
         return await self._run(lambda connection: decisions.decide(connection, decision, now=now))
 
+    async def decide_all(self, made: Sequence[tuple[Decided, Occurrence]], *, now: datetime) -> tuple[bool, ...]:
+        """As `decide` for each, all or nothing; what is new with its occurrence."""
+        return await self._run(lambda connection: decisions.decide_all(connection, made, now=now))
+
     async def revoke(self, decision_id: str, *, by: str, now: datetime) -> Decided | None:
         """Ends a decision, on disk before it returns; None where none of that id is in force."""
         return await self._run(lambda connection: decisions.revoke(connection, decision_id, by=by, now=now))
@@ -152,19 +167,19 @@ class Ledger:
 
     async def asked(self, *, since: datetime, stopped: bool = False) -> tuple[AskedRow, ...]:
         """Requests whose last was at or after `since`, the latest first; with `stopped` those not let through."""
-        return await self._run(lambda connection: history.since(connection, since, stopped=stopped))
+        return await self._read(lambda connection: history.since(connection, since, stopped=stopped))
 
     async def recorded_since(self) -> datetime | None:
         """The earliest request that is held; None where none is."""
-        return await self._run(history.recorded_since)
+        return await self._read(history.recorded_since)
 
-    async def served(self, upstream: str, project: ProjectName) -> tuple[AskedRow, ...]:
-        """All requests for the bytes of a project's files that were let through, the earliest first."""
-        return await self._run(lambda connection: history.served(connection, upstream, project))
+    async def served_files(self, upstream: str, project: ProjectName) -> tuple[ServedFile, ...]:
+        """A project's files whose bytes were let through, by index, the earliest first."""
+        return await self._read(lambda connection: history.served_files(connection, upstream, project))
 
     async def served_projects(self) -> frozenset[tuple[str, ProjectName]]:
-        """The upstreams and projects of which `served` knows any request."""
-        return await self._run(history.served_projects)
+        """The upstreams and projects of which `served_files` knows any file."""
+        return await self._read(history.served_projects)
 
     async def forget(self, *, before: datetime) -> int:
         """Removes requests whose last was before that; how many rows."""
@@ -179,7 +194,7 @@ class Ledger:
 
     async def occurrences(self, *, since: datetime, project: ProjectName | None = None) -> tuple[Occurrence, ...]:
         """What happened at or after that, the latest first."""
-        return await self._run(lambda connection: occurrences.since(connection, since, project))
+        return await self._read(lambda connection: occurrences.since(connection, since, project))
 
     async def enrol_webhooks(self, webhooks: Collection[str]) -> None:
         """Makes these the webhooks: a new one is told what happens from now on, any other is forgotten."""
@@ -215,25 +230,37 @@ class Ledger:
 
     async def aclose(self) -> None:
         """Waits for what is under way, and closes. Calling it twice is fine."""
-        with contextlib.suppress(RuntimeError):  # closed before
-            self._pool.submit(self._connection.close)
-        await asyncio.to_thread(self._pool.shutdown)
-        self._reader.close()
+        await self._writing.aclose()
+        await self._reading.aclose()
+        self._standing.close()
 
     def _at_once(self, read: Callable[[StandingReader], T]) -> T:
         try:
-            return read(self._reader)
+            return read(self._standing)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._on(self._writing, work)
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._on(self._reading, work)
+
+    async def _on(self, thread: LedgerThread, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, self._connection)
+            return await thread.run(work)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     def _failed(self, error: sqlite3.Error) -> StoreUnavailable:
         self._observer(Alert(name="ledger-failing", message=f"the ledger cannot be used: {error}"))
-        return StoreUnavailable(
-            f"the ledger cannot be used: {error}", remedy="see that its disk is whole, writable and not full"
-        )
+        return StoreUnavailable(f"the ledger cannot be used: {error}", remedy=_remedy(error))
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY_CODE in {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    }:
+        return "another process holds its lock: see which one has ledger.sqlite3 open (lsof), and end or wait for it"
+    return "see that its disk is whole, writable and not full"

@@ -12,6 +12,7 @@ from typing import Final
 
 from inbond.model.errors import OperatorFault, StoreUnavailable
 from inbond.store import deliveries
+from inbond.store.files import may_write, permission_of, unavailable
 from inbond.store.ledger_file import connect
 from inbond.store.migrations import APPLICATION_ID, STEPS, schema_version
 
@@ -55,14 +56,20 @@ class LedgerFacts:
 
 def examine(path: Path) -> LedgerFacts:
     """Reads all of a ledger. Raises `OperatorFault` where there is none, `StoreUnavailable` where it cannot be read."""
-    if not path.is_file():
-        raise OperatorFault(f"there is no ledger at {path}", remedy="one is made when `inbond serve` first runs")
     try:
+        if not path.is_file():
+            raise OperatorFault(
+                f"there is no ledger at {path}",
+                remedy="name another file; the configuration's own is made when inbond first serves",
+            )
         with contextlib.closing(connect(path)) as connection:
             connection.execute("PRAGMA query_only = ON")
             return _facts(path, connection)
-    except (OSError, sqlite3.OperationalError) as error:
-        raise StoreUnavailable(f"the ledger cannot be read: {error}", remedy="see who else uses it") from error
+    except OSError as error:
+        raise unavailable("read the ledger", error) from error
+    except sqlite3.OperationalError as error:
+        remedy = "see who else uses it" if may_write(path) else permission_of(path)
+        raise StoreUnavailable(f"the ledger cannot be read: {error}", remedy=remedy) from error
     except sqlite3.DatabaseError as error:
         return LedgerFacts(size=_size(path), schema=0, complaints=(str(error),), counts={}, waiting={})
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from inbond.model.errors import OperatorFault, StoreUnavailable
-from inbond.store.files import PRIVATE_FILE, make_private, sync_directory, unavailable
+from inbond.store.files import PRIVATE_FILE, make_private, may_write, permission_of, sync_directory, unavailable
 from inbond.store.migrations import migrate
 
-LOCK_SECONDS: Final = 10.0  # how long a statement waits for another process
+# How long opening, copying and examining wait for another process, which may be bringing it to a later schema.
+LOCK_SECONDS: Final = 10.0
 
 _RESTORE: Final = "restore the ledger from a backup; without one, move it away and lose what was remembered"
 
@@ -36,7 +37,8 @@ def open_file(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise unavailable("open the ledger", error) from error
     except sqlite3.OperationalError as error:
-        raise StoreUnavailable(f"the ledger cannot be opened: {error}", remedy="see who else uses it") from error
+        remedy = "see who else uses it" if may_write(path) else permission_of(path)
+        raise StoreUnavailable(f"the ledger cannot be opened: {error}", remedy=remedy) from error
     except sqlite3.DatabaseError as error:
         raise OperatorFault(f"the ledger is damaged: {error}", remedy=_RESTORE) from error
 
@@ -61,6 +63,14 @@ def connect(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, for any one thread at a time. Raises sqlite3.Error."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for pragma in ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON"):  # none looks at the file
+        connection.execute(f"PRAGMA {pragma}")
     return connection
 
 

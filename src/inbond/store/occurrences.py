@@ -24,7 +24,7 @@ def happened(connection: sqlite3.Connection, occurrences: Sequence[Occurrence]) 
     if not unknown:
         return ()  # the usual case: no lock, no sync
     with transaction(connection, "IMMEDIATE"):
-        return tuple(one for one in reversed(unknown.values()) if _add(connection, one))
+        return tuple(one for one in reversed(unknown.values()) if add(connection, one))
 
 
 def since(connection: sqlite3.Connection, moment: datetime, project: ProjectName | None) -> tuple[Occurrence, ...]:
@@ -60,7 +60,8 @@ def _is_known(connection: sqlite3.Connection, key: str) -> bool:
     return connection.execute("SELECT 1 FROM occurrence WHERE key = ?", (key,)).fetchone() is not None
 
 
-def _add(connection: sqlite3.Connection, one: Occurrence) -> bool:
+def add(connection: sqlite3.Connection, one: Occurrence) -> bool:
+    """Adds one, in the caller's transaction; False where its key is known. Raises sqlite3.Error."""
     row = (
         one.key,
         str(one.kind),

@@ -56,6 +56,11 @@ class _News:
         return self.serial is not None or bool(self.new or self.digested or self.returned or self.vanished)
 
 
+def projects(connection: sqlite3.Connection) -> frozenset[ProjectName]:
+    """The projects of which any page is stored. Raises sqlite3.Error."""
+    return frozenset(ProjectName(name) for (name,) in connection.execute("SELECT DISTINCT name FROM project"))
+
+
 def highest_serial(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> int | None:
     """The highest serial stored, or None. Raises sqlite3.Error."""
     row = connection.execute(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from inbond.model.decisions import Decided
-from inbond.model.history import Asked, AskedRow
+from inbond.model.history import Asked, AskedRow, ServedFile
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
@@ -177,6 +177,10 @@ class Decisions(Protocol):
         """Records a decision, on disk before it returns; False where the same is in force already."""
         ...
 
+    async def decide_all(self, made: Sequence[tuple[Decided, Occurrence]], *, now: datetime) -> tuple[bool, ...]:
+        """As `decide` for each, all or nothing; what is new with the occurrence that tells it."""
+        ...
+
     async def revoke(self, decision_id: str, *, by: str, now: datetime) -> Decided | None:
         """Ends a decision, on disk before it returns; None where none of that id is in force."""
         ...
@@ -216,12 +220,12 @@ class History(Protocol):
         """The earliest request that is held; None where none is."""
         ...
 
-    async def served(self, upstream: str, project: ProjectName) -> tuple[AskedRow, ...]:
-        """All requests for the bytes of a project's files that were let through, the earliest first."""
+    async def served_files(self, upstream: str, project: ProjectName) -> tuple[ServedFile, ...]:
+        """A project's files whose bytes were let through, by index, the earliest first."""
         ...
 
     async def served_projects(self) -> frozenset[tuple[str, ProjectName]]:
-        """The upstreams and projects of which `served` knows any request."""
+        """The upstreams and projects of which `served_files` knows any file."""
         ...
 
     async def forget(self, *, before: datetime) -> int:

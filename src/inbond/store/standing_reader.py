@@ -8,7 +8,6 @@ the next request.
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -16,20 +15,18 @@ from inbond.model.decisions import Decided
 from inbond.model.names import ProjectName
 from inbond.model.standing import Established
 from inbond.store import decisions, publishers
+from inbond.store.ledger_file import connect_to_read
 
-# A reader waits only while somebody recovers the log after a crash; the event loop waits with it.
-READER_WAITS_SECONDS: Final = 0.25
+# A reader waits only while somebody recovers the log after a crash, or shuts all others out; the event loop waits too.
+READER_WAITS: Final = 50  # milliseconds
 
 
 class StandingReader:
     """Reads. Every method raises sqlite3.Error. Of the event loop's thread, or of one that nobody else uses."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(
-            path, timeout=READER_WAITS_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        for pragma in ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON"):  # none looks at the file
-            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection = connect_to_read(path)
+        self._connection.execute(f"PRAGMA busy_timeout = {READER_WAITS}").fetchall()
         self._data_version = -1
         self._version = 0
 

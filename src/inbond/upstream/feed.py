@@ -109,8 +109,7 @@ class Feed:
                 if (coding := media.coding(response)) not in IDENTITY:
                     raise UpstreamBroken(f"{subject} came with content coding {ascii(coding)[:40]}")
                 await _write(response, into, subject)
-                headers = response.headers
-                return Validators(etag=headers.get("ETag"), last_modified=headers.get("Last-Modified"))
+                return Validators(etag=_sent(response, "ETag"), last_modified=_sent(response, "Last-Modified"))
             finally:
                 response.release()
 
@@ -122,6 +121,12 @@ def _headers(validators: Validators | None) -> Mapping[str, str]:
     if validators is not None and validators.last_modified is not None:
         headers["If-Modified-Since"] = validators.last_modified
     return headers
+
+
+def _sent(response: aiohttp.ClientResponse, name: str) -> str | None:
+    """A header that can be sent back; as none where it holds what is no text."""
+    value = response.headers.get(name)
+    return value if value is not None and value.isascii() and value.isprintable() else None
 
 
 async def _write(response: aiohttp.ClientResponse, into: Path, subject: str) -> None:

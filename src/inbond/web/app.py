@@ -25,6 +25,7 @@ def build_app(gateway: Gateway, settings: ServerSettings, metrics: Metrics, chec
     app[SERVER] = settings
     app[METRICS] = metrics
     app[CHECKS] = dict(checks)
+    app[osv_routes.QUESTIONS] = osv_routes.Questions()
     app.on_response_prepare.append(_sign)
     app.add_routes(_routes())
     return app

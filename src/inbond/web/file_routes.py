@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -39,15 +41,20 @@ async def package_file(request: web.Request) -> web.StreamResponse:
     note(request, decision=str(judgement.verdict.decision))
     if judgement.verdict.would is not None:
         note(request, would=str(judgement.verdict.would))
-    with gateway.files.letting_through(located, judgement):
-        if located.metadata:
-            return await _metadata(request, located, until)
-        return await send_file(request, located, gateway.files, gateway.observer, until=until)
+    leaves = partial(gateway.files.let_through, located, judgement)
+    if located.metadata:
+        return await _metadata(request, located, until, leaves)
+    return await send_file(request, located, gateway.files, gateway.observer, until=until, leaves=leaves)
 
 
-async def _metadata(request: web.Request, located: Located, until: float) -> web.StreamResponse:
+async def _metadata(
+    request: web.Request, located: Located, until: float, leaves: Callable[[], None]
+) -> web.StreamResponse:
     body = await request.app[GATEWAY].files.core_metadata(located, until=until)
-    return _small(request, body, METADATA_TYPE)
+    response = _small(request, body, METADATA_TYPE)
+    if request.method != "HEAD" and response.status == HTTPStatus.OK:
+        leaves()
+    return response
 
 
 def _small(request: web.Request, body: bytes, content_type: str) -> web.Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -64,12 +64,20 @@ def origin_of(request: web.Request) -> str:
 
 
 def client_of(request: web.Request) -> str:
-    """The client's address: the peer's, or what a trusted proxy says of it."""
-    if _from_trusted_proxy(request):
-        forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        if _is_address(forwarded):
-            return forwarded
-    return request.remote or "?"
+    """The client's address: the peer's, or what trusted proxies say of it, each of whom it came to by.
+
+    Every proxy adds the one who asked it at the right, in the same header or in another line of it; what stands left
+    of the first that is no trusted proxy anybody may have written.
+    """
+    nearest = _peer(request)
+    proxies = request.app[SERVER].trusted_proxies
+    said = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+    while nearest is not None and said and any(nearest in network for network in proxies):
+        before = _plain_address(said.pop().strip())
+        if before is None:
+            break
+        nearest = before
+    return str(nearest) if nearest is not None else "?"
 
 
 def _host(request: web.Request) -> str:
@@ -81,20 +89,24 @@ def _host(request: web.Request) -> str:
 
 
 def _from_trusted_proxy(request: web.Request) -> bool:
-    proxies = request.app[SERVER].trusted_proxies
-    if not proxies or request.remote is None or not _is_address(request.remote):
-        return False
-    peer = ip_address(request.remote)
-    plain = (peer.ipv4_mapped or peer) if isinstance(peer, IPv6Address) else peer
-    return any(plain in network for network in proxies)
+    peer = _peer(request)
+    return peer is not None and any(peer in network for network in request.app[SERVER].trusted_proxies)
 
 
-def _is_address(text: str) -> bool:
+def _peer(request: web.Request) -> IPv4Address | IPv6Address | None:
+    """The address at the connection's other end; a link-local one without the name of the interface."""
+    return _plain_address((request.remote or "").partition("%")[0])
+
+
+def _plain_address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address; IPv4 in IPv6 as IPv4, and None for what is none or carries a scope, which can be any text."""
     try:
-        ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    return None if address.scope_id is not None else address.ipv4_mapped or address
 
 
 def hostname(authority: str) -> str:
@@ -108,4 +120,5 @@ def is_loopback(host: str) -> bool:
     """Whether a host can only mean this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
-    return _is_address(host) and ip_address(host).is_loopback
+    address = _plain_address(host)
+    return address is not None and address.is_loopback

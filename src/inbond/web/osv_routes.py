@@ -7,22 +7,50 @@ then installs nothing, and pip-audit fails (docs/advisories.md).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
-from inbond.advisories.osv_query import BadQuery, answers, encode_batch, encode_query, parse_batch, parse_query
+from inbond.advisories.osv_query import BadQuery, answer_batch, answer_query, parse_batch, parse_query
 from inbond.advisories.snapshot import AdvisorySet
-from inbond.model.errors import NotFound
+from inbond.model.errors import NotFound, Overloaded
 from inbond.web.context import note
 from inbond.web.origin import origin_of
 from inbond.web.problems import problem
 from inbond.web.simple_routes import GATEWAY
 
 RETRY_SECONDS: Final = 60
+AT_ONCE: Final = 2  # questions that are worked out, each in a thread; a batch of a thousand takes up to a second
+MAX_WAITING: Final = 32
 _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+class Questions:
+    """Some questions are worked out at once, some wait; more are asked to come again, so that pages have their turn."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._asked = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A turn, as long as the context lasts. Raises `Overloaded`."""
+        if self._asked >= AT_ONCE + MAX_WAITING:
+            raise Overloaded(
+                "too many questions about advisories are asked at once", remedy="try again in a few seconds"
+            )
+        self._asked += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            self._asked -= 1
+
+
+QUESTIONS: Final = web.AppKey("questions", Questions)
 
 
 async def query(request: web.Request) -> web.Response:
@@ -59,11 +87,11 @@ async def misaimed(request: web.Request) -> web.Response:
 
 
 def _query(body: bytes, known: AdvisorySet) -> bytes:
-    return encode_query(answers(parse_query(body), known))
+    return answer_query(parse_query(body), known)
 
 
 def _batch(body: bytes, known: AdvisorySet) -> bytes:
-    return encode_batch([answers(one, known) for one in parse_batch(body)])
+    return answer_batch(parse_batch(body), known)
 
 
 async def _answered(request: web.Request, answer: Callable[[bytes, AdvisorySet], bytes]) -> web.Response:
@@ -72,7 +100,8 @@ async def _answered(request: web.Request, answer: Callable[[bytes, AdvisorySet],
         return known
     body = await request.read()  # at most a mebibyte: 413 above it
     try:
-        answered = await asyncio.to_thread(answer, body, known)
+        async with request.app[QUESTIONS].turn():
+            answered = await asyncio.to_thread(answer, body, known)
     except BadQuery as error:
         note(request, error=str(error))
         return problem(HTTPStatus.BAD_REQUEST, title="This cannot be answered", detail=f"{error}.", reason=str(error))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from inbond.model.standing import Standing
 from inbond.policy.timeline import Timeline, TimelineRelease
-from inbond.web.verdict_json import finding_json, timestamp
+from inbond.web.decision_json import decision_json, timestamp
+from inbond.web.verdict_json import finding_json
 
 
 def timeline_json(timeline: Timeline) -> dict[str, Any]:
@@ -29,35 +31,12 @@ def _release(release: TimelineRelease) -> dict[str, Any]:
     }
 
 
-def standing_json(standing: Standing) -> dict[str, Any]:
-    """Decisions and advisories about a project, ready to encode."""
+def standing_json(standing: Standing, now: datetime) -> dict[str, Any]:
+    """Decisions and advisories about a project, ready to encode; waivers that are over now among them."""
     return {
-        "waivers": [
-            {
-                "id": one.id,
-                "target": str(one.target),
-                "rule": one.rule,
-                "index": one.index,
-                "until": timestamp(one.until),
-                "by": one.by,
-                "reason": one.reason,
-            }
-            for one in standing.waivers
-        ],
-        "rejections": [
-            {"id": one.id, "target": str(one.target), "index": one.index, "by": one.by, "reason": one.reason}
-            for one in standing.rejections
-        ],
-        "pins": [
-            {
-                "id": one.id,
-                "publisher": str(one.publisher),
-                "repository_id": one.repository_id,
-                "by": one.by,
-                "reason": one.reason,
-            }
-            for one in standing.pins
-        ],
+        "waivers": [decision_json(one, now) for one in standing.waivers],
+        "rejections": [decision_json(one) for one in standing.rejections],
+        "pins": [decision_json(one) for one in standing.pins],
         "advisories": [
             {"id": one.id, "malicious": one.malicious, "severity": str(one.severity), "summary": one.summary}
             for one in standing.advisories

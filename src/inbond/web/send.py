@@ -33,13 +33,19 @@ FILE_TYPE: Final = "application/octet-stream"
 
 
 async def send_file(
-    request: web.Request, located: Located, files: FileService, observer: Observer, *, until: float
+    request: web.Request,
+    located: Located,
+    files: FileService,
+    observer: Observer,
+    *,
+    until: float,
+    leaves: Callable[[], None],
 ) -> web.StreamResponse:
     """Answers a request for a file that was cleared. Raises `Denied` and `UpstreamFault` before headers go.
 
-    `until`: by when the answer should have begun, on the event loop's clock.
+    `until`: by when the answer should have begun, on the event loop's clock. `leaves` is called before the first byte.
     """
-    own = _Own(located, files, until)
+    own = _Own(located, files, until, leaves)
     if none_match(request.headers.get("If-None-Match"), own.holds):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=own.headers())
     if request.method == "HEAD" and located.file.size is not None:
@@ -48,24 +54,27 @@ async def send_file(
     if isinstance(content, Blob):
         note(request, source="cache")
         with suppress(FileNotFoundError):
-            return await send_blob(request, content, own.headers(), observer, holds=own.holds)
+            return await send_blob(request, content, own.headers(), observer, holds=own.holds, leaves=own.leaves)
         content = await files.content(located, until=until)  # evicted a moment ago: fetched anew
     note(request, source="upstream")
     settled = content if isinstance(content, Blob) else await _settled(content, own)
     if isinstance(settled, Download) and settled.total is None and request.version < HttpVersion11:
         settled = await _whole(settled, own)  # without chunks, only the connection's end would tell the body's
     if isinstance(settled, Blob):
-        return await send_blob(request, settled, own.headers(), observer, holds=own.holds, source="upstream")
+        return await send_blob(
+            request, settled, own.headers(), observer, holds=own.holds, leaves=own.leaves, source="upstream"
+        )
     return await _send_growing(request, settled, own, observer)
 
 
 class _Own:
     """The file that is asked for, with what its validators mean, and by when the answer should have begun."""
 
-    def __init__(self, located: Located, files: FileService, until: float) -> None:
+    def __init__(self, located: Located, files: FileService, until: float, leaves: Callable[[], None]) -> None:
         self.located = located
         self.files = files
         self.until = until
+        self.leaves = leaves
 
     @property
     def left(self) -> float:
@@ -169,9 +178,10 @@ async def send_blob(
     observer: Observer,
     *,
     holds: Holds,
+    leaves: Callable[[], None] = lambda: None,
     source: str = "cache",
 ) -> web.StreamResponse:
-    """Answers with a stored file under the given headers, among them a strong ETag.
+    """Answers with a stored file under the given headers, among them a strong ETag. `leaves`: as in `send_file`.
 
     Raises `FileNotFoundError` where it was evicted a moment ago.
     """
@@ -181,6 +191,7 @@ async def send_blob(
         response, span = _begin(request, headers, blob.size, holds)
         if span is None:
             return response
+        leaves()
         async with sending(request, response, file) as sender:
             await sender.send(span.start, len(span))
             await sender.finish()
@@ -192,7 +203,9 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
     file = _open(download)
     if file is None:  # it is just being given its final name
         blob = await _whole(download, own)
-        return await send_blob(request, blob, own.headers(), observer, holds=own.holds, source="upstream")
+        return await send_blob(
+            request, blob, own.headers(), observer, holds=own.holds, leaves=own.leaves, source="upstream"
+        )
     headers = own.headers(download.etag)
     with file:
         span: Span | None = None
@@ -208,10 +221,22 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
                 return response
         if request.method == "HEAD":
             return response
+        own.leaves()
         async with sending(request, response, file) as sender:
             await _follow(sender, download, span, lambda blob: _is_cleared(request, blob, own))
+            await _tell_mismatch(request, download, own)
         observer(BytesServed(source="upstream", count=sender.sent))
         return response
+
+
+async def _tell_mismatch(request: web.Request, download: Download, own: _Own) -> None:
+    """Tells the audit trail that what had begun to leave was stopped by its digest, in the middle."""
+    match download.outcome:
+        case Failed(DigestMismatch() as error):
+            denied = await own.files.mismatched(own.located, error, until=own.until)
+            note(request, decision=str(denied.judgement.verdict.decision))
+        case _:
+            pass
 
 
 async def _is_cleared(request: web.Request, blob: Blob, own: _Own) -> bool:

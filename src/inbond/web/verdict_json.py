@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, assert_never
 
 from inbond.gateway.entries import why_url
-from inbond.model.decisions import Waiver
 from inbond.model.evidence import (
     Absent,
     AttestationOutcome,
@@ -22,7 +20,10 @@ from inbond.model.evidence import (
 )
 from inbond.model.verdict import Finding, Judgement
 from inbond.policy.explain import commands
+from inbond.web.decision_json import decision_json, timestamp
 from inbond.web.identity_facts import identity_json
+
+__all__ = ["evidence_json", "finding_json", "judgement_json", "timestamp", "why_link"]
 
 
 def why_link(judgement: Judgement, origin: str) -> str:
@@ -61,12 +62,8 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "remedy": finding.remedy,
         "until": timestamp(finding.until),
         "audited": finding.audited,
-        "waiver": _waiver(finding.waiver) if finding.waiver is not None else None,
+        "waiver": decision_json(finding.waiver) if finding.waiver is not None else None,
     }
-
-
-def _waiver(waiver: Waiver) -> dict[str, str | None]:
-    return {"id": waiver.id, "by": waiver.by, "until": timestamp(waiver.until), "reason": waiver.reason}
 
 
 def evidence_json(evidence: EvidenceOrPending) -> dict[str, Any]:
@@ -107,8 +104,3 @@ def _attestation(attestation: AttestationOutcome) -> dict[str, Any]:
         "publisher": str(attestation.publisher) if attestation.publisher is not None else None,
         "identity": identity_json(verified.identity) if verified else None,
     }
-
-
-def timestamp(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, to the second."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None

@@ -17,10 +17,11 @@ from inbond.gateway.why import Subject
 from inbond.model.errors import InbondError, NotFound
 from inbond.model.evidence import Absent, EvidenceState, Pending, Unavailable, VerifiedAttestation
 from inbond.model.units import format_duration, format_size
-from inbond.model.verdict import Judgement
+from inbond.model.verdict import Decision, Judgement
 from inbond.policy.explain import commands, ending_of, waived
 from inbond.policy.meanings import MEANINGS
 from inbond.policy.release_trust import ReleaseTrust
+from inbond.policy.remedies import ended
 from inbond.policy.rule import stamp
 from inbond.policy.settings import EVERY_RULE, Attestations, PolicySettings
 from inbond.web.identity_facts import identity_facts
@@ -78,10 +79,6 @@ def _date(moment: datetime | str | None) -> str:
     return stamp(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)
 
 
-def _ended(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."  # a text that was cut ends in dots already
-
-
 def _enforcement(policy: PolicySettings) -> str:
     if not policy.audit:
         return "what the policy does not let through is refused"
@@ -103,7 +100,7 @@ _pages.filters.update(
     end=ending_of,
     size=format_size,
     duration=format_duration,
-    ended=_ended,
+    ended=ended,
     enforcement=_enforcement,
     facts=identity_facts,
     waived=waived,
@@ -154,7 +151,14 @@ async def why(request: web.Request) -> web.Response:
             stories.append(story)
     if not stories:
         return _page("why_unknown.html", status=HTTPStatus.NOT_FOUND, prefix=prefix, origin=origin_of(request))
-    return _page("why.html", stories=stories, prefix=prefix)
+    return _page("why.html", stories=sorted(stories, key=_gravity), prefix=prefix)
+
+
+def _gravity(story: Mapping[str, Any]) -> int:
+    """What is stopped comes first, then what cannot be told."""
+    if story["error"] is not None:
+        return 2
+    return {Decision.DENY: 0, Decision.HOLD: 1, Decision.ALLOW: 3}[story["judgement"].verdict.decision]
 
 
 async def _story(request: web.Request, subject: Subject) -> dict[str, Any] | None:

@@ -76,7 +76,7 @@ class Sender:
                 return await self._send(message)
         except TimeoutError:
             return Failed(reason=f"no answer within {self._seconds:.0f} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 (a receiver finds ways to make a library raise anything)
             # Messages of the library may hold the URL, whose query may be a token.
             return Failed(reason=_reason(error))
 
@@ -141,9 +141,9 @@ def _wait(text: str, now: datetime) -> timedelta:
     else:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+            wanted = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - now
+        except (ValueError, OverflowError):
             return timedelta(0)
-        wanted = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - now
     return min(max(wanted, timedelta(0)), RETRY_AFTER_MAX)
 
 

@@ -96,6 +96,11 @@ class Teller:
             except StoreUnavailable:  # has alerted
                 await asyncio.sleep(self._patience.pause)
                 continue
+            except Exception as error:  # noqa: BLE001 (a webhook that has ended would be noticed by nobody)
+                message = f"webhook {self._settings.name} could not be told, and is tried again"
+                self._observer(Alert(name="webhook-failing", message=f"{message} ({type(error).__name__})"))
+                await asyncio.sleep(self._patience.pause)
+                continue
             if not found:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._patience.look)

@@ -14,6 +14,7 @@ TOKEN = None
 MOVED = replace(USUAL, repository="newhome/demo")  # the repository's id stays
 FORK = By(repository="friends/demo", id="2002")
 BUILDER = By(repository="acme/demo-wheels", id="3003", workflow="wheels.yml")
+OWN_ANEW = replace(USUAL, id="1002")  # the owner is the same
 RENAMED = replace(USUAL, workflow="publish.yml")
 FROM_BRANCH = replace(USUAL, ref="branch")
 ON_GITLAB = By(repository="acme/demo", id="44", workflow=".gitlab-ci.yml", forge=Forge.GITLAB)
@@ -39,6 +40,7 @@ class Harmless:
 
 LOST = "continuity/lost, 7 d"
 CHANGED = "continuity/changed, 7 d"
+REF_CHANGED = "continuity/ref-changed, 7 d"
 
 HARMLESS: tuple[Harmless, ...] = (
     Harmless(
@@ -238,13 +240,13 @@ HARMLESS: tuple[Harmless, ...] = (
         "from branches to tags",
         "a project that begins to tag",
         [*monthly(*FIVE, by=FROM_BRANCH), *monthly("1.5", "1.6", since=150)],
-        (f"1.5: {CHANGED}",),
+        (f"1.5: {REF_CHANGED}",),
     ),
     Harmless(
         "a hotfix from a branch",
         "the tag came later",
         [*monthly(*FIVE), *monthly("1.4.1", since=130, by=FROM_BRANCH), *monthly("1.5", since=150)],
-        (f"1.4.1: {CHANGED}",),
+        (f"1.4.1: {REF_CHANGED}",),
     ),
     Harmless(
         "a monorepo with a workflow for each project",
@@ -278,7 +280,7 @@ HARMLESS: tuple[Harmless, ...] = (
             *monthly("2.0", since=150),
             *monthly("1.4.1", "1.4.2", since=170, by=FROM_BRANCH),
         ],
-        (f"1.4.1: {CHANGED}",),
+        (f"1.4.1: {REF_CHANGED}",),
     ),
     Harmless(
         "calendar versions, and a new year",
@@ -356,5 +358,58 @@ HARMLESS: tuple[Harmless, ...] = (
         "two workflows, one for wheels and one for sdists",
         "each file by its own, all along",
         monthly(*FIVE, "1.5", differing={"sdist": replace(USUAL, workflow="sdist.yml")}),
+    ),
+    Harmless(
+        "its owner deletes the repository and makes it anew",
+        "somebody wanted to be rid of its past",
+        [*monthly(*FIVE), *monthly("1.5", "1.6", since=150, by=OWN_ANEW)],
+        (f"1.5: {CHANGED}",),
+    ),
+    Harmless(
+        "another architecture by another workflow, an hour later",
+        "its machines stand elsewhere",
+        [
+            *monthly(*FIVE, "1.5", kinds=("linux",)),
+            *monthly(*FIVE, "1.5", since=0.05, kinds=("arm",), by=replace(USUAL, workflow="arm.yml")),
+        ],
+    ),
+    Harmless(
+        "another architecture by hand, all along",
+        "its machine stands under somebody's desk",
+        [*monthly(*FIVE, "1.5", kinds=("linux",)), *monthly(*FIVE, "1.5", since=0.05, kinds=("arm",), by=TOKEN)],
+    ),
+    Harmless(
+        "only pre-releases so far",
+        "the first final release comes as they did",
+        [*monthly("0.1b1", "0.1b2", "0.1b3", "0.1b4"), *monthly("0.1", "0.2", since=120)],
+    ),
+    Harmless(
+        "wheels are given up, and sdists were always made by hand",
+        "a project that becomes simpler",
+        [*monthly(*FIVE, differing={"sdist": TOKEN}), *monthly("1.5", "1.6", since=150, kinds=("sdist",), by=TOKEN)],
+        (f"1.5: {LOST}",),
+    ),
+    Harmless(
+        "the sdist is made by hand half a day before the wheels",
+        "only the wheels come from a workflow; the sdist waits for them",
+        [
+            *monthly(*FIVE, differing={"sdist": TOKEN}),
+            Upload(version="1.5", day=150, kinds=("sdist",), by=TOKEN),
+            Upload(version="1.5", day=150.45, kinds=("wheel",)),
+        ],
+        ("1.5 sdist: continuity/lost, 0.5 d",),
+    ),
+    Harmless(
+        "an old line is busier than the new one",
+        "1.x every month from a maintenance branch, 2.x once a year from tags",
+        [
+            *monthly("2.0", "2.1", "2.2", every=300),
+            *monthly(*(f"1.{number}" for number in range(20)), since=10, by=FROM_BRANCH),
+        ],
+    ),
+    Harmless(
+        "a line is given up and the one below goes on",
+        "2019.1 was a mistake",
+        [*monthly("2019.1", by=TOKEN, yanked_on=1), *monthly(*FIVE, "1.5", since=100)],
     ),
 )

@@ -3,20 +3,21 @@
     History("the workflow is renamed", [*monthly("1.0", "1.1", "1.2"), *monthly("1.3", by=RENAMED, since=90)])
 
 Days count from the first release. Every file is looked at once an hour or so after it came and then each day, as long
-as it could be held; the policy is the default, without the cooldown, so that nothing but continuity holds anything.
+as it could be held, and much later; the policy is the default, without the cooldown, so that nothing but continuity
+holds anything.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from inbond.model.decisions import Pin
-from inbond.model.evidence import EvidenceOrPending
+from inbond.model.evidence import EvidenceOrPending, Unavailable
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File, Page
@@ -30,6 +31,7 @@ from policy.cases import ABSENT, attestation, policy, verified
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 WATCHED = 9  # days after a file came: longer than the hold
+MUCH_LATER = (30, 400)  # days after: what never ends is in force still
 PROJECT = ProjectName("demo")
 NAMES = {
     "wheel": "demo-{}-py3-none-any.whl",
@@ -38,6 +40,8 @@ NAMES = {
     "musl": "demo-{}-cp311-cp311-musllinux_1_2_x86_64.whl",
     "mac": "demo-{}-cp311-cp311-macosx_11_0_arm64.whl",
     "win": "demo-{}-cp311-cp311-win_amd64.whl",
+    "arm": "demo-{}-cp311-cp311-manylinux_2_17_aarch64.whl",
+    "any or win": "demo-{}-py3-none-any.win_amd64.whl",
 }
 REFS = {"tag": "refs/tags/v{}", "branch": "refs/heads/main", "pull request": "refs/pull/7/merge"}
 
@@ -48,6 +52,7 @@ class By:
 
     repository: str = "acme/demo"
     id: str | None = "1001"
+    owner: str | None = "7"
     workflow: str = "release.yml"
     ref: str = "tag"
     forge: Forge = Forge.GITHUB
@@ -67,7 +72,7 @@ class By:
             issuer=f"https://token.{host}",
             repository=uri,
             repository_id=self.id,
-            owner_id="7",
+            owner_id=self.owner,
             workflow=workflow,
             build_signer=self.called or workflow,
             ref=ref,
@@ -91,16 +96,22 @@ class Upload:
     yanked_on: float | None = None
     removed_on: float | None = None
     dated: float | None = None  # the day that the index gives instead
+    is_unavailable: bool = False  # its provenance
 
 
-def monthly(*versions: str, since: float = 0, every: float = 30, **facts: Any) -> list[Upload]:
+def monthly(
+    *versions: str, since: float = 0, every: float = 30, unavailable: Collection[str] = (), **facts: Any
+) -> list[Upload]:
     """Releases at even distances."""
-    return [Upload(version=version, day=since + number * every, **facts) for number, version in enumerate(versions)]
+    return [
+        Upload(version=version, day=since + number * every, is_unavailable=version in unavailable, **facts)
+        for number, version in enumerate(versions)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """A file that continuity stopped: from when it came until so many days later; for ever where it never ended."""
+    """A file that continuity stopped: from when it came until so many days later. None: it is stopped still."""
 
     filename: str
     finding: str
@@ -163,14 +174,14 @@ class History:
     def looks(self) -> list[float]:
         """The days on which somebody looks."""
         first = self.seen_from or 0
-        days = {one.day + after for one in self.uploads for after in (0.05, *range(1, WATCHED + 1))}
+        days = {one.day + after for one in self.uploads for after in (0.05, *range(1, WATCHED + 1), *MUCH_LATER)}
         return sorted(day for day in days if day >= first)
 
     def stops(self) -> list[Stop]:
         """All that continuity stops, in the order in which it came; memory is written as it would be."""
         established: dict[tuple[str, str], Established] = {}
         last: dict[str, tuple[float, Finding]] = {}
-        over: set[str] = set()
+        over: dict[str, float] = {}
         for day in self.looks():
             standing = Standing(pins=self.pins, established=tuple(established.values()))
             found = established_by(files=self.page(day).files, **self.world(day, standing))
@@ -182,12 +193,13 @@ class History:
                     assert name not in over, f"{name} was let through and is stopped again: {finding.message}"
                     last.setdefault(name, (day, finding))
                 elif name in last:
-                    over.add(name)
-        return [self._stop(name, finding, name in over) for name, (_, finding) in last.items()]
+                    over.setdefault(name, day)
+        return [self._stop(name, finding, over.get(name)) for name, (_, finding) in last.items()]
 
-    def _stop(self, name: str, finding: Finding, is_over: bool) -> Stop:
+    def _stop(self, name: str, finding: Finding, over: float | None) -> Stop:
         came = next(one.day for one in self.uploads if name in [file.filename for file in _files(one, one.day)])
-        days = (finding.until - at(came)) / DAY if finding.until is not None and is_over else None
+        ends = [time for time in (finding.until, None if over is None else at(over)) if time is not None]
+        days = None if over is None else (min(ends) - at(came)) / DAY
         return Stop(filename=name, finding=finding.id, message=finding.message, outcome=finding.outcome, days=days)
 
 
@@ -225,6 +237,8 @@ def _evidence(upload: Upload) -> Mapping[Filename, EvidenceOrPending]:
     for kind in upload.kinds:
         by = _by(upload, kind)
         known = ABSENT if by is None else _signed(by, upload.version, upload.day)
+        if upload.is_unavailable:
+            known = Unavailable(reason="upstream answered 503", since=at(upload.day))
         found[Filename(NAMES[kind].format(upload.version))] = known
     return found
 

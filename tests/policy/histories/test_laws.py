@@ -21,7 +21,7 @@ from inbond.policy.needed import judged_with_all
 from inbond.policy.settings import Action, Attestations, Listed, UnknownDate
 from policy.cases import ABSENT, PENDING, REJECTED, UNSUPPORTED, policy
 from policy.histories.attacks import ANEW, ELSEWHERE
-from policy.histories.harmless import FROM_BRANCH, MOVED
+from policy.histories.harmless import FROM_BRANCH, MOVED, OWN_ANEW
 from policy.histories.language import USUAL, History, Upload, at, pinned
 
 SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.DENY: 2}
@@ -36,14 +36,14 @@ LADDERS: dict[str, list[Any]] = {
 }
 LATEST = 150.0
 
-people = st.sampled_from([USUAL, USUAL, USUAL, None, None, ANEW, ELSEWHERE, FROM_BRANCH, MOVED])
+people = st.sampled_from([USUAL, USUAL, USUAL, None, None, ANEW, ELSEWHERE, FROM_BRANCH, MOVED, OWN_ANEW])
 uploads = st.lists(
     st.builds(
         Upload,
-        version=st.sampled_from(["1.0", "1.1", "1.2", "1.3", "1.4", "2.0", "2.1rc1"]),
+        version=st.sampled_from(["1.0", "1.1", "1.2", "1.3", "1.4", "2.0", "2.1rc1", "2019.1"]),
         day=st.sampled_from([0.0, 5.0, 30.0, 60.0, 90.0, 120.0, 140.0, 148.0, LATEST]),
         by=people,
-        kinds=st.sampled_from([("wheel", "sdist"), ("sdist",), ("linux", "sdist")]),
+        kinds=st.sampled_from([("wheel", "sdist"), ("sdist",), ("linux", "sdist"), ("linux", "arm")]),
         differing=st.sampled_from([{}, {}, {"sdist": None}]),
     ),
     min_size=2,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from inbond.model.names import parse_filename
+from inbond.model.verdict import Outcome
 from policy.histories.language import NAMES, History, Stop
 
 
 def told(history: History) -> tuple[str, ...]:
-    """`1.5: continuity/lost, 7 d` for each version, or for a kind of file where not all of the version are stopped."""
+    """`1.5: continuity/lost, 7 d` for each version, or for a kind of file where not all of the version are alike."""
     stops = history.stops()
     found: dict[str, list[Stop]] = {}
     for stop in stops:
@@ -15,7 +16,7 @@ def told(history: History) -> tuple[str, ...]:
     lines = []
     for version, stopped in found.items():
         kinds = {kind for one in history.uploads if one.version == version for kind in one.kinds}
-        if len(stopped) == len(kinds):
+        if len(stopped) == len(kinds) and len({_line(version, one) for one in stopped}) == 1:
             lines.append(_line(version, stopped[0]))
         else:
             lines += [_line(f"{version} {_kind(one)}", one) for one in stopped]
@@ -23,7 +24,13 @@ def told(history: History) -> tuple[str, ...]:
 
 
 def _line(subject: str, stop: Stop) -> str:
-    return f"{subject}: {stop.finding}, {'until a pin accepts it' if stop.days is None else f'{stop.days:g} d'}"
+    return f"{subject}: {stop.finding}, {_until(stop)}"
+
+
+def _until(stop: Stop) -> str:
+    if stop.days is not None:
+        return f"{stop.days:g} d"
+    return "until a pin accepts it" if stop.outcome is Outcome.DENY else "still held"
 
 
 def _version(stop: Stop) -> str:

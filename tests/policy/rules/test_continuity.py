@@ -34,7 +34,8 @@ from policy.cases import (
 from policy.histories.language import PROJECT, USUAL, By, pinned
 
 NEW = "2.0"
-ANEW = replace(USUAL, id="6666")
+ANEW = replace(USUAL, id="6666", owner="8")
+OWN_ANEW = replace(USUAL, id="1002")
 ELSEWHERE = By(repository="mallory/demo", id="6666")
 UNAVAILABLE = Unavailable(reason="upstream answered 503", since=NOW - timedelta(seconds=90))
 EVIL = Advisory(id="MAL-2026-1", malicious=True, digests=frozenset({"0ace" + "0" * 60}))
@@ -133,6 +134,14 @@ FIVE = releases(USUAL, USUAL, USUAL, USUAL, USUAL)
         (ANEW, releases(ANEW, ANEW), None),
         (ANEW, releases(USUAL, UNAVAILABLE), "recreated"),
         (replace(ANEW, id=None), FIVE, None),
+        # the owner is the same, or is not told
+        (OWN_ANEW, FIVE, "changed"),
+        (OWN_ANEW, releases(USUAL, OWN_ANEW), None),
+        (OWN_ANEW, releases(replace(USUAL, owner=None), replace(USUAL, owner=None)), "recreated"),
+        (replace(ANEW, owner=None), FIVE, "recreated"),
+        (replace(OWN_ANEW, ref="branch", workflow="x.yml"), FIVE, "changed"),
+        (replace(USUAL, ref="branch"), FIVE, "ref-changed"),
+        (replace(USUAL, ref="branch"), releases(replace(USUAL, id=None)), "ref-changed"),
     ],
 )
 def test_what_is_found(new: Known, before: dict[str, Known], code: str | None) -> None:
@@ -215,6 +224,7 @@ def test_a_file_of_no_known_age_is_compared_and_its_hold_cannot_end() -> None:
             replace(USUAL, repository="newhome/demo"),
             "publisher is now github:newhome/demo (moved: its id is the same), was github:acme/demo",
         ),
+        (OWN_ANEW, "github:acme/demo was made anew by its owner: its id is 1002, was 1001"),
         (
             replace(ELSEWHERE, id=None),
             "publisher is now github:mallory/demo, was github:acme/demo",
@@ -245,7 +255,22 @@ def test_a_ref_that_nobody_names_is_a_kind_of_its_own() -> None:
     finding = found(plain, FIVE)
 
     assert finding is not None
-    assert finding.code == "changed"
+    assert (finding.code, finding.message) == ("changed", "workflow is now unnamed, was release.yml")
+
+
+def test_no_pin_is_offered_for_a_kind_of_ref_as_it_would_open_every_one() -> None:
+    finding = found(replace(USUAL, ref="branch"), FIVE)
+
+    assert finding is not None
+    assert finding.remedy == "ask its maintainers why, or use 1.4"
+
+
+def test_where_one_of_two_signers_is_strange_by_more_than_its_ref_that_is_told() -> None:
+    signers = (replace(USUAL, ref="branch"), replace(USUAL, workflow="x.yml"))
+    finding = found(verified(*(attestation(one.identity("2.0")) for one in signers)), FIVE)
+
+    assert finding is not None
+    assert finding.message == "workflow is now x.yml, was release.yml"
 
 
 # --- what others say of the releases before
@@ -350,6 +375,50 @@ def test_memory_tells_a_repository_made_anew(standing: Standing, age: timedelta,
     assert (finding and finding.code) == code
 
 
+def remembered_of(*known: tuple[str, str | None, float], **facts: Any) -> Standing:
+    return Standing(
+        established=tuple(
+            Established(repository="github:acme/demo", repository_id=number, owner_id=owner, since=NOW - days * DAY)
+            for number, owner, days in known
+        ),
+        **facts,
+    )
+
+
+@pytest.mark.parametrize(
+    ("standing", "code"),
+    [
+        (remembered_of(("1001", "7", 300)), "recreated"),
+        (remembered_of(("1001", "8", 300)), None),
+        # memory is replayed, whenever it learned
+        (remembered_of(("6666", "8", 200), ("1001", "7", 300)), "recreated"),
+        (remembered_of(("1001", "8", 300), ("6666", "8", 200)), None),
+        (remembered_of(("1001", "7", 300), ("6666", "8", 200), pins=(pinned("github:acme/demo", "6666"),)), None),
+    ],
+)
+def test_memory_knows_owners(standing: Standing, code: str | None) -> None:
+    finding = found(ANEW, {}, standing=standing, age=200 * DAY - HOUR)
+
+    assert (finding and finding.code) == code
+
+
+def resting(new: By, before: Mapping[str, Known], age: timedelta = HOUR) -> list[tuple[str, str, timedelta]]:
+    files, evidence = world(new, before, age, {})
+    found = established_by(
+        index="root", page=page_of(*files), files=files[:1], memory=None, settings=policy(), evidence=evidence, now=NOW,
+        standing=remembered_of(("1001", "7", 1000)) if age > 7 * DAY else NOTHING_STANDS,
+    )  # fmt: skip
+    return [(one.repository, one.repository_id, NOW - one.since) for one in found]
+
+
+def test_what_a_finding_rests_on_is_remembered_from_what_is_known() -> None:
+    before = releases(UNAVAILABLE, USUAL, USUAL)
+    assert resting(ANEW, before) == [("github:acme/demo", "1001", 60 * DAY)]
+    assert resting(USUAL, before) == []
+    assert resting(ELSEWHERE, before) == []
+    assert resting(ANEW, before, 8 * DAY) == []
+
+
 def established(before: Mapping[str, Known], **keys: Any) -> list[tuple[str, str]]:
     files, evidence = world(USUAL, before, HOUR, {})
     standing = keys.pop("standing", NOTHING_STANDS)
@@ -373,7 +442,10 @@ def established(before: Mapping[str, Known], **keys: Any) -> list[tuple[str, str
         (releases(USUAL, ELSEWHERE), [("github:acme/demo", "1001"), ("github:mallory/demo", "6666")]),
         (releases(USUAL, ANEW), [("github:acme/demo", "1001")]),
         (releases(USUAL, replace(ELSEWHERE, id=None)), [("github:acme/demo", "1001")]),
-        (releases(USUAL, UNAVAILABLE), []),
+        # what is not known may tell that what came after it is not genuine
+        (releases(USUAL, UNAVAILABLE), [("github:acme/demo", "1001")]),
+        (releases(UNAVAILABLE, USUAL), []),
+        (releases(USUAL, OWN_ANEW), [("github:acme/demo", "1001"), ("github:acme/demo", "1002")]),
         (releases(None, None), []),
         ({}, []),
     ],
@@ -388,14 +460,14 @@ def test_what_is_known_denied_or_not_looked_at_is_not_established() -> None:
     assert established(FIVE, continuity=Action.parse("off")) == []
 
 
-def test_only_pre_releases_establish_nothing() -> None:
-    files, evidence = world(USUAL, {}, HOUR, {})
+def test_pre_releases_establish_repositories_where_nothing_else_does() -> None:
+    files, evidence = world(USUAL, {}, 30 * DAY, {})
     rc = replace(files[0], filename=Filename("demo-2.0rc1.tar.gz"))
     found = established_by(
         index="root", page=page_of(rc), files=[rc], memory=None, settings=policy(),
         evidence={rc.filename: evidence[files[0].filename]}, now=NOW,
     )  # fmt: skip
-    assert found == ()
+    assert [one.repository_id for one in found] == ["1001"]
 
 
 def test_files_that_came_together_are_compared_with_the_same() -> None:

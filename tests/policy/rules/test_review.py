@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inbond.model.decisions import Rejection, Target
+from inbond.model.decisions import Rejection, Source, Target
 from inbond.model.standing import Standing
 from inbond.model.verdict import Finding, Outcome
 from inbond.policy.case import PageCase
@@ -87,3 +87,17 @@ def test_a_rejection_may_be_of_one_index(index: str | None, applies: bool) -> No
 def test_it_applies_only_to_projects_that_are_named() -> None:
     assert not review.applies(shared_with())
     assert not review.applies(shared_with(rejection("other")))
+
+
+def test_it_says_where_it_is_taken_back() -> None:
+    here = rejection("demo")
+    written = replace(here, source=Source.CONFIGURATION)
+    told = [one.remedy for one in (found(here), found(written)) if one is not None]
+
+    assert told == [
+        f"use another version, or have rejection {here.id} revoked",
+        f"use another version, or have rejection {here.id} removed from the configuration",
+    ]
+    unreadable = found(rejection("demo<3"), filename="demo-latest.tar.gz")
+    assert unreadable is not None
+    assert (unreadable.remedy or "").endswith(" revoked")

@@ -7,23 +7,17 @@ digest (`locked`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from packaging.version import Version
-
-from inbond.model.advisory import Advisory, AffectedRange
 from inbond.model.units import format_duration
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase, Undated
-from inbond.policy.releases import releases_before
+from inbond.policy.fixes import Fix, Fixes
 from inbond.policy.rule import FOREVER, allow, deny, hold, later, stamp
 from inbond.policy.settings import Locked, SecurityFixes
 
 name: Final = "cooldown"
-
-_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)  # since when a release has been there of which nobody knows
 
 _NO_DATE: Final = deny(
     name,
@@ -52,15 +46,16 @@ def judge(case: Case) -> Finding | None:
     young = f"younger than {format_duration(min_age)}"
     if _is_locked(case):
         return allow(name, f"{young}, let through: a lock file of the policy names it", code="locked")
-    fixes = _fixes(case, time)
-    fix = next((one for one in fixes if one.instead_from <= shared.now), None)
-    if fix is not None:
+    fix = _fix(case, time)
+    # From when on one would get what it mends instead.
+    instead_from = later(fix.since, min_age) if fix is not None else FOREVER
+    if fix is not None and instead_from <= shared.now:
         return allow(name, f"{young}, let through: it fixes {fix.advisory} in {fix.before}", code="security-fix")
     return hold(
         name,
         f"{_dated(case, time)} {stamp(time)}, {young}",
         remedy="wait, or use an older version",
-        until=min(later(time, min_age), *(one.instead_from for one in fixes), FOREVER),
+        until=min(later(time, min_age), instead_from),
         code="young",
     )
 
@@ -82,64 +77,15 @@ def _is_locked(case: Case) -> bool:
     return settings.locked is Locked.GRANDFATHER and case.file.sha256 in settings.in_locks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fix:
-    """What a release mends in one before, and from when on that one is past its cooldown: one would get it instead."""
-
-    advisory: str
-    before: Version
-    instead_from: datetime
-
-
-def _fixes(case: Case, time: datetime) -> list[_Fix]:
-    """What the file's release is the first to mend, in the newest release before it first.
-
-    One would get the newest release before it that is past its cooldown. That one, and each newer one that came out
-    before the file, must have a weakness that the file's has not: so the first to mend it is let through, and nobody
-    who publishes after it. Neither a longer cooldown nor the passing of time changes that (laws in tests/property).
-    """
+def _fix(case: Case, time: datetime) -> Fix | None:
+    """What the file is the first to mend in the release that one would get instead, now or before it is old enough."""
     shared, version = case.shared, case.version
-    found: list[_Fix] = []
     if version is None or shared.project_policy.security_fixes is SecurityFixes.WAIT or _is_unseen(case):
-        return found
-    known = _fixed_in(version, shared)
-    for release in reversed(releases_before(shared, version)) if known else ():
-        if release.since is not None and release.since >= time:
-            continue
-        advisory = _mended_in(version, release.version, known)
-        if advisory is None:
-            break
-        start = later(release.since or _ALWAYS, shared.project_policy.min_age)
-        found.append(_Fix(advisory=advisory, before=release.version, instead_from=start))
-    return found
+        return None
+    return Fixes.of(shared).by(version, time, past=shared.now - shared.project_policy.min_age)
 
 
 def _is_unseen(case: Case) -> bool:
     """Whether memory does not know the file yet: it appears now, whenever that is."""
     memory = case.shared.memory
     return memory is not None and case.file.filename not in memory.first_seen
-
-
-def _fixed_in(version: Version, shared: PageCase) -> list[Advisory]:
-    """The records that name a fix and no longer affect the version; worked out once for all files of a release.
-
-    That a record merely does not list a version says little: the list may be older than the release.
-    """
-    kept: dict[Version, list[Advisory]] = shared.kept.setdefault(name, {})
-    if version not in kept:
-        kept[version] = [
-            advisory
-            for advisory in shared.standing.advisories
-            if any(one.fixed is not None for one in advisory.ranges) and advisory.affects(version) is False
-        ]
-    return kept[version]
-
-
-def _mended_in(version: Version, before: Version, fixes: list[Advisory]) -> str | None:
-    """The gravest of the records that affect the release before, up to a fix that the version has; or None."""
-    found = [one for one in fixes if any(_ends(each, before, version) for each in one.ranges)]
-    return min(found, key=lambda one: (not one.malicious, -one.severity, one.id)).id if found else None
-
-
-def _ends(affected: AffectedRange, before: Version, version: Version) -> bool:
-    return affected.fixed is not None and affected.contains(before) and affected.fixed <= version

@@ -7,7 +7,7 @@ from typing import Final
 
 from packaging.version import Version
 
-from inbond.model.decisions import Rejection
+from inbond.model.decisions import Rejection, Source
 from inbond.model.verdict import Finding
 from inbond.policy.case import Case, PageCase
 from inbond.policy.rule import deny
@@ -61,11 +61,17 @@ def _id(rejection: Rejection) -> str:
 @lru_cache(maxsize=1024)
 def _rejected(rejection: Rejection) -> Finding:
     message = f"{rejection.by} rejected {rejection.target}: {rejection.reason}"
-    remedy = f"use another version, or have rejection {rejection.id} revoked"
+    remedy = f"use another version, or {_taken_back(rejection)}"
     return deny(name, message, remedy=remedy, code="rejected")
 
 
 @lru_cache(maxsize=1024)
 def _unreadable(rejection: Rejection) -> Finding:
     message = f"{rejection.target} is rejected, and this file's version cannot be read"
-    return deny(name, message, remedy="use a file named with a PEP 440 version", code="unreadable-version")
+    remedy = f"use a file named with a PEP 440 version, or {_taken_back(rejection)}"
+    return deny(name, message, remedy=remedy, code="unreadable-version")
+
+
+def _taken_back(rejection: Rejection) -> str:
+    how = "revoked" if rejection.source is Source.LEDGER else "removed from the configuration"
+    return f"have rejection {rejection.id} {how}"

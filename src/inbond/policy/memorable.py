@@ -1,0 +1,25 @@
+"""What memory may learn from. It speaks on all indexes, so no index may teach it what others know to be bad.
+
+A malicious release that one index only warns of, or has waived, would otherwise be remembered as its project's own, and
+speak against the real one's releases on every other. A deny list says what its index wants, and is left at that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from inbond.model.standing import Standing
+from inbond.policy.settings import Action, PolicySettings, ProjectPattern, Refinement
+
+_MALWARE_IS_DENIED: Final = Refinement(projects=(ProjectPattern.parse("*"),), changes={"malware": Action.parse("deny")})
+
+
+def as_strict_as_any(settings: PolicySettings) -> PolicySettings:
+    """The policy where malware is denied, whatever it makes of it itself."""
+    return replace(settings, refinements=(*settings.refinements, _MALWARE_IS_DENIED))
+
+
+def as_on_any_index(standing: Standing) -> Standing:
+    """What stands where every rejection counts on every index, and nothing is waived."""
+    return replace(standing, waivers=(), rejections=tuple(replace(one, index=None) for one in standing.rejections))

@@ -1,0 +1,54 @@
+"""A thread that owns one connection to the ledger: what is asked of it is done in turn, one piece of work at a time.
+
+Another process may hold the ledger's lock. Whoever asks waits for it so long in all, however many wait before: what
+had its turn only after that time fails at once, and the next who asks finds no queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+LOCK_SECONDS: Final = 3.0  # installers give up after 15; a page asks for more than one thing
+# What waited for its turn behind other work, and not for a lock, finds one that is held for a moment all the same.
+LEAST_LOCK_SECONDS: Final = 0.05
+
+
+class LedgerThread:
+    """Works with the connection that `connect` makes, which may raise. Close it with `aclose`."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], *, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        try:
+            self._connection = self._pool.submit(connect).result()
+        except BaseException:
+            self._pool.shutdown()
+            raise
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What the work returns. Raises what it raises; `sqlite3.OperationalError` where the lock stays held."""
+        asked_at = time.monotonic()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work, asked_at)
+
+    def _do(self, work: Callable[[sqlite3.Connection], T], asked_at: float) -> T:
+        left = max(LEAST_LOCK_SECONDS, LOCK_SECONDS - (time.monotonic() - asked_at))
+        self._connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}").fetchall()
+        return work(self._connection)
+
+    async def aclose(self) -> None:
+        """Waits for what is under way, and closes. Calling it twice is fine."""
+        self.close_soon()
+        await asyncio.to_thread(self._pool.shutdown)
+
+    def close_soon(self) -> None:
+        """Closes once what is under way is done, and takes nothing more."""
+        with contextlib.suppress(RuntimeError):  # closed before
+            self._pool.submit(self._connection.close)
+        self._pool.shutdown(wait=False)
