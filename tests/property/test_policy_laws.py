@@ -188,7 +188,8 @@ def test_time_alone_never_makes_a_verdict_stricter(world: World, keys: dict[str,
 @given(worlds(), policies())
 def test_a_hold_ends_when_it_says(world: World, keys: dict[str, Any]) -> None:
     # Two kinds are renewed instead: what stays unavailable although it is needed, and what memory has not seen yet.
-    needed = keys["attestations"] is Attestations.REQUIRE or world.settings(keys).base.demands
+    base = world.settings(keys).base
+    needed = base.attestations is Attestations.REQUIRE or base.demands or base.continuity.outcome >= Outcome.HOLD
     unavailable = any(isinstance(known, Unavailable) for known in world.evidence.values())
     world = world.with_waivers(())
     for name, verdict in world.verdicts(keys).items():
