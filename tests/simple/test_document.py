@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbond.model.names import Filename
+from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File, Page, Status
 from inbond.simple.document import decode_page, encode_page
 from simple.pages import PROJECT, pages
@@ -82,3 +82,8 @@ def test_a_document_that_was_not_written_here_is_refused(changes: dict[str, Any]
 def test_what_is_no_document_is_refused(stored: bytes) -> None:
     with pytest.raises(ValueError, match="not a stored page of format 1"):
         decode_page(stored)
+
+
+def test_a_status_that_nobody_knows_is_kept_as_it_is() -> None:
+    page = Page(name=ProjectName("demo"), status="embargoed")
+    assert decode_page(encode_page(page)).status == "embargoed"

@@ -103,7 +103,7 @@ def judged(finding: Evidence, key: str = "") -> Outcome:
     """The strictest that is said of the file, old enough, under the default policy; with a key set for its project."""
     written = tomllib.loads(key)
     table = PolicyTable.model_validate({"rules": [{"projects": ["*"], **written}]} if written else {})
-    file = file_of(NAME, hashes={"sha256": SHA256}, upload_time=NOW - timedelta(days=400))
+    file = file_of(NAME, hashes={"sha256": SHA256}, upload_time=NOW)  # when it was signed
     settings = policy_settings("default", table)
     verdict = verdict_on(file, finding, settings=settings, now=NOW + timedelta(days=400))
     return max((said.outcome for said in verdict.findings), default=Outcome.ALLOW)
