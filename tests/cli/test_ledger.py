@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from inbond.cli.foundation import LEDGER_FILE
+from inbond.cli.config import LEDGER_FILE
 from inbond.cli.main import cli
 from inbond.store import ledger_file
 from inbond.store.ledger import open_ledger

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from e2e.service import plain_environment
-from inbond.cli.foundation import LEDGER_FILE
+from inbond.cli.config import LEDGER_FILE
 from inbond.model.events import unobserved
 from inbond.store.ledger import open_ledger
 from ports import free_port

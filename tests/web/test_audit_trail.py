@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientPayloadError
 
-from inbond.cli.foundation import LEDGER_FILE
+from inbond.cli.config import LEDGER_FILE
 from inbond.gateway.evidence import EvidenceKeeper
 from inbond.model.decisions import Rejection, Target, Waiver
 from inbond.model.history import AskedRow

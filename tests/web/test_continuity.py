@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inbond.cli.foundation import LEDGER_FILE
+from inbond.cli.config import LEDGER_FILE
 from inbond.gateway import settling
 from inbond.model.decisions import Pin
 from inbond.model.events import unobserved

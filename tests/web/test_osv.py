@@ -119,7 +119,7 @@ async def test_nobody_is_told_nothing_is_known_where_nothing_could_be(tmp_path: 
         async with inbond(tmp_path, index) as proxy:
             status, answer, _ = await post(proxy, "/-/osv/v1/query", {"package": DEMO})
             assert (status, answer["title"]) == (503, "Nothing can be said about vulnerabilities or malware")
-            assert "No advisories are configured" in answer["detail"]
+            assert "no advisories are configured" in answer["detail"]
         async with inbond(tmp_path, index, more=ADVISORIES) as proxy:
             for path in ("query", "querybatch"):
                 status, answer, _ = await post(proxy, f"/-/osv/v1/{path}", {"queries": []})

@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 APPLICATION: Final = "inbond"
+LEDGER_FILE: Final = "ledger.sqlite3"
 FREE_DISK_SHARE: Final = 10  # at most a tenth of what is free
 
 
@@ -65,6 +66,11 @@ class StorageSettings:
     cache_dir: Path
     ledger_dir: Path
     max_size: int
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.ledger_dir / LEDGER_FILE
 
     def limit(self) -> int:
         """The bytes that the cache may take: `max_size`, or a tenth of the free disk, whichever is less."""

@@ -27,7 +27,6 @@ from inbond.policy.rule import stamp
 from inbond.store.ledger import Ledger, open_ledger
 
 IN_LEDGER: Final = "the ledger"
-LEDGER_FILE: Final = "ledger.sqlite3"
 # The command that each kind of decision belongs to, and the one that lists those in force.
 GROUPS: Final[Mapping[str, str]] = MappingProxyType({"waiver": "waive", "rejection": "review", "pin": "pins"})
 LISTING: Final[Mapping[str, str]] = MappingProxyType(
@@ -52,7 +51,7 @@ class Made:
 
 def ledger_of(config: Config) -> Path:
     """The file that the configuration has its ledger in."""
-    return config.storage.ledger_dir / LEDGER_FILE
+    return config.storage.ledger
 
 
 def has_ledger(config: Config) -> bool:

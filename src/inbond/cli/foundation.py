@@ -33,7 +33,6 @@ from inbond.upstream.index import Upstream
 from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
 
-LEDGER_FILE: Final = "ledger.sqlite3"  # in its directory
 USER_AGENT: Final = f"inbond/{__version__}"
 # The share of the cache's size that documents (pages, provenance, evidence, metadata) may take; files take the rest.
 DOCUMENTS_SHARE: Final = 0.2
@@ -104,9 +103,9 @@ async def foundation(
     """
     async with AsyncExitStack() as stack:
         limit = int(config.storage.limit() * DOCUMENTS_SHARE)
-        cache, ledger_dir = config.storage.cache_dir, config.storage.ledger_dir
+        cache = config.storage.cache_dir
         documents = closing_in(stack, open_documents(cache / "documents", size_limit=limit, observer=observer))
-        ledger = closing_in(stack, open_ledger(ledger_dir / LEDGER_FILE, observer=observer))
+        ledger = closing_in(stack, open_ledger(config.storage.ledger, observer=observer))
         book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history))
         observer = both(observer, book)
         if serving:

@@ -7,7 +7,6 @@ import sqlite3
 from pathlib import Path
 
 from inbond.cli.config import Config
-from inbond.cli.foundation import LEDGER_FILE
 from inbond.model.errors import ConfigurationError, StoreUnavailable
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
@@ -20,7 +19,7 @@ __all__ = ["as_json", "as_text", "backed_up", "examine", "path_of"]
 
 def path_of(config: Config) -> Path:
     """Where the configuration has its ledger."""
-    return config.storage.ledger_dir / LEDGER_FILE
+    return config.storage.ledger
 
 
 def backed_up(config: Config, to: Path) -> LedgerFacts:

@@ -45,6 +45,10 @@ class NotFound(ClientFault):
     """No such project, file or page here."""
 
 
+class Malformed(ClientFault):
+    """A request's body that cannot be understood."""
+
+
 class NotAcceptable(ClientFault):
     """Nothing that is offered fits the request's Accept header or `format`."""
 
@@ -127,6 +131,10 @@ class ConfigurationError(OperatorFault):
 
 class StoreUnavailable(OperatorFault):
     """The disk refuses: full, read-only, gone."""
+
+
+class AdvisoriesUnavailable(OperatorFault):
+    """What is known against releases cannot be told: an empty answer would claim that nothing is."""
 
 
 class NotYet(InbondError):

@@ -10,11 +10,13 @@ import structlog
 from aiohttp import web
 
 from inbond.model.errors import (
+    AdvisoriesUnavailable,
     ClientFault,
     Denied,
     DigestMismatch,
     ForeignHost,
     InbondError,
+    Malformed,
     NotAcceptable,
     NotYet,
     OperatorFault,
@@ -94,7 +96,7 @@ def respond(request: web.Request, error: InbondError) -> web.Response:
     note(request, error=error.message)
     status = status_of(error)
     text = f"{error.message}. {error.remedy[0].upper()}{error.remedy[1:]}." if error.remedy else f"{error.message}."
-    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    headers = {"Retry-After": _retry_after(error)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
     return problem(status, title=_title(error), detail=text, reason=error.message, headers=headers)
 
 
@@ -120,6 +122,8 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.MISDIRECTED_REQUEST
         case NotAcceptable():
             return HTTPStatus.NOT_ACCEPTABLE
+        case Malformed():
+            return HTTPStatus.BAD_REQUEST
         case ClientFault():
             return HTTPStatus.NOT_FOUND
         case PolicyFault() | DigestMismatch():
@@ -130,7 +134,7 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.NOT_FOUND
         case UpstreamFault():
             return HTTPStatus.BAD_GATEWAY
-        case StoreUnavailable() | Overloaded() | NotYet():
+        case StoreUnavailable() | AdvisoriesUnavailable() | Overloaded() | NotYet():
             return HTTPStatus.SERVICE_UNAVAILABLE
         case OperatorFault():
             return HTTPStatus.INTERNAL_SERVER_ERROR
@@ -138,8 +142,15 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+def _retry_after(error: InbondError) -> str:
+    """In seconds: what an operator has to mend takes longer than work that is under way."""
+    return "60" if isinstance(error, AdvisoriesUnavailable) else "5"
+
+
 def _title(error: InbondError) -> str:
     match error:
+        case AdvisoriesUnavailable():
+            return "Nothing can be said about vulnerabilities or malware"
         case ForeignHost():
             return "This host name is not served here"
         case ClientFault():

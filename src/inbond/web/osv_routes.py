@@ -9,20 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
 from inbond.advisories.osv_query import BadQuery, answer_batch, answer_query, parse_batch, parse_query
 from inbond.advisories.snapshot import AdvisorySet
-from inbond.model.errors import NotFound, Overloaded
-from inbond.web.context import note
+from inbond.model.errors import AdvisoriesUnavailable, Malformed, NotFound, Overloaded
 from inbond.web.origin import origin_of
-from inbond.web.problems import problem
 from inbond.web.simple_routes import GATEWAY
 
-RETRY_SECONDS: Final = 60
 AT_ONCE: Final = 2  # questions that are worked out, each in a thread; a batch of a thousand takes up to a second
 MAX_WAITING: Final = 32
 _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store"}
@@ -66,8 +62,6 @@ async def batch(request: web.Request) -> web.Response:
 async def record(request: web.Request) -> web.Response:
     """`GET /-/osv/v1/vulns/{id}`: a record as it was published, also one that was withdrawn."""
     known = _known(request)
-    if isinstance(known, web.Response):
-        return known
     wanted = request.match_info["id"]
     found = known.record(wanted)
     if found is None:
@@ -78,11 +72,9 @@ async def record(request: web.Request) -> web.Response:
 async def misaimed(request: web.Request) -> web.Response:
     """Where clients ask that were given the address without its slash at the end, or with too much behind it."""
     home = f"{origin_of(request)}/-/osv/"
-    return problem(
-        HTTPStatus.NOT_FOUND,
-        title="This is not where advisories are",
-        detail=f"Clients that add a path of their own, as uv does, are given {home} with the slash at the end.",
-        reason=f"no advisories here: the address to give is {home} with the slash at the end",
+    raise NotFound(
+        f"no advisories here: the address to give is {home} with the slash at the end",
+        remedy="clients that add a path of their own, as uv does, need the slash",
     )
 
 
@@ -96,34 +88,26 @@ def _batch(body: bytes, known: AdvisorySet) -> bytes:
 
 async def _answered(request: web.Request, answer: Callable[[bytes, AdvisorySet], bytes]) -> web.Response:
     known = _known(request)
-    if isinstance(known, web.Response):
-        return known
     body = await request.read()  # at most a mebibyte: 413 above it
     try:
         async with request.app[QUESTIONS].turn():
             answered = await asyncio.to_thread(answer, body, known)
     except BadQuery as error:
-        note(request, error=str(error))
-        return problem(HTTPStatus.BAD_REQUEST, title="This cannot be answered", detail=f"{error}.", reason=str(error))
+        raise Malformed(str(error)) from error
     return web.Response(body=answered, headers=_HEADERS)
 
 
-def _known(request: web.Request) -> AdvisorySet | web.Response:
-    """The advisories in force; a refusal where an empty answer would claim what nobody knows."""
+def _known(request: web.Request) -> AdvisorySet:
+    """The advisories in force. Raises `AdvisoriesUnavailable` where an empty answer would claim what nobody knows."""
     advisories = request.app[GATEWAY].advisories
     if advisories.usable:
         return advisories.set
     if advisories.configured:
-        reason = "advisories cannot be read, so inbond cannot tell what is known"
-        detail = "; ".join(advisories.troubles().values())
-    else:
-        reason = "no advisories are configured, so inbond cannot tell what is known"
-        detail = "A section [advisories.NAME] of the configuration names where they come from"
-    note(request, error=reason)
-    return problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        title="Nothing can be said about vulnerabilities or malware",
-        detail=f"{reason[0].upper()}{reason[1:]}. {detail}.",
-        reason=reason,
-        headers={"Retry-After": str(RETRY_SECONDS)},
+        raise AdvisoriesUnavailable(
+            "advisories cannot be read, so inbond cannot tell what is known",
+            remedy="; ".join(advisories.troubles().values()) or None,
+        )
+    raise AdvisoriesUnavailable(
+        "no advisories are configured, so inbond cannot tell what is known",
+        remedy="a section [advisories.NAME] of the configuration names where they come from",
     )
