@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from packaging.requirements import Requirement
 from platformdirs import user_cache_path, user_data_path
 
 from inbond.cli.config_advisories import sources_of
@@ -21,7 +22,7 @@ from inbond.cli.config_environ import SHORT_NAMES, read_environment
 from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import DEFAULT, KeyPath, Layer, merged, place_of
 from inbond.cli.config_locks import read_locks
-from inbond.cli.config_model import BUILT_IN, StorageTable, UpstreamTable, Written
+from inbond.cli.config_model import BUILT_IN, MirrorTable, StorageTable, UpstreamTable, Written
 from inbond.cli.config_networks import Access, read_networks
 from inbond.cli.config_paths import parse_path
 from inbond.cli.config_policy import policy_digest, policy_settings
@@ -35,6 +36,7 @@ from inbond.gateway.advisory_sources import AdvisorySource
 from inbond.gateway.book import HistorySettings
 from inbond.gateway.clock import utc_now
 from inbond.gateway.settings import IndexSettings
+from inbond.mirror.settings import ImportsSettings, MirrorSettings, Wheels
 from inbond.model.decisions import Decided
 from inbond.model.units import parse_duration, parse_moment, parse_size
 from inbond.policy.settings import PolicySettings
@@ -65,6 +67,7 @@ class StorageSettings:
 
     cache_dir: Path
     ledger_dir: Path
+    mirror_dir: Path  # what was synced and imported: it may be impossible to have again
     max_size: int
 
     @property
@@ -91,6 +94,9 @@ class Config:
     accesses: Mapping[str, Access]  # of the same upstreams
     placed_decisions: tuple[Placed, ...] = ()
     advisories: tuple[AdvisorySource, ...] = ()
+    imports: ImportsSettings = field(default_factory=ImportsSettings)
+    mirrors: tuple[MirrorSettings, ...] = ()
+    offline: bool = False
     history: HistorySettings = field(default_factory=HistorySettings)
     webhooks: tuple[WebhookSettings, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -218,6 +224,11 @@ def settings_of(loaded: Loaded) -> Config:
         accesses=loaded.accesses,
         placed_decisions=loaded.decisions,
         advisories=sources_of(written.advisories, loaded.to_advisories),
+        imports=ImportsSettings(
+            keys=tuple(map(parse_path, written.imports.keys)), max_age=parse_duration(written.imports.max_age) or None
+        ),
+        mirrors=tuple(_mirror(name, table) for name, table in written.mirrors.items()),
+        offline=server.offline,
         history=HistorySettings(keep=parse_duration(written.history.keep), clients=written.history.clients),
         webhooks=webhooks_of(written.webhooks, loaded.webhook_keys, loaded.to_webhooks),
         warnings=loaded.warnings,
@@ -237,7 +248,20 @@ def _storage(table: StorageTable) -> StorageSettings:
     return StorageSettings(
         cache_dir=both / "cache" if both else user_cache_path(APPLICATION),
         ledger_dir=both / "ledger" if both else user_data_path(APPLICATION),
+        mirror_dir=both / "mirror" if both else user_data_path(APPLICATION) / "mirror",
         max_size=parse_size(table.max_size),
+    )
+
+
+def _mirror(name: str, table: MirrorTable) -> MirrorSettings:
+    return MirrorSettings(
+        name=name,
+        index=table.index,
+        locks=tuple(map(parse_path, table.locks)),
+        projects=tuple(map(Requirement, table.projects)),
+        dependencies=table.dependencies,
+        newest=table.newest,
+        wheels=Wheels(pythons=table.pythons, platforms=table.platforms, wheels_only=table.wheels_only),
     )
 
 

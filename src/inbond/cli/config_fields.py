@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, Final
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import AfterValidator
 from yarl import URL
 
@@ -54,7 +55,19 @@ from inbond.web.settings import RESERVED_WORDS, ListenAddress, parse_host, parse
 PYPI: Final = "pypi"  # the preset's name as an upstream's url
 AUTO: Final = "auto"  # the trusted root, kept fresh by TUF
 BUNDLED: Final = "bundled"  # the trusted root that sigstore ships
+IMPORTS: Final = "imports"  # as an upstream's or a source's url, and as a trusted root: what bundles brought
 PUBLIC: Final = "public"  # the trust scope that is there without being written
+# Where wheels run: what `inbond sync` may be told to keep to.
+PLATFORMS: Final = (
+    "linux-x86_64",
+    "linux-aarch64",
+    "musllinux-x86_64",
+    "musllinux-aarch64",
+    "macos-x86_64",
+    "macos-arm64",
+    "windows-x86_64",
+    "windows-arm64",
+)
 NO_PROXY: Final = "none"  # as an upstream's proxy
 RATED: Final = tuple(one for one in Severity if one is not Severity.UNKNOWN)
 _NAME: Final = re.compile(r"[a-z0-9-]+")
@@ -131,7 +144,7 @@ def parse_index_name(text: str) -> str:
 
 
 def _parse_index_url(text: str) -> None:
-    if text == PYPI:
+    if text in (PYPI, IMPORTS):
         return
     try:
         UpstreamSettings(name=PYPI, url=text)
@@ -212,6 +225,11 @@ def _not_empty(remedy: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _parse_advisories_url(text: str) -> None:
+    if text != IMPORTS:
+        parse_advisories_url(text)
+
+
 def parse_advisories_url(text: str) -> URL:
     """The address of an archive of advisories; a query is part of it. Raises ValueError, without showing secrets."""
     try:
@@ -245,7 +263,24 @@ def _parse_keep(text: str) -> None:
         raise ValueError(f"{text!r}: nothing would be kept")
 
 
+def parse_python(text: str) -> str:
+    """A Python by its first two numbers, as in "3.12". Raises ValueError."""
+    if not re.fullmatch(r"3\.[0-9]{1,2}", text):
+        raise ValueError(f"{text!r} is no version of Python such as '3.12'")
+    return text
+
+
+def _parse_requirement(text: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        raise ValueError(f"{text!r} is no requirement such as 'flask>=3': {error}".splitlines()[0]) from None
+
+
 Name = Annotated[str, reads(parse_name)]
+PythonVersion = Annotated[str, reads(parse_python)]
+PlatformWord = Annotated[str, one_of(*PLATFORMS)]
+RequirementText = Annotated[str, reads(_parse_requirement)]
 IndexName = Annotated[str, reads(parse_index_name)]
 Listen = Annotated[str, reads(ListenAddress.parse)]
 PublicUrl = Annotated[str, reads_or_empty(parse_public_url)]
@@ -261,7 +296,7 @@ WebhookUrl = Annotated[str, reads(parse_webhook_url)]
 Keep = Annotated[str, reads(_parse_keep)]
 Secret = Annotated[str, reads(parse_source)]
 OccurrenceWord = Annotated[str, one_of(*OccurrenceKind)]
-AdvisoriesUrl = Annotated[str, reads_or_empty(parse_advisories_url)]
+AdvisoriesUrl = Annotated[str, reads_or_empty(_parse_advisories_url)]
 Scopes = Annotated[
     tuple[Name, ...],
     _not_empty(

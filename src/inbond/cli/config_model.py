@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self, get_args, get_origin
 
+from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from inbond.cli import config_fields as fields
@@ -26,6 +27,7 @@ class ServerTable(Table):
 
     listen: fields.Listen = "127.0.0.1:8642"
     workers: Annotated[int, Strict(), fields.only(1)] = 1
+    offline: Annotated[bool, Strict()] = False
     public_url: fields.PublicUrl = ""
     hosts: tuple[fields.Host, ...] = ()
     trusted_proxies: tuple[fields.Network, ...] = ()
@@ -59,6 +61,7 @@ class TrustTable(Table):
     tuf: fields.TufUrl = ""
     tuf_root: fields.PathText = ""
     issuers: tuple[fields.Issuer, ...] = ()
+    max_age: fields.Duration = "0"
 
 
 class RuleTable(Table):
@@ -200,6 +203,26 @@ class AdvisoriesTable(Table):
     proxy: fields.ProxyText = Field(default="", repr=False)  # may carry a password
 
 
+class ImportsTable(Table):
+    """`[imports]`: whose bundles are taken, and how old what they brought may become."""
+
+    keys: tuple[fields.PathText, ...] = ()
+    max_age: fields.Duration = "0"
+
+
+class MirrorTable(Table):
+    """`[mirrors.NAME]`: what `inbond sync` fetches when nothing else is named."""
+
+    index: str = "root"
+    locks: tuple[fields.PathText, ...] = ()
+    projects: tuple[fields.RequirementText, ...] = ()
+    dependencies: Annotated[bool, Strict()] = True
+    newest: Annotated[int, Strict(), Ge(1)] = 1
+    pythons: tuple[fields.PythonVersion, ...] = ()
+    platforms: tuple[fields.PlatformWord, ...] = ()
+    wheels_only: Annotated[bool, Strict()] = False
+
+
 class HistoryTable(Table):
     """`[history]`: what the audit trail of requests keeps."""
 
@@ -228,6 +251,8 @@ class Written(Table):
     policies: dict[fields.Name, PolicyTable] = Field(default_factory=dict)
     indexes: dict[fields.IndexName, IndexTable] = Field(default_factory=dict)
     decisions: DecisionsTable = Field(default_factory=DecisionsTable)
+    imports: ImportsTable = Field(default_factory=ImportsTable)
+    mirrors: dict[fields.Name, MirrorTable] = Field(default_factory=dict)
     history: HistoryTable = Field(default_factory=HistoryTable)
     webhooks: dict[fields.Name, WebhookTable] = Field(default_factory=dict)
 

@@ -10,11 +10,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import inbond
-from inbond.cli.config_fields import PYPI
+from inbond.cli.config_fields import IMPORTS, PYPI
 from inbond.model.errors import ConfigurationError
 
 # Each stands in the file of its name, as the policy of its name.
 PRESET_POLICIES: Final = frozenset({"baseline", "team", "strict", "airgap"})
+# Stands for the address of an upstream that is fed by imports until one says where its pages were (RFC 6761, 6.4).
+NOWHERE: Final = "https://imports.invalid/simple/"
 _PACKAGE: Final = Path(inbond.__file__).parent
 
 
@@ -62,6 +64,8 @@ def resolve_preset(url: str, publish_predicate_type: str) -> str:
     `publish_predicate_type` is the predicate type of PyPI's publish attestation (PEP 740). It is a URL on a host of
     the index's documentation, and the parent domain of that host is the index. Raises `ConfigurationError`.
     """
+    if url == IMPORTS:
+        return NOWHERE
     if url != PYPI:
         return url
     host = urlsplit(publish_predicate_type).hostname or ""

@@ -11,16 +11,17 @@ from inbond.cli.config_model import TrustTable
 from inbond.cli.config_paths import parse_path
 from inbond.upstream.proxies import DIRECT, Proxies
 
-RootKind = Literal["auto", "bundled"]
+RootKind = Literal["auto", "bundled", "imports"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeSettings:
     """A trust scope as configured.
 
-    `root` is "auto" (by TUF), "bundled" (what sigstore ships) or the path of a `trusted_root.json`. With "auto",
-    `tuf_url` is the address of the TUF repository and `tuf_root` the root.json that its keys are first trusted by;
-    both are None for the public Sigstore's, whose beginning sigstore ships. `proxies`: on the way there.
+    `root` is "auto" (by TUF), "bundled" (what sigstore ships), "imports" (what a bundle brought) or the path of a
+    `trusted_root.json`. With "auto", `tuf_url` is the address of the TUF repository and `tuf_root` the root.json that
+    its keys are first trusted by; both are None for the public Sigstore's, whose beginning sigstore ships. `proxies`:
+    on the way there.
     """
 
     name: str
@@ -49,7 +50,7 @@ def _scope(name: str, table: TrustTable, proxies: Proxies) -> ScopeSettings:
 
 def _root(text: str) -> RootKind | Path:
     match text:
-        case "auto" | "bundled":
+        case "auto" | "bundled" | "imports":
             return text
         case _:
             return parse_path(text)

@@ -32,6 +32,7 @@ from inbond.store.protocols import Documents
 from inbond.upstream.index import Upstream
 from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
+from inbond.upstream.source import Source
 
 USER_AGENT: Final = f"inbond/{__version__}"
 # The share of the cache's size that documents (pages, provenance, evidence, metadata) may take; files take the rest.
@@ -77,7 +78,7 @@ class Foundation:
     ledger: Ledger
     book: Book
     observer: Observer
-    upstreams: Mapping[str, Upstream]
+    upstreams: Mapping[str, Source]
     pages: PageKeeper
     evidence: EvidenceKeeper
     inspections: InspectionKeeper

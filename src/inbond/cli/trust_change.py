@@ -125,7 +125,7 @@ def _chosen(config: Config, wanted: Wanted) -> tuple[ScopeSettings, ...]:
 
 def _changeable(scope: ScopeSettings, wanted: Wanted) -> ScopeSettings:
     match scope.root:
-        case "bundled":
+        case "bundled" | "imports":
             raise ConfigurationError(
                 f"[trust.{scope.name}] is the root that comes with sigstore, and changes with inbond alone",
                 remedy=f'set root = "auto" or the path of a file in [trust.{scope.name}] first',

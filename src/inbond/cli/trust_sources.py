@@ -48,7 +48,7 @@ def source_of(config: Config, scope: ScopeSettings, *, clock: Clock, observer: O
                 clock=clock,
                 observer=observer,
             )
-        case "bundled":
+        case "bundled" | "imports":
             return BundledSource(name=scope.name, issuers=scope.issuers)
         case Path() as path:
             return FileSource(name=scope.name, issuers=scope.issuers, path=path)

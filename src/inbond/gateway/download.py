@@ -21,7 +21,7 @@ from inbond.model.errors import FIRST_HAD, PAGE_SAYS, DigestMismatch, InbondErro
 from inbond.model.page import File
 from inbond.store.protocols import Blob, Blobs, BlobWriter
 from inbond.upstream.answers import FileBody
-from inbond.upstream.index import Upstream
+from inbond.upstream.source import Source
 
 HELD_TAIL: Final = 64 * 1024  # bytes
 # Bytes become readable by others at least this often, however slowly they arrive.
@@ -119,7 +119,7 @@ class Download:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def run(self, upstream: Upstream, blobs: Blobs, place: AbstractAsyncContextManager[None]) -> None:
+    async def run(self, upstream: Source, blobs: Blobs, place: AbstractAsyncContextManager[None]) -> None:
         """Fetches, checks and stores the file in its `place`. Never raises for what `outcome` can tell."""
         self.queued = True
         try:
@@ -134,7 +134,7 @@ class Download:
         finally:
             self._tell()
 
-    async def _transfer(self, upstream: Upstream, blobs: Blobs, place: AbstractAsyncContextManager[None]) -> Blob:
+    async def _transfer(self, upstream: Source, blobs: Blobs, place: AbstractAsyncContextManager[None]) -> Blob:
         async with AsyncExitStack() as kept:
             async with place, AsyncExitStack() as stack:
                 self.queued = False
@@ -159,7 +159,7 @@ class Download:
                     await asyncio.to_thread(self._named.update, chunk)
                 self._show(writer)
 
-    async def _open(self, upstream: Upstream, stack: AsyncExitStack) -> FileBody:
+    async def _open(self, upstream: Source, stack: AsyncExitStack) -> FileBody:
         """The file's body; where its address carries a query, which may be a signature that has expired, twice."""
         try:
             return await stack.enter_async_context(upstream.file(self.file.url))

@@ -18,8 +18,8 @@ from inbond.model.errors import DigestMismatch
 from inbond.model.events import Alert, CacheLookup, DownloadChanged, Observer
 from inbond.model.page import File
 from inbond.store.protocols import Blob, Blobs
-from inbond.upstream.index import Upstream
 from inbond.upstream.limits import DOWNLOADS_AT_ONCE
+from inbond.upstream.source import Source
 
 # Installers ask six to eight times for a file whose bytes do not match; upstream is asked once in this time.
 REMEMBER_MISMATCH: Final = timedelta(seconds=30)
@@ -39,7 +39,7 @@ class Downloads:
 
     def __init__(
         self,
-        upstreams: Mapping[str, Upstream],
+        upstreams: Mapping[str, Source],
         blobs: Blobs,
         inspections: InspectionKeeper,
         clock: Clock,

@@ -26,7 +26,7 @@ from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Rejected, 
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File
 from inbond.store.protocols import Documents
-from inbond.upstream.index import Upstream
+from inbond.upstream.source import Source
 
 # Installers give up after 15 s without a byte; the work goes on after the answer.
 ANSWER_WITHIN: Final = 8.0  # seconds
@@ -38,7 +38,7 @@ class EvidenceKeeper:
 
     def __init__(
         self,
-        upstreams: Mapping[str, Upstream],
+        upstreams: Mapping[str, Source],
         documents: Documents,
         verifier: Verifier,
         clock: Clock,

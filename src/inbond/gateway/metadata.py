@@ -17,7 +17,7 @@ from inbond.model.events import CacheLookup, Observer
 from inbond.model.names import ProjectName
 from inbond.model.page import File
 from inbond.store.protocols import Documents
-from inbond.upstream.index import Upstream
+from inbond.upstream.source import Source
 
 MAX_LOST: Final = 10_000  # projects
 LOST_FOR: Final = timedelta(minutes=5)
@@ -26,9 +26,7 @@ LOST_FOR: Final = timedelta(minutes=5)
 class MetadataKeeper:
     """Serves `.metadata` files. Raises `NotFound`, `UpstreamFault`, `DigestMismatch`."""
 
-    def __init__(
-        self, upstreams: Mapping[str, Upstream], documents: Documents, clock: Clock, observer: Observer
-    ) -> None:
+    def __init__(self, upstreams: Mapping[str, Source], documents: Documents, clock: Clock, observer: Observer) -> None:
         self._upstreams = upstreams
         self._documents = documents
         self._clock = clock

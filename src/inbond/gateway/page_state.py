@@ -11,6 +11,7 @@ from typing import Final
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.paths import published_path
 from inbond.model.memory import PageMemory
+from inbond.model.names import Filename
 from inbond.model.page import File, Page
 from inbond.upstream.answers import Validators
 
@@ -32,6 +33,13 @@ class PageState:
     lacks_digests: bool  # whether a file is on it of which neither upstream nor memory gave a digest
     weight: int  # bytes of the stored form
     stale: bool = False
+    # Where the page was imported: the files that can be had, and since when the page is not known to be current.
+    carried: frozenset[Filename] | None = None  # None: all
+    as_of: datetime | None = None
+
+    def offers(self, file: File) -> bool:
+        """Whether the file's bytes can be had at all, whatever the policy says."""
+        return self.carried is None or file.filename in self.carried
 
 
 async def page_state(

@@ -25,7 +25,7 @@ from inbond.simple.document import decode_page, encode_page
 from inbond.store.ledger import Ledger
 from inbond.store.protocols import Documents
 from inbond.upstream.answers import FetchedPage, NotModified, ProjectUnknown, Validators
-from inbond.upstream.index import Upstream
+from inbond.upstream.source import Source
 
 # A client that insists (max-age=0) is answered by at most one revalidation in this time.
 MIN_REVALIDATION_INTERVAL: Final = timedelta(seconds=10)
@@ -53,7 +53,7 @@ class PageKeeper:
     """Knows every upstream's pages. Raises `UpstreamFault` where neither upstream nor the cache has an answer."""
 
     def __init__(
-        self, upstreams: Mapping[str, Upstream], documents: Documents, ledger: Ledger, clock: Clock, observer: Observer
+        self, upstreams: Mapping[str, Source], documents: Documents, ledger: Ledger, clock: Clock, observer: Observer
     ) -> None:
         self._upstreams = upstreams
         self._documents = documents

@@ -27,7 +27,7 @@ from inbond.model.names import ProjectName
 from inbond.simple.listing import HtmlNames, JsonNames, render_list_html, render_list_json
 from inbond.simple.negotiate import Coding, Format
 from inbond.store.protocols import Blob, Blobs, Documents
-from inbond.upstream.index import Upstream
+from inbond.upstream.source import Source
 
 # After a failure the old list is served this long before upstream is asked again.
 RETRY_FAILED_AFTER: Final = timedelta(seconds=10)
@@ -60,7 +60,7 @@ class ProjectList:
 
     def __init__(
         self,
-        upstreams: Mapping[str, Upstream],
+        upstreams: Mapping[str, Source],
         documents: Documents,
         blobs: Blobs,
         clock: Clock,

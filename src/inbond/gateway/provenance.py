@@ -24,7 +24,7 @@ from inbond.model.names import Filename
 from inbond.model.page import Claim, File
 from inbond.store.protocols import Documents
 from inbond.upstream.answers import ProvenanceAbsent, ProvenanceFound
-from inbond.upstream.index import Upstream
+from inbond.upstream.source import Source
 
 # An Integrity API's "none" for a file that its page is silent about is believed this long.
 ABSENT_FOR: Final = timedelta(hours=24)
@@ -54,9 +54,7 @@ class Claimed(msgspec.Struct, array_like=True, frozen=True):
 class ProvenanceKeeper:
     """Gets provenance from the cache or from upstream, each object once for any number of simultaneous askers."""
 
-    def __init__(
-        self, upstreams: Mapping[str, Upstream], documents: Documents, clock: Clock, observer: Observer
-    ) -> None:
+    def __init__(self, upstreams: Mapping[str, Source], documents: Documents, clock: Clock, observer: Observer) -> None:
         self._upstreams = upstreams
         self._documents = documents
         self._clock = clock

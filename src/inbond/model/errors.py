@@ -133,6 +133,10 @@ class StoreUnavailable(OperatorFault):
     """The disk refuses: full, read-only, gone."""
 
 
+class InvalidBundle(OperatorFault):
+    """A bundle that is not taken: damaged, forged, or not what its manifest says. Nothing of it is in force."""
+
+
 class AdvisoriesUnavailable(OperatorFault):
     """What is known against releases cannot be told: an empty answer would claim that nothing is."""
 

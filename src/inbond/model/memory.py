@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from inbond.model.names import Filename
+from inbond.model.names import Filename, ProjectName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +23,24 @@ class PageMemory:
     first_seen: Mapping[Filename, datetime] = field(default_factory=dict)
     first_digest: Mapping[Filename, str] = field(default_factory=dict)
     vanished: tuple[Filename, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """What the ledger holds of one file, whole. `vanished_at`: since when it is no longer on the page."""
+
+    filename: Filename
+    first_seen: datetime
+    first_sha256: str | None = None
+    vanished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRecord:
+    """What the ledger holds of one page, whole: as it is carried to another ledger. `files` by name."""
+
+    upstream: str
+    project: ProjectName
+    first_seen: datetime
+    highest_serial: int | None = None
+    files: tuple[FileRecord, ...] = ()

@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from inbond.model.decisions import Decided
+from inbond.model.decisions import Decided, Pin
 from inbond.model.history import Asked, AskedRow, ServedFile
-from inbond.model.memory import PageMemory
+from inbond.model.imports import Attached, Import, ImportedDocument, ImportedProject, ImportedUpstream
+from inbond.model.memory import PageMemory, PageRecord
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.standing import Established
@@ -289,4 +290,76 @@ class Outbox(Protocol):
 
     async def postpone_delivery(self, webhook: str, number: int, *, until: datetime) -> None:
         """Counts an attempt that failed, and sets the time of the next."""
+        ...
+
+
+class Imports(Protocol):
+    """The ledger's record of what bundles brought. Raises `StoreUnavailable`."""
+
+    async def take_import(
+        self,
+        made: Import,
+        *,
+        upstreams: Sequence[ImportedUpstream],
+        projects: Sequence[ImportedProject],
+        documents: Sequence[ImportedDocument],
+        memory: Sequence[PageRecord],
+        pins: Sequence[Pin],
+        established: Sequence[tuple[str, ProjectName, Sequence[Established]]],
+    ) -> None:
+        """Puts an import in force: all of it in one transaction, on disk before it returns, or nothing.
+
+        A project, document or upstream takes the place of the one that was imported before; others stay. Memory is
+        joined with what is there: the earlier of two first sights, the first digest that was recorded here, the higher
+        serial. Pins and repositories that are not there yet are added; a pin that was revoked here stays revoked.
+        `decisions_version` differs afterwards.
+        """
+        ...
+
+    async def imports(self) -> tuple[Import, ...]:
+        """All of them, the latest first."""
+        ...
+
+    async def imported(self, upstream: str, project: ProjectName) -> ImportedProject | None:
+        """A project as it was imported last, or None."""
+        ...
+
+    async def imported_projects(self, upstream: str | None = None) -> tuple[ImportedProject, ...]:
+        """All imported projects, or those of an upstream, by upstream and name."""
+        ...
+
+    async def imported_upstreams(self) -> tuple[ImportedUpstream, ...]:
+        """The upstreams that any import named, by name."""
+        ...
+
+    async def imported_documents(self) -> tuple[ImportedDocument, ...]:
+        """The documents as they were imported last, by kind and name."""
+        ...
+
+    async def page_record(self, upstream: str, project: ProjectName) -> PageRecord | None:
+        """All that is remembered of a page, to be carried elsewhere, or None."""
+        ...
+
+    async def copy_without_history(self, to: Path) -> None:
+        """Writes a ledger of its own to the file `to`, with all but the audit trail, occurrences and webhooks."""
+        ...
+
+
+class AttachedEvidence(Protocol):
+    """The ledger's Sigstore bundles that operators put beside files. Raises `StoreUnavailable`."""
+
+    async def attach(self, attached: Attached) -> bool:
+        """Records one, on disk before it returns; False where the same provenance is there for the file already."""
+        ...
+
+    async def attached_to(self, sha256: str) -> Attached | None:
+        """What is attached to a file, the latest, or None."""
+        ...
+
+    async def all_attached(self) -> tuple[Attached, ...]:
+        """All of them, the latest first."""
+        ...
+
+    async def detach(self, sha256: str) -> bool:
+        """Removes what is attached to a file; whether there was anything."""
         ...

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from inbond.model.names import Filename
 from inbond.model.page import Page
 
 
@@ -20,11 +21,17 @@ class Validators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedPage:
-    """A page, received whole at `received` (UTC) and parsed."""
+    """A page, received whole at `received` (UTC) and parsed.
+
+    Where it comes from an import, `carried` names the files whose bytes were brought along: no other can be had, and
+    no other is shown. `as_of`: when the sending side last knew the page to be current.
+    """
 
     page: Page
     validators: Validators
     received: datetime
+    carried: frozenset[Filename] | None = None  # None: all
+    as_of: datetime | None = None  # None: `received`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

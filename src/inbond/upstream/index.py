@@ -66,6 +66,8 @@ class Upstream:
     `UpstreamRefused` where it will not, `UpstreamBroken` where the answer breaks the protocol or a limit.
     """
 
+    local = False
+
     def __init__(self, settings: UpstreamSettings, exchange: Exchange, *, observer: Observer, limits: Limits) -> None:
         self.settings = settings
         self._exchange = exchange

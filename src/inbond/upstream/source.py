@@ -1,0 +1,60 @@
+"""What the gateway asks of an upstream, whoever answers: an index over the network, or what was imported."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from inbond.model.names import ProjectName
+from inbond.model.page import File
+from inbond.upstream.answers import (
+    FetchedPage,
+    FileBody,
+    ListBody,
+    NotModified,
+    ProjectUnknown,
+    ProvenanceAbsent,
+    ProvenanceFound,
+    Validators,
+)
+from inbond.upstream.settings import UpstreamSettings
+
+
+class Source(Protocol):
+    """One upstream. Everything raises `UpstreamFault`; see `inbond.upstream.index.Upstream` for what each means."""
+
+    @property
+    def settings(self) -> UpstreamSettings:
+        """Its settings; `url` is where its pages are, for people and for PEP 708."""
+        ...
+
+    @property
+    def local(self) -> bool:
+        """Whether what it answers lies on this disk: then pages of it are not kept a second time."""
+        ...
+
+    async def page(
+        self, project: ProjectName, validators: Validators | None = None, *, bypass_caches: bool = False
+    ) -> FetchedPage | NotModified | ProjectUnknown:
+        """A project's page."""
+        ...
+
+    def project_list(self) -> AbstractAsyncContextManager[ListBody]:
+        """The list of all projects."""
+        ...
+
+    def file(self, url: str) -> AbstractAsyncContextManager[FileBody]:
+        """A file's bytes."""
+        ...
+
+    async def metadata(self, file: File) -> bytes:
+        """A file's core metadata (PEP 658)."""
+        ...
+
+    async def provenance(self, project: ProjectName, version: str, file: File) -> ProvenanceFound | ProvenanceAbsent:
+        """A file's provenance object (PEP 740)."""
+        ...
+
+    async def aclose(self) -> None:
+        """Ends what is under way."""
+        ...
