@@ -19,6 +19,7 @@ from archive.building import (
     INFO,
     METADATA,
     WHEEL,
+    Member,
     files_of,
     member,
     members_of,
@@ -103,6 +104,16 @@ def test_descriptors_of_all_four_layouts_are_read() -> None:
 def test_zip64_end_records_are_read_whichever_numbers_they_hold() -> None:
     assert seen_in(zip64_of(members_of())) == SANE
     assert seen_in(zip64_of(members_of(), short={"count": 4, "here": 4})) == SANE
+
+
+@pytest.mark.parametrize("where", [("local",), ("central",), ("local", "central")])
+def test_a_zip64_field_that_only_repeats_both_lengths_is_let_be(where: tuple[str, ...]) -> None:
+    # as Bazel writes it into every local header
+    def repeating(one: Member) -> Member:
+        extra = {"extra": struct.pack("<HHQQ", 1, 16, len(one.content), len(one.packed))}
+        return replace(one, **dict.fromkeys(where, extra))
+
+    assert seen_in(zipped(list(map(repeating, members_of())))) == SANE
 
 
 def test_a_number_that_is_the_largest_without_being_a_reference_is_itself() -> None:

@@ -1,7 +1,8 @@
 """Extra fields of a zip header: the two that change what a file is called and how long it is.
 
 APPNOTE 4.5. Some readers follow them and some do not, so a name must not be another one there, and lengths may stand
-there only where the header refers to them, and no others beside them.
+there only where the header refers to them, and no others beside them. Bazel writes both a second time, which is as well:
+whichever a reader follows, it finds the same.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def _fields(raw: bytes, name: bytes) -> dict[int, bytes]:
 
 
 def _long(field: bytes, name: bytes, written: Lengths) -> Lengths:
-    """What the field says of each number that refers to it, and of no other."""
+    """What the field says of each number that refers to it, and of no other, unless it only repeats both lengths."""
+    if FULL not in written and field == _LONG.pack(written.inflated) + _LONG.pack(written.stored):
+        return written
     if len(field) != _LONG.size * written.count(FULL):
         raise Oddity(f"{quoted(name)} has a zip64 field that is too short, or says what nothing refers to")
     found = (long for (long,) in _LONG.iter_unpack(field))
