@@ -9,7 +9,7 @@ from inbond.model.names import Filename, Kind, parse_filename
 
 # Which checks a stored result stands for. A change of what is checked makes it another number: what older checks
 # found is then found again, from the bytes.
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
