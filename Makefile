@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials attacks histories findings presets evidence tampering mutations tampered clients
+.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -53,6 +53,7 @@ bench: $(VENV)/.dev ## measure beside nginx; writes bench/results/
 	$(BIN)/python bench/policy.py
 	$(BIN)/python bench/settling.py
 	$(BIN)/python bench/verification.py
+	$(BIN)/python bench/imports.py
 
 tampering: $(VENV)/.dev ## write docs/verification.md: every kind of tampering tried, and a short run of mutations
 	$(BIN)/python docs/verification.py
@@ -72,8 +73,14 @@ denials: $(VENV)/.dev ## write docs/denials.md from what pip and uv print
 attacks: $(VENV)/.dev ## write docs/attacks.md: five attacks replayed, and what pip and uv print
 	$(BIN)/python docs/attacks.py
 
+bundle-attacks: $(VENV)/.dev ## write docs/bundle-attacks.md: attacks on a bundle, and what inbond says to each
+	$(BIN)/python docs/bundle_attacks.py
+
 histories: $(VENV)/.dev ## write docs/continuity.md: what continuity says of harmless histories and of attacks, day by day
 	$(BIN)/python docs/continuity.py
+
+static-attacks: $(VENV)/.dev ## write docs/static-attacks.md: attacks on a static tree, and what becomes of each
+	$(BIN)/python docs/static_attacks.py
 
 findings: $(VENV)/.dev ## write docs/findings.md from the meanings of all findings
 	$(BIN)/python docs/findings.py

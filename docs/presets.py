@@ -35,7 +35,7 @@ ABOUT = {
     ),
     "airgap": (
         "what was carried in",
-        "nothing is held, and nothing found out later; the waiting was done outside",
+        "nothing is held, and nothing found out before the next import; the waiting was done outside",
     ),
 }
 HEAD = """\
@@ -48,8 +48,8 @@ starts from that preset.
 {presets}
 
 From `baseline` over `team` to `strict` each is at least as strict as the one before. `airgap` is `baseline` with
-denials in place of its holds, but for the cooldown: the time at which a file was carried in says nothing about its
-age. That an internal name is not served by strangers is no matter of policy: see [names.md](names.md).
+denials in place of its holds, but for the cooldown: what was carried in has waited where it was fetched.
+That an internal name is not served by strangers is no matter of policy: see [names.md](names.md).
 
 What follows is measured, not meant: each situation is judged by the rules that serve (`make presets` writes this page,
 and a test compares it). A release 2.5 of a project is asked for, after five that came two months apart; it is two days

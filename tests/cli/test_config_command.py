@@ -181,7 +181,7 @@ def test_show_of_what_is_not_valid_says_why_and_fails() -> None:
 
 def test_show_without_anything_is_valid_toml_with_every_section() -> None:
     shown = tomllib.loads(run("show").stdout)
-    assert set(shown) == set(Written.model_fields) - {"advisories", "webhooks"}  # of which none is built in
+    assert set(shown) == set(Written.model_fields) - {"advisories", "mirrors", "webhooks"}  # of which none is built in
 
 
 def test_any_command_can_take_the_options_of_the_configuration(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         (
             "server",
             "zzzz = 1",
-            ": unknown key; known here: hosts, listen, public_url, trusted_proxies, workers",
+            ": unknown key; known here: hosts, listen, offline, public_url, trusted_proxies, workers",
         ),
         (
             "storage",

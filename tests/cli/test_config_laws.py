@@ -69,6 +69,12 @@ configurations = st.fixed_dictionaries(
         "decisions": decisions,
         "server": st.fixed_dictionaries({"hosts": st.lists(hosts, max_size=3)}),
         "policies": st.dictionaries(names, policies, max_size=3),
+        "imports": st.fixed_dictionaries({"max_age": ages}),
+        "mirrors": st.dictionaries(
+            names,
+            st.fixed_dictionaries({}, optional={"projects": st.lists(names), "newest": st.integers(1, 9)}),
+            max_size=2,
+        ),
         "upstreams": st.dictionaries(names, st.fixed_dictionaries({"url": hosts.map("http://{}/simple/".format)})),
     },
 )

@@ -186,7 +186,7 @@ proxy = "none"
 credentials = "env:BAD"
 ca_bundel = "x"
 """
-    environ = {"GIVEN": "user:s3cret", "BAD": "s3cret", "HTTPS_PROXY": "socks5://p", "INBOND_X": "1"}
+    environ = {"GIVEN": "user:s3cret", "BAD": "s3cret", "HTTPS_PROXY": "socks5://p", "INBOND_LOGS": "1"}
     assert problems(toml, tmp_path=tmp_path, environ=environ) == [
         "inbond.toml:3: upstreams.a.credentials: the variable UNSET is not set",
         "inbond.toml:4: upstreams.a.ca_bundle: the file ca.pem holds no certificate in PEM that can be read",
@@ -197,7 +197,7 @@ ca_bundel = "x"
         "inbond.toml:16: upstreams.e.credentials: the variable BAD holds neither 'user:password' nor 'Bearer TOKEN'",
         "inbond.toml:17: upstreams.e.ca_bundel: unknown key; did you mean 'ca_bundle'?",
         "HTTPS_PROXY: 'socks5://p' is a SOCKS proxy, which inbond does not speak; name an HTTP proxy",
-        "INBOND_X: unknown variable; did you mean 'INBOND_LOG'?",
+        "INBOND_LOGS: unknown variable; did you mean 'INBOND_LOG'?",
     ]
 
 

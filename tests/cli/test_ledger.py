@@ -19,7 +19,7 @@ from inbond.store.ledger import open_ledger
 from inbond.store.ledger_file import connect
 from store.heard import Heard
 from store.samples import PIN, T0, T1
-from store.test_migrations import check_filled, fill, schema_1
+from store.test_migrations import check_filled, fill, schema_1, schema_2
 
 
 def run(place: Path, *arguments: str) -> Result:
@@ -71,10 +71,14 @@ def test_a_backup_is_taken_while_others_write(filled: Path) -> None:
     assert asyncio.run(beside()).exit_code == 0
     assert json.loads(run(filled, "check", str(filled / "backup"), "--format", "json").stdout)["counts"] == {
         "projects": 1,
-        "files": 1,
+        "files": 3,
         "decisions": 2,
         "revoked_decisions": 1,
         "established_repositories": 1,
+        "imports": 1,
+        "imported_projects": 1,
+        "imported_documents": 1,
+        "attached_evidence": 1,
         "requests": 1,
         "occurrences": 1,
         "deliveries_waiting": 0,
@@ -151,6 +155,13 @@ def test_an_earlier_ledger_is_examined_and_left_as_it_is(tmp_path: Path) -> None
     assert "schema 1" in result.stdout
     assert "keep a backup of it as it is" in result.stdout
     assert "schema 1" in run(tmp_path, "check", str(path)).stdout
+
+
+def test_an_earlier_ledger_says_for_what_its_webhooks_wait(tmp_path: Path) -> None:
+    path = schema_2(tmp_path / "old" / "ledger.db")
+    found = json.loads(run(tmp_path, "check", str(path), "--format", "json").stdout)
+    assert (found["schema"], found["waiting"]) == (2, {"acme": 0})
+    assert "imports" not in found["counts"]
 
 
 def test_webhooks_that_wait_are_named(filled: Path) -> None:

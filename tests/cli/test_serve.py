@@ -77,7 +77,7 @@ def test_help_names_every_command_and_flag(tmp_path: Path) -> None:
         assert command in text
     code, text = inbond_command(tmp_path, "serve", "--help")
     assert code == 0
-    for flag in ("config", "listen", "data", "upstream", "policy", "audit", "log"):
+    for flag in ("config", "listen", "data", "upstream", "policy", "audit", "offline", "log"):
         assert f"--{flag} " in text
         assert f"[env: INBOND_{flag.upper()}]" in " ".join(text.split())
 

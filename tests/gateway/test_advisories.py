@@ -248,7 +248,7 @@ async def test_a_directory_that_changes_while_it_is_read_is_read_again(
             (place / "MAL-2.json").write_bytes(malware("MAL-2", "demo"))
         return found
 
-    monkeypatch.setattr("inbond.gateway.advisory_state.read_place", while_synced)
+    monkeypatch.setattr("inbond.gateway.advisory_places.read_place", while_synced)
     async with keeper(tmp_path, here(place)) as known:
         await until(lambda: ids(known) == ["MAL-1", "MAL-2"])
         assert times == 2
@@ -302,7 +302,7 @@ async def test_a_source_that_is_read_too_late_for_the_start_counts_from_then_on(
         return read_place(path)
 
     monkeypatch.setattr(advisories, "FIRST_WITHIN", 0.1)
-    monkeypatch.setattr("inbond.gateway.advisory_state.read_place", slow)
+    monkeypatch.setattr("inbond.gateway.advisory_places.read_place", slow)
     async with keeper(tmp_path, here(place), here(other, "other")) as known:
         assert ids(known) == ["MAL-2"]
         assert "nothing is known from it: it was not read after 0.1 seconds, and is still" in known.troubles()["own"]
@@ -337,7 +337,7 @@ async def test_a_place_that_cannot_be_read_is_tried_again_after_five_minutes_at_
             raise Unreadable("the disk is tired")
         return read_place(path)
 
-    monkeypatch.setattr("inbond.gateway.advisory_state.read_place", failing)
+    monkeypatch.setattr("inbond.gateway.advisory_places.read_place", failing)
     async with keeper(tmp_path, here(place), clock=clock, watch=False) as known:
         await known.look()
         assert (times, "the disk is tired" in known.troubles()["own"]) == (1, True)
@@ -354,7 +354,7 @@ async def test_whatever_one_source_raises_the_others_count(tmp_path: Path, monke
             raise ZeroDivisionError("nobody thought of this")
         return look_at(path)
 
-    monkeypatch.setattr("inbond.gateway.advisory_state.look_at", raising)
+    monkeypatch.setattr("inbond.gateway.advisory_places.look_at", raising)
     async with keeper(tmp_path, here(odd, "odd"), here(place), alerts=alerts) as known:
         assert ids(known) == ["MAL-1"]
         (place / "MAL-2.json").write_bytes(malware("MAL-2", "demo"))

@@ -10,11 +10,13 @@ import pytest
 
 from inbond.attest.wire import encode_evidence
 from inbond.gateway import evidence_key
+from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.checking import Checker
 from inbond.gateway.evidence_key import FileKey
 from inbond.gateway.provenance import Claimed, ProvenanceKeeper
 from inbond.model.events import unobserved
 from inbond.model.evidence import Absent, Derivation, Rejected
+from inbond.model.imports import Attached
 from stack import LocalVerifier
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -43,6 +45,28 @@ class One:
         raise AssertionError("nothing is deleted")
 
 
+class NothingAttached:
+    """A ledger in which nothing is attached."""
+
+    def decisions_version(self) -> int:
+        return 1
+
+    def attached_version(self) -> tuple[int, int]:
+        return 0, 0
+
+    async def attach(self, attached: Attached) -> bool:
+        raise AssertionError("nothing is attached")
+
+    async def attached_to(self, sha256: str) -> Attached | None:
+        return None
+
+    async def all_attached(self) -> tuple[Attached, ...]:
+        return ()
+
+    async def detach(self, sha256: str) -> bool:
+        return False
+
+
 @pytest.mark.parametrize(
     ("raw", "trust", "found"),
     [
@@ -57,7 +81,8 @@ async def test_a_stored_finding_counts_only_under_its_own_trust(
 ) -> None:
     documents = One(raw)
     provenances = ProvenanceKeeper({}, documents, lambda: NOW, unobserved)
-    checker = Checker(provenances, documents, LocalVerifier(), lambda: NOW, unobserved)
+    attached = AttachedKeeper(NothingAttached())
+    checker = Checker(provenances, documents, LocalVerifier(), lambda: NOW, unobserved, attached=attached)
     claims = [(KEY, Claimed(NOW, PROVENANCE)), (KEY._replace(filename="demo-2.0.tar.gz"), Claimed(NOW, None))]
     assert await checker.stored(claims, trust) == found
 

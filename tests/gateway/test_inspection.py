@@ -23,7 +23,7 @@ from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File, Page
 from inbond.store.documents import open_documents
-from inbond.upstream.answers import Validators
+from inbond.upstream.answers import FetchedPage, Validators
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 DIGEST = hashlib.sha256(METADATA).hexdigest()
@@ -35,7 +35,8 @@ def sha256(content: bytes) -> str:
 
 async def state_of(*files: File, upstream: str = "pypi") -> PageState:
     page = Page(name=ProjectName("demo"), files=files)
-    return await page_state(upstream, page, b"", PageMemory(project_first_seen=NOW), Validators(), validated_at=NOW)
+    fetched = FetchedPage(page=page, validators=Validators(), received=NOW)
+    return await page_state(upstream, fetched, b"", PageMemory(project_first_seen=NOW), validated_at=NOW)
 
 
 def file_of(content: bytes, **fields: Any) -> File:

@@ -9,8 +9,9 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -45,6 +46,10 @@ class SetSource:
     refreshes: list[float] = field(default_factory=list)  # event loop times
     reads: int = 0
     origin: str = "a test"
+    known_at: datetime | None = None
+
+    async def as_of(self) -> datetime | None:
+        return self.known_at
 
     @property
     def where(self) -> str:
@@ -87,6 +92,7 @@ def keeper(
     poll_every: float = 0.05,
     refresh_every: float = 0.3,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    max_ages: Mapping[str, timedelta] = MappingProxyType({}),
 ) -> TrustKeeper:
     return TrustKeeper(
         sources,
@@ -97,6 +103,7 @@ def keeper(
         poll_every=poll_every,
         look_every=0.0,
         refresh_every=refresh_every,
+        max_ages=max_ages,
     )
 
 

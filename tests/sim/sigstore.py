@@ -14,6 +14,7 @@ protobuf-specs; PEP 740 objects. What can go wrong is in `sigstore_faults`; many
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,16 +32,17 @@ from sim.sigstore_authority import CERTIFICATE_LIFETIME, authority, certify
 from sim.sigstore_encoding import LeafKey, PrivateKey, b64, broken, key_id, new_key, sign, spki
 from sim.sigstore_faults import Faults, SctFields, Window, Windows
 from sim.sigstore_identities import CircleCI, GitHub, GitLab, Google, Identity, Json
-from sim.sigstore_log import log_entry
+from sim.sigstore_log import file_entry, log_entry
 
 __all__ = [
-    "CERTIFICATE_LIFETIME", "DEFAULT_NOW", "PAYLOAD_TYPE", "PUBLISH", "SLSA", "STATEMENT_TYPE", "CircleCI", "Faults",
-    "GitHub", "GitLab", "Google", "Identity", "SctFields", "Signer", "Sigstore", "Window", "Windows",
+    "BUNDLE", "CERTIFICATE_LIFETIME", "DEFAULT_NOW", "PAYLOAD_TYPE", "PUBLISH", "SLSA", "STATEMENT_TYPE", "CircleCI",
+    "Faults", "GitHub", "GitLab", "Google", "Identity", "SctFields", "Signer", "Sigstore", "Window", "Windows",
 ]  # fmt: skip
 
 PUBLISH: Final[str] = AttestationType.PYPI_PUBLISH_V1.value
 SLSA: Final[str] = AttestationType.SLSA_PROVENANCE_V1.value
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 # Before the wall clock wherever the tests run: the library takes no key whose window has not begun.
 DEFAULT_NOW: Final = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
@@ -154,7 +156,7 @@ class Signer:
         """An attestation object about one file."""
         faults = self.faults
         statement = faults["statement"] if "statement" in faults else _statement(filename, sha256, faults)
-        signature = self._signature(statement)
+        signature = self._signature(_pae(statement))
         entries = [
             log_entry(self.sigstore, statement, signature, self._pem, faults) for _ in range(faults.get("entries", 1))
         ]
@@ -167,9 +169,42 @@ class Signer:
             "envelope": {"statement": b64(faults.get("shown_statement", statement)), "signature": b64(signature)},
         }
 
-    def _signature(self, statement: bytes) -> bytes:
+    def bundle(self, content: bytes) -> Json:
+        """A Sigstore bundle with a signature over a file of this content, as `cosign sign-blob` writes it."""
         faults = self.faults
-        signature = sign(self.key, faults.get("edit_signed", bytes)(_pae(statement)))
+        sha256 = hashlib.sha256(content).digest()
+        signature = self._signature(content)
+        entries = [
+            file_entry(self.sigstore, sha256.hex(), signature, self._pem, faults)
+            for _ in range(faults.get("entries", 1))
+        ]
+        signed = {
+            "messageDigest": {"algorithm": "SHA2_256", "digest": b64(sha256)},
+            "signature": b64(signature),
+        }
+        return self._bundle(entries) | {"messageSignature": signed}
+
+    def attested_bundle(self, filename: str, sha256: str) -> Json:
+        """The same with an attestation about a file."""
+        attested = self.attest(filename, sha256)
+        envelope = attested["envelope"]
+        signed = {
+            "payload": envelope["statement"],
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": [{"sig": envelope["signature"]}],
+        }
+        return self._bundle(attested["verification_material"]["transparency_entries"]) | {"dsseEnvelope": signed}
+
+    def _bundle(self, entries: Sequence[Json]) -> Json:
+        material = {
+            "certificate": {"rawBytes": b64(self.faults.get("certificate", self.certificate))},
+            "tlogEntries": list(entries),
+        }
+        return {"mediaType": BUNDLE, "verificationMaterial": material}
+
+    def _signature(self, signed: bytes) -> bytes:
+        faults = self.faults
+        signature = sign(self.key, faults.get("edit_signed", bytes)(signed))
         match faults.get("signature"):
             case "empty":
                 signature = b""

@@ -1,4 +1,4 @@
-"""The private Sigstore's transparency log: Rekor v1 `dsse` 0.0.1 entries with all that is said about them.
+"""The private Sigstore's transparency log: Rekor v1 `dsse` and `hashedrekord` 0.0.1 entries with all said about them.
 
 Signed entry timestamp (over RFC 8785 JSON), inclusion proof (RFC 6962, 2.1.1), checkpoint (C2SP tlog-checkpoint).
 """
@@ -21,11 +21,19 @@ _ENVELOPE_HASH: Final = hashlib.sha256(b"envelope").hexdigest()
 
 
 def log_entry(sigstore: Sigstore, statement: bytes, signature: bytes, certificate: bytes, faults: Faults) -> Json:
-    """An entry as bundles carry it. `certificate` is PEM."""
+    """An entry about an attestation, as bundles carry it. `certificate` is PEM."""
+    return _entry(sigstore, "dsse", _body(sigstore, statement, signature, certificate, faults), faults)
+
+
+def file_entry(sigstore: Sigstore, sha256: str, signature: bytes, certificate: bytes, faults: Faults) -> Json:
+    """The same about a file's signature."""
+    return _entry(sigstore, "hashedrekord", _record(sigstore, sha256, signature, certificate, faults), faults)
+
+
+def _entry(sigstore: Sigstore, about: str, body: bytes, faults: Faults) -> Json:
     log = faults.get("log", sigstore)
     log_id = faults.get("log_id", log.log_id)
-    kind, version = faults.get("kind_version", ("dsse", "0.0.1"))
-    body = _body(sigstore, statement, signature, certificate, faults)
+    kind, version = faults.get("kind_version", (about, "0.0.1"))
     index = next(log.log_indexes)
     when = faults.get("integrated_time", sigstore.now)
     seconds = when if isinstance(when, str) else str(int(when.timestamp()))
@@ -62,6 +70,25 @@ def _body(sigstore: Sigstore, statement: bytes, signature: bytes, certificate: b
         "signatures": [{"signature": b64(logged), "verifier": b64(verifier)}],
     }
     honest = {"apiVersion": "0.0.1", "kind": "hashedrekord" if fault == "otherkind" else "dsse", "spec": spec}
+    return _written(honest, faults)
+
+
+def _record(sigstore: Sigstore, sha256: str, signature: bytes, certificate: bytes, faults: Faults) -> bytes:
+    fault = faults.get("body")
+    if fault == "junk":
+        return b"not a log entry"
+    verifier = sigstore.ca_pem if fault == "othercertificate" else certificate
+    logged = signature if fault != "othersignature" else broken(signature)
+    spec = {
+        "data": {"hash": {"algorithm": "sha256", "value": sha256 if fault != "otherpayload" else _ENVELOPE_HASH}},
+        "signature": {"content": b64(logged), "publicKey": {"content": b64(verifier)}},
+    }
+    return _written(
+        {"apiVersion": "0.0.1", "kind": "dsse" if fault == "otherkind" else "hashedrekord", "spec": spec}, faults
+    )
+
+
+def _written(honest: Json, faults: Faults) -> bytes:
     body = faults["edit_body"](honest) if "edit_body" in faults else honest
     return body if isinstance(body, bytes) else canonical(body)
 

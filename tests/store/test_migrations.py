@@ -7,20 +7,24 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from inbond.model.names import Filename
+from inbond.store.columns import moment_of
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.store.ledger_file import connect, open_file
 from inbond.store.migrations import STEPS, migrate, schema_version
+from store.brought import ATTACHED, DOCUMENT, MADE, PROJECT, UPSTREAM, take
 from store.heard import Heard
-from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0, T1, WAIVER, path_in
+from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0, T1, T2, WAIVER, path_in
 
 SDIST = Filename("flask-3.0.0.tar.gz")
-ADDED = {"decision", "repository", "standing", "asked", "occurrence", "webhook", "delivery"}
+ADDED_2 = {"decision", "repository", "standing", "asked", "occurrence", "webhook", "delivery"}
+ADDED_3 = {"import", "imported_upstream", "imported_project", "imported_document", "attached"}
 
 
 def schema_1(path: Path) -> Path:
@@ -31,6 +35,23 @@ def schema_1(path: Path) -> Path:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute("INSERT INTO project VALUES (1, 'pypi', 'flask', 1000000, 7)")
         connection.execute("INSERT INTO file VALUES (1, ?, 2000000, ?, NULL)", (str(SDIST), bytes(32)))
+    return path
+
+
+def schema_2(path: Path) -> Path:
+    """A ledger as the second schema's inbond left it: with a page, and what only that schema's tables hold."""
+    with contextlib.closing(connect(schema_1(path))) as connection:
+        migrate(connection, STEPS[:2])
+        connection.execute(
+            "INSERT INTO decision (id, kind, project, publisher, repository_id, reason, made_by, made_at)"
+            " VALUES (?, 'pin', 'flask', ?, ?, ?, ?, ?)",
+            (PIN.id, str(PIN.publisher), PIN.repository_id, PIN.reason, PIN.by, moment_of(T2)),
+        )
+        connection.execute(
+            "INSERT INTO repository VALUES ('pypi', 'flask', ?, ?, ?, ?)",
+            (REPOSITORY.repository, REPOSITORY.repository_id, REPOSITORY.owner_id, moment_of(T0)),
+        )
+        connection.execute("INSERT INTO webhook VALUES ('acme', 0)")
     return path
 
 
@@ -48,6 +69,8 @@ async def fill(ledger: Ledger) -> None:
     await ledger.enrol_webhooks(["acme"])
     await ledger.happened([HAPPENED])
     await ledger.remember_digest("pypi", FLASK, SDIST, "c" * 64, now=T0)
+    await take(ledger)
+    await ledger.attach(ATTACHED)
 
 
 async def check_filled(ledger: Ledger) -> None:
@@ -59,6 +82,11 @@ async def check_filled(ledger: Ledger) -> None:
     memory = await ledger.recall_page("pypi", FLASK)
     assert memory is not None
     assert SDIST in memory.first_digest
+    assert await ledger.imports() == (MADE,)
+    assert await ledger.imported("pypi", FLASK) == PROJECT
+    assert await ledger.imported_documents() == (DOCUMENT,)
+    assert await ledger.imported_upstreams() == (UPSTREAM,)
+    assert await ledger.all_attached() == (ATTACHED,)
 
 
 async def test_a_ledger_of_the_first_schema_keeps_what_it_held_and_takes_what_is_new(tmp_path: Path) -> None:
@@ -71,21 +99,44 @@ async def test_a_ledger_of_the_first_schema_keeps_what_it_held_and_takes_what_is
     await ledger.aclose()
 
 
-def test_a_step_that_is_interrupted_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:
-    path = schema_1(path_in(tmp_path))
+async def test_a_ledger_of_the_second_schema_keeps_what_it_held_and_takes_what_is_new(tmp_path: Path) -> None:
+    ledger = open_ledger(schema_2(path_in(tmp_path)), observer=Heard())
+    assert await ledger.decisions() == (PIN,)
+    assert await ledger.established("pypi", FLASK) == (REPOSITORY,)
+    assert await ledger.imports() == ()
+    before = ledger.decisions_version()
+    await fill(ledger)
+    assert ledger.decisions_version() > before
+    assert set(await ledger.decisions()) == {WAIVER, PIN}
+    assert await ledger.imported("pypi", FLASK) == PROJECT
+    assert await ledger.all_attached() == (ATTACHED,)
+    await ledger.aclose()
+
+
+EARLIER = pytest.mark.parametrize(("earlier", "step"), [(schema_1, 1), (schema_2, 2)])
+
+
+@EARLIER
+def test_a_step_that_is_interrupted_leaves_the_ledger_as_it_was(
+    tmp_path: Path, earlier: Callable[[Path], Path], step: int
+) -> None:
+    path = earlier(path_in(tmp_path))
     before = tables_of(path)
-    for length in range(1, len(STEPS[1])):
-        torn = (STEPS[0], (*STEPS[1][:length], "SELECT no_such_function()"))
+    for length in range(1, len(STEPS[step])):
+        torn = (*STEPS[:step], (*STEPS[step][:length], "SELECT no_such_function()"))
         with contextlib.closing(connect(path)) as connection, pytest.raises(sqlite3.OperationalError):
             migrate(connection, torn)
         assert tables_of(path) == before
     with contextlib.closing(open_file(path)) as connection:
         assert schema_version(connection) == len(STEPS)
-    assert tables_of(path) == before | ADDED | {"sqlite_sequence"}
+    assert tables_of(path) == before | ADDED_2 | ADDED_3 | {"sqlite_sequence"}
 
 
-def test_a_process_killed_within_the_step_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:
-    path = schema_1(path_in(tmp_path))
+@EARLIER
+def test_a_process_killed_within_the_step_leaves_the_ledger_as_it_was(
+    tmp_path: Path, earlier: Callable[[Path], Path], step: int
+) -> None:
+    path = earlier(path_in(tmp_path))
     before = tables_of(path)
     program = f"""
 import os
@@ -94,7 +145,7 @@ from inbond.store.ledger_file import connect
 from pathlib import Path
 connection = connect(Path({str(path)!r}))
 connection.create_function("die", 0, lambda: os._exit(9))
-migrations.migrate(connection, (migrations.STEPS[0], (*migrations.STEPS[1], "SELECT die()")))
+migrations.migrate(connection, (*migrations.STEPS[:{step}], (*migrations.STEPS[{step}], "SELECT die()")))
 """
     ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
     assert ended.returncode == 9
@@ -127,7 +178,7 @@ def test_two_processes_at_once_take_the_step_once(tmp_path: Path) -> None:
         process.stdin.write(b"\n")
         process.stdin.close()
     assert [process.wait(60) for process in both] == [0, 0]
-    assert tables_of(path) >= ADDED
+    assert tables_of(path) >= ADDED_2 | ADDED_3
 
 
 async def test_a_backup_holds_all_of_it(tmp_path: Path) -> None:

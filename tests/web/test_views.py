@@ -16,6 +16,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from inbond.gateway.why import Subject
 from inbond.web import views
+from inbond.web.operations import IMPORTS
 from inbond.web.origin import SERVER
 from inbond.web.settings import ListenAddress, ServerSettings
 from inbond.web.simple_routes import GATEWAY
@@ -275,6 +276,7 @@ async def test_no_credentials_are_shown_whatever_the_application_was_given(
         app = web.Application()
         app[GATEWAY] = proxy.up.gateway
         app[SERVER] = ServerSettings(listen=ListenAddress(host="127.0.0.1", port=0))
+        app[IMPORTS] = proxy.up.imports
         if urls is not None:
             app[views.UPSTREAMS] = urls
         app.router.add_get("/", views.home)

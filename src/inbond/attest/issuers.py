@@ -57,3 +57,10 @@ def host_of(issuer: str, forge: Forge | None) -> str | None:
             return issuer
         case _:
             return None
+
+
+def likely_forge(issuer: str, repository: str | None) -> Forge | None:
+    """The kind of own server that an issuer seems to be of, where nobody claims one; `forge_of` decides by it."""
+    if issuer.endswith(_OWN_GITHUB):
+        return Forge.GITHUB
+    return Forge.GITLAB if repository is not None and repository.startswith(f"{issuer}/") else None

@@ -22,7 +22,6 @@ from inbond.model.publisher import Forge, SigningIdentity
 # Fulcio's, as far as the log's `dsse` entries know them (fulcio/docs/certificate-specification.md).
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _MAX_LOG_INDEX: Final = 2**53 - 1  # the largest number of canonical JSON (RFC 8785), in which the log promises it
-_BODY: Final = {"kind": "dsse", "apiVersion": "0.0.1"}
 # Where Fulcio writes the workflow that signs into the alternative name and once more into .9.
 _TWICE_NAMED: Final = frozenset({Forge.GITHUB, Forge.GITLAB})
 
@@ -64,13 +63,13 @@ def require_one_signer(signer: SigningIdentity) -> None:
     raise Wrong(f"its certificate names two signers: {named or 'one that is no workflow'} and {built}")
 
 
-def require_entry(entry: TransparencyLogEntry) -> None:
-    """Raises Wrong for a log entry whose parts, each of them genuine, do not say one thing.
+def require_entry(entry: TransparencyLogEntry, kind: tuple[str, str]) -> None:
+    """Raises Wrong for a log entry of that kind and version whose parts, each genuine, do not say one thing.
 
     To be asked once the entry was verified: it reads what the log signed.
     """
     body = strict_json(entry.canonicalized_body)
-    if any(body.get(member) != value for member, value in _BODY.items()):
+    if (body.get("kind"), body.get("apiVersion")) != kind:
         raise Wrong("its log entry is about something else")
     proof = entry.inclusion_proof
     note = proof.checkpoint.envelope if proof.checkpoint else ""

@@ -18,7 +18,7 @@ from inbond.attest.identity import KnownPublisher
 from inbond.attest.issuers import PUBLIC_ISSUERS
 from inbond.attest.outcome import Wrong
 from inbond.attest.root import Root
-from inbond.model.publisher import SigningIdentity
+from inbond.model.publisher import Forge, SigningIdentity
 from inbond.model.trust import TrustScope
 
 # Certificates remembered: one run of a workflow signs all files of a release with one, and its files come together.
@@ -51,12 +51,18 @@ class Scope:
 
     def compare(self, publisher: KnownPublisher, signer: SigningIdentity, certificate: x509.Certificate) -> None:
         """Raises an exception, of any type, where the certificate is not this publisher's or nobody here vouches."""
-        if self.issuers and signer.issuer not in self.issuers:
-            raise Wrong(f"its issuer is {signer.issuer}, for which [trust.{self.name}] does not vouch")
+        if self.issuers:
+            self.require_issuer(signer)
         if self.issuers and signer.issuer not in PUBLIC_ISSUERS:
             require_publisher(publisher, signer)
         else:
             publisher._as_policy().verify(certificate)  # noqa: SLF001 (the comparison has no public name)
+
+    def require_issuer(self, signer: SigningIdentity) -> None:
+        """Raises Wrong where nobody here vouches for the signer's issuer: of no list, or of no forge that is known."""
+        known = signer.issuer in self.issuers if self.issuers else signer.forge is not Forge.OIDC
+        if not known:
+            raise Wrong(f"its issuer is {signer.issuer}, for which [trust.{self.name}] does not vouch")
 
 
 def _pair(publisher: KnownPublisher, certificate: x509.Certificate) -> Hashable:

@@ -21,11 +21,14 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pypi_attestations import Publisher as PublisherObject
 
-from inbond.attest.attestation import Question, fingerprint, judge
+from inbond.attest.attestation import fingerprint, judge
 from inbond.attest.identity import KnownPublisher, claimed_publisher
+from inbond.attest.judging import Question
 from inbond.attest.limits import MAX_ATTESTATIONS, check_question, derivation, over_limit
 from inbond.attest.outcome import Wrong, clean
 from inbond.attest.scope import Scope
+from inbond.attest.signed_file import judge_signed
+from inbond.attest.signed_form import is_signed_form
 from inbond.attest.statement import PUBLISH
 from inbond.model.evidence import (
     AttestationOutcome,
@@ -76,7 +79,7 @@ class ProvenanceVerifier:
         return self._digest
 
     def verify(self, provenance: bytes, *, filename: Filename, sha256: str, now: datetime) -> Finding:
-        """The finding about one file's provenance object.
+        """The finding about one file's provenance object, or about the signature that an operator attached to it.
 
         `sha256` is the file's own, 64 lower-case hex digits, and `now` is aware: otherwise ValueError. Raises
         MemoryError too, but nothing for what stands in `provenance`.
@@ -87,6 +90,9 @@ class ProvenanceVerifier:
         if refused is not None:
             return refused
         made_from = derivation(provenance, trusted_root_sha256=root, now=now)
+        question = Question(filename=filename, sha256=sha256, scopes=self._scopes, now=now)
+        if is_signed_form(provenance):
+            return _finding((judge_signed(provenance, question),), made_from)
         try:
             bundles = _bundles(provenance)
         except _OtherVersion as error:
@@ -95,7 +101,6 @@ class ProvenanceVerifier:
             )
         except Wrong as error:
             return Rejected(reason=error.reason, attestations=(), derivation=made_from)
-        question = Question(filename=filename, sha256=sha256, scopes=self._scopes, now=now)
         return _finding(tuple(_judged(bundles, question)), made_from)
 
 

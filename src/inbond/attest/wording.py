@@ -21,6 +21,7 @@ _REFUSED: Final = (
     ("checkpoint", "the log's checkpoint is not genuine"),
     ("note", "the log's checkpoint is not genuine"),
     ("dsse: invalid signature", "its signature is not genuine"),
+    ("signature is invalid for input", "its signature is not genuine"),
     ("log entry", "its log entry is about something else"),
 )
 # The same where it cannot even begin.

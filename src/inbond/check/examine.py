@@ -32,6 +32,13 @@ EVIDENCE_WITHIN: Final = 120.0  # seconds, for one project
 CANDIDATES: Final = 5
 
 Progress = Callable[[Dependency], None]
+# What is looked at of what an entry means.
+Narrowing = Callable[[Dependency, Selection], Selection]
+
+
+def whole(_: Dependency, selected: Selection) -> Selection:
+    """All that an entry means."""
+    return selected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +46,7 @@ class Examiner:
     """Asks one index about the entries of a lock.
 
     `python`: the Python version that open requirements are chosen for. `elsewhere`: an index that installers ask
-    besides this one, because the lock says so.
+    besides this one, because the lock says so. `narrowing`: which of an entry's files are judged.
     """
 
     pages: PageKeeper
@@ -49,6 +56,7 @@ class Examiner:
     python: str
     addresses: Addresses
     elsewhere: str | None = None
+    narrowing: Narrowing = whole
 
     async def examine(self, dependencies: Sequence[Dependency], progress: Progress) -> tuple[DependencyReport, ...]:
         """A report for each entry, in their order; `progress` is told of each that is done."""
@@ -120,6 +128,7 @@ class Examiner:
     async def _selected(
         self, dependency: Dependency, state: PageState, selected: Selection, version: Version | None = None
     ) -> DependencyReport:
+        selected = self.narrowing(dependency, selected)
         judgements = await self.judge.files(
             self.index, state, [one.file for one in selected.chosen], within=EVIDENCE_WITHIN
         )
@@ -133,7 +142,7 @@ class Examiner:
             upstream=state.upstream,
             version=_text(version or dependency.version) or _common_version(judgements),
             files=(*judged, *missing),
-            findings=selected.findings,
+            findings=(*selected.findings, *selection.not_carried(dependency, judgements)),
             published=self._published(state, judgements),
         )
 
@@ -141,7 +150,7 @@ class Examiner:
         """The version that an installer would take: it passes over what is stopped, where something else fits."""
         passed: list[tuple[Version, Finding]] = []
         first: DependencyReport | None = None
-        for version in selection.candidates(state.page, dependency.specifier, self.python)[:CANDIDATES]:
+        for version in selection.candidates(state.offered, dependency.specifier, self.python)[:CANDIDATES]:
             pinned = selection.pinned_files(state.page, dependency, version)
             report = await self._selected(dependency, state, pinned, version)
             if any(file.judgement.verdict.allowed for file in report.judged):

@@ -39,6 +39,11 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType({
         means="The lock names a file that the index does not have, or has no more.",
         lifted_by="locking anew",
     ),
+    "not-listed/not-carried": Meaning(
+        says="no file of … that this means was carried over with the bundles imported so far",
+        means="The index lists the files, and on this side of the air gap there are none of them.",
+        lifted_by="adding it to what is synced, and importing the bundle that is made then",
+    ),
     "not-listed/nothing-fits": Meaning(
         says="the index lists nothing that fits …",
         means="No version that an installer could take is on the index.",

@@ -39,10 +39,11 @@ class DependencyReport:
         One exception: where the policy takes no sdists and a wheel is clear, installers take the wheel.
         """
         results = [RESULT_OF[finding.outcome] for finding in self.findings]
-        results += [Result.WARNED if self._passed_over(file) else file.result for file in self.files]
+        results += [Result.WARNED if self.passed_over(file) else file.result for file in self.files]
         return worst([*results, *([Result.UNTOLD] if self.untold else [])])
 
-    def _passed_over(self, file: FileReport) -> bool:
+    def passed_over(self, file: FileReport) -> bool:
+        """Whether that is an sdist that is denied for being one, beside a wheel that is clear."""
         if not isinstance(file, JudgedFile) or file.result is not Result.DENIED or file.findings:
             return False
         stopping = {f.rule for f in file.judgement.verdict.findings if f.outcome >= Outcome.HOLD and f.counts}

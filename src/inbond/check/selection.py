@@ -13,7 +13,7 @@ from inbond.check.addresses import Addresses, origin
 from inbond.locks.lock import Dependency, LockedFile
 from inbond.model.names import Filename, Kind
 from inbond.model.page import File, Page
-from inbond.model.verdict import Finding, Outcome
+from inbond.model.verdict import Finding, Judgement, Outcome
 
 NOT_LISTED: Final = "not-listed"
 DIGEST: Final = "digest"
@@ -164,10 +164,20 @@ def pinned_files(page: Page, dependency: Dependency, version: Version) -> Select
     return Selection(findings=(deny(NOT_LISTED, message, remedy=remedy, code="release"),))
 
 
-def candidates(page: Page, specifier: SpecifierSet, python: str) -> tuple[Version, ...]:
+def not_carried(dependency: Dependency, judgements: Iterable[Judgement]) -> tuple[Finding, ...]:
+    """What is to be said of an entry of which there is no file on this side of an air gap."""
+    carried = [judgement.carried for judgement in judgements]
+    if not carried or any(carried):
+        return ()
+    message = f"no file of {dependency.project} that this means was carried over with the bundles imported so far"
+    return (deny(NOT_LISTED, message, remedy="add it to what is synced on the other side", code="not-carried"),)
+
+
+def candidates(page: Page, specifier: SpecifierSet, python: str | None) -> tuple[Version, ...]:
     """The versions that an installer would try for a requirement, best first.
 
-    Yanked files do not count, nor such as are for other Pythons than `python`; pre-releases as PEP 440 says.
+    Yanked files do not count, nor such as are for other Pythons than `python` (None: any will do); pre-releases as
+    PEP 440 says.
     """
     versions = {
         version
@@ -178,8 +188,8 @@ def candidates(page: Page, specifier: SpecifierSet, python: str) -> tuple[Versio
     return tuple(specifier.filter(sorted(versions, reverse=True)))
 
 
-def _fits(file: File, python: str) -> bool:
-    if not file.requires_python:
+def _fits(file: File, python: str | None) -> bool:
+    if python is None or not file.requires_python:
         return True
     try:
         return SpecifierSet(file.requires_python).contains(python, prereleases=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from inbond import __version__
+from inbond.bundles.manifest import DocumentKind
 from inbond.cli.config import Config
+from inbond.cli.trust_sources import imported_documents
 from inbond.gateway.advisories import POLL_EVERY, AdvisoryKeeper, NoAdvisories
 from inbond.gateway.clock import Clock
 from inbond.model.events import Observer
@@ -40,6 +43,8 @@ async def advising(
         clock=clock,
         observer=observer,
         poll_every=poll_every,
+        find=partial(imported_documents(config).find, DocumentKind.ADVISORIES),
+        offline=config.offline,
     )
     try:
         await (keeper.start() if watch else keeper.load())
@@ -49,15 +54,16 @@ async def advising(
 
 
 def advisory_checks(advisories: AdvisoryKeeper | NoAdvisories) -> dict[str, Callable[[], Awaitable[Check]]]:
-    """What readiness asks: whether the sources that must be there are, and whether all are as they should be."""
+    """What readiness asks: whether the sources that must be there are, young enough, and all as they should be."""
     if isinstance(advisories, NoAdvisories):
         return {}
 
     async def known() -> Check:
         troubles = advisories.troubles()
-        missing = {one.source.name for one in advisories.statuses() if one.source.required and one.unusable}
-        problem = "; ".join(said for name, said in troubles.items() if name in missing)
-        advice = "; ".join(said for name, said in troubles.items() if name not in missing)
+        failing = {one.source.name for one in advisories.statuses() if one.source.required and one.failing}
+        problem = "; ".join(said for name, said in troubles.items() if name in failing)
+        others = [said for name, said in troubles.items() if name not in failing]
+        advice = "; ".join([*others, *advisories.warnings().values()])
         return Check(problem=problem or None, advice=advice or None)
 
     return {"advisories": known}

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from inbond.cli.advising import advisory_checks
 from inbond.cli.config import Config
-from inbond.cli.foundation import USER_AGENT, T, both, closing_in, foundation, indexes_of
-from inbond.cli.logs import log_events
+from inbond.cli.foundation import USER_AGENT, Foundation, T, both, closing_in, foundation, indexes_of
+from inbond.cli.imports_checks import imports_checks
+from inbond.cli.logs import log_alerts, log_events
 from inbond.cli.trusting import checks_of, trusting
 from inbond.gateway.advisories import AdvisoryKeeper
 from inbond.gateway.backlog import Backlog
@@ -28,9 +29,13 @@ from inbond.gateway.retroactive import Retroactive
 from inbond.gateway.settling import Settler
 from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
 from inbond.gateway.why import WhyBook
+from inbond.mirror.in_force import ImportsKeeper
 from inbond.model.errors import StoreUnavailable
+from inbond.model.events import Event, FileAsked, Observer
 from inbond.store.blobs import open_blobs
+from inbond.store.layered import LayeredBlobs
 from inbond.store.ledger import Ledger
+from inbond.store.protocols import Blobs
 from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
 from inbond.web.metrics import Metrics
@@ -39,13 +44,25 @@ from inbond.webhooks.telling import Tellers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a gateway is made of, for commands that do more with it than serve."""
+
+    base: Foundation
+    blobs: Blobs
+    judge: Judge
+    metadata: MetadataKeeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """A gateway with all that belongs to it, up and connected."""
 
     gateway: Gateway
+    parts: Parts
     metrics: Metrics
     checks: dict[str, Callable[[], Awaitable[Check]]]
     upstream_urls: Mapping[str, str]
+    imports: ImportsKeeper
 
 
 @asynccontextmanager
@@ -73,10 +90,17 @@ async def assembled(
     clock: Clock,
     limits: Limits = DEFAULT,
     metrics: Metrics | None = None,
+    serving: bool = True,
 ) -> AsyncIterator[Running]:
-    """The same with a verifier that is there already."""
+    """The same with a verifier that is there already.
+
+    `serving`: else it is a command's, which may run beside a server: webhooks and unfinished work are left to that one,
+    and no request is told to the audit trail.
+    """
     metrics = metrics or Metrics()
-    tellers = Tellers(config.webhooks, both(metrics, log_events), clock=clock, user_agent=USER_AGENT)
+    log = log_events if serving else log_alerts
+    webhooks = () if config.offline else config.webhooks  # the outbox keeps what they are to be told
+    tellers = Tellers(webhooks, both(metrics, log), clock=clock, user_agent=USER_AGENT)
     async with AsyncExitStack() as stack:
 
         def closing(resource: T) -> T:
@@ -88,17 +112,19 @@ async def assembled(
                 upstream_settings,
                 verifier,
                 clock=clock,
-                observer=both(metrics, log_events, tellers),
+                observer=both(metrics, log, tellers),
                 limits=limits,
-                serving=True,
+                serving=serving,
             )
         )
-        await closing(tellers).start(base.ledger)
-        observer = base.observer
+        if serving and not config.offline:
+            await closing(tellers).start(base.ledger)
+        observer = base.observer if serving else without_requests(base.observer)
         documents, upstreams, pages, evidence = base.documents, base.upstreams, base.pages, base.evidence
         inspections = base.inspections
         limit = config.storage.limit() - base.documents_limit
-        blobs = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit))
+        cached = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit))
+        blobs = cached if base.mirrored is None else LayeredBlobs(cached, base.mirrored)
         metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
         downloads = closing(Downloads(upstreams, blobs, inspections, clock, observer, at_once=limits.downloads_at_once))
         why = WhyBook(documents)
@@ -114,7 +140,8 @@ async def assembled(
         )
         indexes = indexes_of(config, upstream_settings)
         settler = closing(Settler(evidence, judge, Backlog(documents, evidence.busy, clock), observer))
-        settler.resume(indexes, pages)
+        if serving:
+            settler.resume(indexes, pages)
         page_service = closing(
             PageService(
                 pages=pages,
@@ -126,10 +153,13 @@ async def assembled(
                 observer=observer,
             ),
         )
-        project_list = closing(ProjectList(upstreams, documents, blobs, clock, observer))
+        project_list = closing(ProjectList(upstreams, documents, cached, clock, observer))
+        if base.imports.serving:
+            metrics.imports(base.imports.age)
         if isinstance(base.advisories, AdvisoryKeeper):
             metrics.advisories(base.advisories.facts(), clock)
-            closing(Retroactive(base.advisories, base.ledger, indexes, clock=clock, observer=observer)).start()
+            if serving:
+                closing(Retroactive(base.advisories, base.ledger, indexes, clock=clock, observer=observer)).start()
         yield Running(
             gateway=Gateway(
                 indexes=indexes,
@@ -151,10 +181,26 @@ async def assembled(
                 observer=observer,
                 advisories=base.advisories,
             ),
+            parts=Parts(base=base, blobs=blobs, judge=judge, metadata=metadata),
             metrics=metrics,
-            checks={**advisory_checks(base.advisories), "ledger": _ledger_check(base.ledger)},
+            checks={
+                **advisory_checks(base.advisories),
+                **imports_checks(config, base.imports),
+                "ledger": _ledger_check(base.ledger),
+            },
             upstream_urls={one.name: one.url for one in upstream_settings},
+            imports=base.imports,
         )
+
+
+def without_requests(observer: Observer) -> Observer:
+    """An observer that does not hear of requests for files: nobody was served."""
+
+    def observe(event: Event) -> None:
+        if not isinstance(event, FileAsked):
+            observer(event)
+
+    return observe
 
 
 def _ledger_check(ledger: Ledger) -> Callable[[], Awaitable[Check]]:

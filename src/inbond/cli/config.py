@@ -28,7 +28,7 @@ from inbond.cli.config_paths import parse_path
 from inbond.cli.config_policy import policy_digest, policy_settings
 from inbond.cli.config_presets import preset_path, resolve_preset
 from inbond.cli.config_problems import missing_in, problems_in, refuse
-from inbond.cli.config_references import loose_ends
+from inbond.cli.config_references import left_out, loose_ends
 from inbond.cli.config_short import as_layer, from_environment, preset_layers, unknown_flags
 from inbond.cli.config_trust import ScopeSettings, scopes_of
 from inbond.cli.config_webhooks import read_secrets, webhooks_of
@@ -148,8 +148,8 @@ class Loaded:
 def load_config(*, file: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """Reads the configuration. Raises `ConfigurationError`, which names everything that is wrong, a line each.
 
-    `overrides` are flags by name: `listen`, `data`, `upstream`, `policy` (texts) and `audit` (a truth value). Where
-    `file` is None, `INBOND_CONFIG` may name one.
+    `overrides` are flags by name: `listen`, `data`, `upstream`, `policy` (texts), `audit` and `offline` (truth values).
+    Where `file` is None, `INBOND_CONFIG` may name one.
     """
     return settings_of(load_written(file=file, overrides=overrides, environ=environ))
 
@@ -186,7 +186,7 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
         to_webhooks=networks.webhooks,
         webhook_keys=secrets.keys,
         decisions=decisions.decisions,
-        warnings=(*networks.warnings, *secrets.warnings, *locks.warnings, *decisions.warnings),
+        warnings=(*networks.warnings, *secrets.warnings, *locks.warnings, *decisions.warnings, *left_out(values)),
         in_locks=locks.digests,
     )
 

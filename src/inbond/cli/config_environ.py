@@ -20,10 +20,10 @@ from inbond.cli.config_problems import Problem
 SOURCE: Final = "environment"
 # The variables of flags, by the flag; `config` is used before anything is read.
 SHORT_NAMES: Final[Mapping[str, str]] = {
-    flag: f"{PREFIX}{flag.upper()}" for flag in ("config", "listen", "data", "upstream", "policy", "audit")
+    flag: f"{PREFIX}{flag.upper()}" for flag in ("config", "listen", "data", "upstream", "policy", "audit", "offline")
 }
 # The variables of single commands' options, which are no keys.
-OTHER_NAMES: Final = frozenset({"INBOND_LOG"})
+OTHER_NAMES: Final = frozenset({"INBOND_LOG", "INBOND_UV"})
 _TRUTHS: Final = {"true": True, "false": False}
 
 

@@ -106,6 +106,8 @@ def _message(path: KeyPath, error: str, given: Any, context: Mapping[str, Any], 
             return f"unknown key{did_you_mean(str(path[-1]), keys_of(kind_at(path[:-1], root)))}"
         case "missing":
             return _MISSING
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}, not {_shown(given)}"
         case _:
             return f"must be {_WANTED[error]}, not {_shown(given)}"
 

@@ -7,18 +7,26 @@ with all others. Whatever the models refuse already (another type, no name) is p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, TypeGuard
 
 from inbond.cli.config_advisories import loose_keys
-from inbond.cli.config_fields import AUTO, BUNDLED, PUBLIC, did_you_mean, parse_name, parse_root
+from inbond.cli.config_fields import AUTO, BUNDLED, IMPORTS, PUBLIC, did_you_mean, parse_name, parse_root
 from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
 from inbond.cli.config_paths import parse_path
 from inbond.cli.config_presets import PRESET_POLICIES
 from inbond.cli.config_problems import Problem
+from inbond.cli.config_short import ROOT
+from inbond.model.units import parse_duration
 
 _OWN_ROOT: Final = (
     'name the path of a trusted_root.json as root, or both tuf = "https://…", the address of a TUF repository,'
     " and tuf_root, the root.json it begins with"
+)
+
+_UNDATED: Final = (
+    "has nothing to count from: nobody says how old the root is that comes with sigstore; leave it out, or set"
+    f' root = "{AUTO}", "{IMPORTS}" or a path'
 )
 
 
@@ -44,6 +52,35 @@ def _loose_ends(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         if isinstance(source, Mapping):
             for key, message in loose_keys(source):
                 yield ("advisories", name, *([key] if key else [])), message
+    for name, mirror in tables_at(values, "mirrors").items():
+        if isinstance(mirror, Mapping):
+            yield from _mirrored(values, name, mirror.get("index", ROOT))
+
+
+def left_out(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is no mistake in itself, and still leads nowhere: imports that nobody may bring."""
+    section = values.get("imports")
+    keys = section.get("keys") if isinstance(section, Mapping) else None
+    if keys:
+        for number, path in enumerate(keys if isinstance(keys, list) else ()):
+            if _reads(path, parse_path) and not parse_path(path).is_file():
+                yield f"imports.keys[{number}]: there is no file {path!r}; until there is, no bundle can be imported"
+        return
+    for told in _fed_by_imports(values):
+        yield f"{told} is fed by imports, and imports.keys names nobody whose bundles are taken"
+
+
+def _fed_by_imports(values: Mapping[str, Any]) -> Iterator[str]:
+    for section, key in (("upstreams", "url"), ("trust", "root"), ("advisories", "url")):
+        for name, table in tables_at(values, section).items():
+            if isinstance(table, Mapping) and table.get(key) == IMPORTS:
+                yield f"{section}.{name}"
+
+
+def _mirrored(values: Mapping[str, Any], mirror: str, index: Any) -> Iterator[tuple[KeyPath, str]]:
+    known = _names(values, "indexes")
+    if known is not None and _reads(index, parse_name) and index not in known:
+        yield ("mirrors", mirror, "index"), f"there is no index {index!r}{did_you_mean(index, known)}"
 
 
 def _policy(values: Mapping[str, Any], index: str, named: Any) -> Iterator[tuple[KeyPath, str]]:
@@ -83,8 +120,15 @@ def _scope(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for key in ("tuf", "tuf_root"):
             if table.get(key):
                 yield key, f'is used with root = "{AUTO}" alone: leave one of them out'
+    if root == BUNDLED and _counts(table.get("max_age")):
+        yield "max_age", _UNDATED
     if name != PUBLIC:
         yield from _own_scope(table, root)
+
+
+def _counts(value: Any) -> bool:
+    """Whether that is a length of time, and not none."""
+    return _reads(value, parse_duration) and parse_duration(value) > timedelta()
 
 
 def _own_scope(table: Mapping[str, Any], root: str) -> Iterator[tuple[str, str]]:

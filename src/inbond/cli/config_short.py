@@ -1,4 +1,4 @@
-"""Flags and their short variables: `listen`, `data`, `upstream`, `policy`, `audit`, and the keys they stand for."""
+"""Flags and their short variables, `listen`, `data`, `upstream`, `policy`, `audit`, `offline`, and their keys."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from inbond.policy.settings import EVERY_RULE
 from inbond.upstream.credentials import masked
 
 FLAGS: Final = "flags"
+SWITCHES: Final = ("audit", "offline")  # the flags without a value
 ROOT: Final = "root"
 _YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})
@@ -27,11 +28,14 @@ def from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[P
     given: dict[str, Any] = {
         flag: environ[name] for flag, name in SHORT_NAMES.items() if environ.get(name) and flag != "config"
     }
-    audit = str(given.get("audit", "")).strip().lower()
-    if audit in _YES | _NO:
-        return given | {"audit": audit in _YES}, []
-    name = SHORT_NAMES["audit"]
-    return given | {"audit": False}, [Problem(place=name, path=(), message=f"{audit!r} is neither 'true' nor 'false'")]
+    problems = []
+    for flag in SWITCHES:
+        text = str(given.get(flag, "")).strip().lower()
+        given[flag] = text in _YES
+        if text not in _YES | _NO:
+            message = f"{text!r} is neither 'true' nor 'false'"
+            problems.append(Problem(place=SHORT_NAMES[flag], path=(), message=message))
+    return given, problems
 
 
 def unknown_flags(given: Mapping[str, Any]) -> list[Problem]:
@@ -68,6 +72,8 @@ def _assignments(
     if given.get("audit"):
         for name in tables_at(below, "policies"):
             yield ("policies", name, "audit"), [EVERY_RULE], place("audit")
+    if given.get("offline"):
+        yield ("server", "offline"), True, place("offline")
 
 
 def name_for(url: str) -> str:

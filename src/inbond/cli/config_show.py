@@ -84,3 +84,19 @@ def literal(value: Any) -> str:
             return f"{{ {', '.join(f'{key} = {literal(below)}' for key, below in value.items())} }}"
         case _:
             return str(value)
+
+
+def policy_as_toml(loaded: Loaded, name: str) -> str:
+    """One policy as TOML, without where each value comes from: it says nothing of this machine."""
+    path: KeyPath = ("policies", name)
+    table = loaded.written.policies[name]
+    lines = [f"[{dotted(path)}]", *_bare(table)]
+    for key in _listed_tables(table):
+        for row in getattr(table, key):
+            lines += ["", f"[[{dotted((*path, key))}]]", *_bare(row)]
+    return "\n".join(lines) + "\n"
+
+
+def _bare(table: BaseModel) -> Iterator[str]:
+    lists = _listed_tables(table)
+    return (f"{key} = {literal(value)}" for key, value in table if value is not None and key not in lists)

@@ -11,7 +11,9 @@ from inbond import __version__
 from inbond.cli.advising import advising
 from inbond.cli.config import Config, policy_digest
 from inbond.cli.logs import log_alerts
+from inbond.cli.upstream_sources import answering
 from inbond.gateway.advisories import AdvisoryKeeper, NoAdvisories
+from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.book import Book
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.evidence import EvidenceKeeper
@@ -24,13 +26,18 @@ from inbond.gateway.repositories import Repositories
 from inbond.gateway.standing_keeper import StandingKeeper
 from inbond.gateway.standings import Standings
 from inbond.gateway.why import WhyBook
+from inbond.mirror.imported import ImportedIndex
+from inbond.mirror.in_force import ImportsKeeper
 from inbond.model.events import Event, Observer
 from inbond.policy.settings import ProjectPattern
+from inbond.store.blobs import DiskBlobs
 from inbond.store.documents import open_documents
 from inbond.store.ledger import Ledger, open_ledger
+from inbond.store.mirror_blobs import open_mirror_blobs
 from inbond.store.protocols import Documents
 from inbond.upstream.index import Upstream
 from inbond.upstream.limits import DEFAULT, Limits
+from inbond.upstream.offline import OfflineUpstream
 from inbond.upstream.settings import UpstreamSettings
 from inbond.upstream.source import Source
 
@@ -79,6 +86,8 @@ class Foundation:
     book: Book
     observer: Observer
     upstreams: Mapping[str, Source]
+    mirrored: DiskBlobs | None  # what was imported; None where no upstream is fed by that
+    imports: ImportsKeeper
     pages: PageKeeper
     evidence: EvidenceKeeper
     inspections: InspectionKeeper
@@ -114,11 +123,20 @@ async def foundation(
         advisories = await stack.enter_async_context(
             advising(config, clock=clock, observer=observer, watch=serving, limits=limits)
         )
-        upstreams = {
-            one.name: closing_in(stack, Upstream.open(one, observer=observer, user_agent=USER_AGENT, limits=limits))
-            for one in upstream_settings
-        }
-        evidence = closing_in(stack, EvidenceKeeper(upstreams, documents, verifier, clock, observer))
+        who = await answering(config, upstream_settings, ledger)
+        mirrored = _mirrored(config, stack, observer) if who.fed else None
+
+        def source_of(one: UpstreamSettings) -> Source:
+            if mirrored is not None and one.name in who.fed:
+                return ImportedIndex(one, ledger, mirrored, clock=clock)
+            if one.name in who.offline:
+                return OfflineUpstream(one)
+            return Upstream.open(one, observer=observer, user_agent=USER_AGENT, limits=limits)
+
+        upstreams = {one.name: closing_in(stack, source_of(one)) for one in upstream_settings}
+        evidence = closing_in(
+            stack, EvidenceKeeper(upstreams, documents, verifier, clock, observer, attached=AttachedKeeper(ledger))
+        )
         yield Foundation(
             documents=documents,
             documents_limit=limit,
@@ -126,12 +144,24 @@ async def foundation(
             book=book,
             observer=observer,
             upstreams=upstreams,
+            mirrored=mirrored,
+            imports=ImportsKeeper(
+                ledger,
+                fed=sorted(who.fed),
+                offline=sorted(who.offline),
+                max_age=config.imports.max_age,
+                clock=clock,
+            ),
             pages=closing_in(stack, PageKeeper(upstreams, documents, ledger, clock, observer)),
             evidence=evidence,
             inspections=closing_in(stack, InspectionKeeper(documents, observer, news=evidence.news)),
             standings=StandingKeeper(ledger, configured=config.decisions, advisories=advisories),
             advisories=advisories,
         )
+
+
+def _mirrored(config: Config, stack: AsyncExitStack, observer: Observer) -> DiskBlobs:
+    return closing_in(stack, open_mirror_blobs(config.storage.mirror_dir / "blobs", observer=observer))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +173,7 @@ class Looking:
     judge: Judge
     why: WhyBook
     ledger: Ledger
+    imports: ImportsKeeper
     clock: Clock
 
 
@@ -177,6 +208,7 @@ async def looking(
             ),
             why=why,
             ledger=base.ledger,
+            imports=base.imports,
             clock=clock,
         )
 

@@ -15,9 +15,12 @@ from inbond.model.events import Alert, Event, Recorded
 log: Final = structlog.get_logger("inbond")
 
 
-def set_up_logging(form: str, *, verbose: bool) -> None:
-    """Sends structlog's lines to standard error, in one of the two forms. Upstream's strings are escaped in both."""
-    level = logging.DEBUG if verbose else logging.INFO
+def set_up_logging(form: str, *, verbose: bool, quiet: bool = False) -> None:
+    """Sends structlog's lines to standard error, in one of the two forms. Upstream's strings are escaped in both.
+
+    `quiet`: only what is not as it should be.
+    """
+    level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if form == JSON

@@ -8,8 +8,11 @@ import click
 
 from inbond import __version__
 from inbond.cli.advisories_command import advisories_group
+from inbond.cli.bundle_command import bundle_group
+from inbond.cli.cache_command import cache_group
 from inbond.cli.check_command import check
 from inbond.cli.config_command import config_group
+from inbond.cli.evidence_command import evidence_group
 from inbond.cli.ledger_command import ledger_group
 from inbond.cli.pins_command import pins_group
 from inbond.cli.policy_command import policy_group
@@ -17,6 +20,8 @@ from inbond.cli.relock import relock
 from inbond.cli.report_command import report
 from inbond.cli.review_command import review_group
 from inbond.cli.serve_command import serve
+from inbond.cli.static_command import static_group
+from inbond.cli.sync_command import sync
 from inbond.cli.trust_command import trust_group
 from inbond.cli.waive_command import waive_group
 from inbond.cli.webhooks_command import webhooks_group
@@ -44,10 +49,15 @@ cli.add_command(trust_group)
 cli.add_command(advisories_group)
 cli.add_command(waive_group)
 cli.add_command(pins_group)
+cli.add_command(evidence_group)
 cli.add_command(review_group)
 cli.add_command(report)
 cli.add_command(policy_group)
 cli.add_command(ledger_group)
+cli.add_command(sync)
+cli.add_command(bundle_group)
+cli.add_command(static_group)
+cli.add_command(cache_group)
 cli.add_command(webhooks_group)
 
 

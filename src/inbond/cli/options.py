@@ -42,8 +42,12 @@ _OPTIONS: Final[tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]] 
     click.option(
         "--audit", is_flag=True, help="Record what would be stopped, and stop nothing. [env: INBOND_AUDIT]"
     ),
+    click.option(
+        "--offline", is_flag=True,
+        help="Ask nobody over the network: go by what was imported, and by the cache. [env: INBOND_OFFLINE]",
+    ),
 )  # fmt: skip
-_FLAGS: Final = ("listen", "data", "upstream", "policy", "audit")
+_FLAGS: Final = ("listen", "data", "upstream", "policy", "audit", "offline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class GivenOptions:
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--config --listen --data --upstream --policy --audit`; the command gets them as `given`."""
+    """Adds `--config --listen --data --upstream --policy --audit --offline`; the command gets them as `given`."""
     return config_options_but()(command)
 
 

@@ -111,7 +111,6 @@ def test(
 @policy_group.command("suggest", epilog=_SUGGEST_EPILOG)
 @_index
 @_lock
-@click.option("--offline", is_flag=True, help="By what is in the cache alone: nothing is fetched.")
 @click.option(
     "--format",
     "form",
@@ -121,11 +120,11 @@ def test(
     help="To paste into a configuration, or for programs.",
 )
 @config_options
-def suggest(*, index: str, locks: tuple[Path, ...], offline: bool, form: str, given: GivenOptions) -> None:
+def suggest(*, index: str, locks: tuple[Path, ...], form: str, given: GivenOptions) -> None:
     """Propose rules for projects whose last three releases are all attested by one publisher.
 
     Looks at the projects that the locks name or, without any, at those that were asked for on the index. Fetches their
-    pages, and what provenance is not in the cache, unless told not to; downloads no files. What it prints is part of a
+    pages, and what provenance is not in the cache, unless --offline; downloads no files. What it prints is part of a
     configuration: rules that hold each such project to its publisher, and as comments what they rest on and which
     projects were left out.
     """
@@ -135,8 +134,8 @@ def suggest(*, index: str, locks: tuple[Path, ...], offline: bool, form: str, gi
         from inbond.cli.policy_suggest_run import Wanted, run  # noqa: PLC0415 (as above)
 
         set_up_logging(TEXT, verbose=False)
-        wanted = Wanted(index=index, locks=locks, offline=offline)
-        found = asyncio.run(run(config_from_options(given), wanted))
+        config = config_from_options(given)
+        found = asyncio.run(run(config, Wanted(index=index, locks=locks, offline=config.offline)))
         say(policy_suggest_text.as_json(found) if form == "json" else policy_suggest_text.as_toml(found), nl=False)
 
 

@@ -19,6 +19,7 @@ from yarl import URL
 from inbond import __version__
 from inbond.cli.compose import Running, running
 from inbond.cli.config import Config
+from inbond.mirror.in_force import InForce, told
 from inbond.model.errors import OperatorFault
 from inbond.web.app import build_app
 from inbond.web.origin import is_loopback
@@ -45,7 +46,7 @@ async def serve_until_stopped(config: Config) -> None:
         lag = loop.create_task(up.metrics.watch_lag())
         runner = await start(up, config)
         try:
-            _announce(up, config, runner)
+            _announce(up, config, runner, await up.imports.current())
             keep_collections_short()
             await stop.wait()
         finally:
@@ -79,7 +80,7 @@ async def finish(up: Running, runner: web.AppRunner, *, seconds: float) -> None:
 
 async def start(up: Running, config: Config, *, shutdown_seconds: float = SHUTDOWN_SECONDS) -> web.AppRunner:
     """Listens. Raises `OperatorFault` where the address cannot be had."""
-    app = build_app(up.gateway, config.server, up.metrics, up.checks)
+    app = build_app(up.gateway, config.server, up.metrics, up.checks, up.imports)
     app[UPSTREAMS] = up.upstream_urls
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds, keepalive_timeout=KEEPALIVE_SECONDS)
     await runner.setup()
@@ -136,18 +137,26 @@ def _about_names(config: Config) -> list[str]:
     ]
 
 
-def _upstream(config: Config, name: str, url: str) -> str:
+def _upstream(config: Config, name: str, url: str, imported: InForce) -> str:
+    fed = imported.upstream(name)
+    if fed is not None:
+        return f"what was imported of {fed.url or name}"
+    if config.offline:
+        return f"what the cache holds of {url}"
     proxy = config.accesses[name].proxies.for_url(URL(url))
     return url if proxy is None else f"{url} through proxy {proxy.url}"
 
 
-def _announce(up: Running, config: Config, runner: web.AppRunner) -> None:
+def _announce(up: Running, config: Config, runner: web.AppRunner, imported: InForce) -> None:
     origin = config.server.public_url or f"http://{_name_of(config, runner)}"
-    lines = [f"inbond {__version__} is serving"]
+    offline = " offline: nothing is asked over the network" if config.offline else ""
+    lines = [f"inbond {__version__} is serving{offline}"]
     for index in up.gateway.indexes.values():
-        upstreams = ", ".join(_upstream(config, name, up.upstream_urls[name]) for name in index.upstreams)
+        upstreams = ", ".join(_upstream(config, name, up.upstream_urls[name], imported) for name in index.upstreams)
         audit = " (only recording: " + ", ".join(sorted(index.policy.audit)) + ")" if index.policy.audit else ""
         lines.append(f"  {origin}/{index.prefix}simple/  <-  {upstreams}  policy {index.policy.name}{audit}")
+        fed = [one for name in index.upstreams if (one := imported.upstream(name)) is not None]
+        lines += [f"    {one.name}: {told(one)}" for one in fed]
     first = next(iter(up.gateway.indexes.values()))
     lines += [
         f"  cache {_home(config.storage.cache_dir)}, ledger {_home(config.storage.ledger_dir)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from inbond.cli.telling import UNTOLD
 from inbond.cli.trust_sources import source_of, trust_dir
 from inbond.cli.trust_state import facts_or_problem, held
 from inbond.cli.whole_files import write_whole
+from inbond.gateway.brought import IMPORT_IT
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.trust import FileSource, RootSource, read_root
 from inbond.gateway.trust_candidate import Checked, Differences, check_candidate, differences
@@ -102,6 +103,11 @@ async def run(config: Config, wanted: Wanted, *, clock: Clock = utc_now) -> tupl
 
 def _chosen(config: Config, wanted: Wanted) -> tuple[ScopeSettings, ...]:
     known = {scope.name: scope for scope in config.trust}
+    if config.offline and wanted.file is None:
+        raise ConfigurationError(
+            "inbond runs offline: no trusted root is fetched",
+            remedy=f"{IMPORT_IT}, or name a file with --scope NAME --from FILE",
+        )
     if wanted.scope is not None:
         if wanted.scope not in known:
             raise ConfigurationError(
@@ -125,7 +131,12 @@ def _chosen(config: Config, wanted: Wanted) -> tuple[ScopeSettings, ...]:
 
 def _changeable(scope: ScopeSettings, wanted: Wanted) -> ScopeSettings:
     match scope.root:
-        case "bundled" | "imports":
+        case "imports":
+            raise ConfigurationError(
+                f"[trust.{scope.name}] is the root that imports bring, and changes with an import alone",
+                remedy=f"{IMPORT_IT}, or set the path of a file as root in [trust.{scope.name}] first",
+            )
+        case "bundled":
             raise ConfigurationError(
                 f"[trust.{scope.name}] is the root that comes with sigstore, and changes with inbond alone",
                 remedy=f'set root = "auto" or the path of a file in [trust.{scope.name}] first',
@@ -149,7 +160,8 @@ class _Change:
         self._scope = scope
         self._wanted = wanted
         self._clock = clock
-        self._source: RootSource = source_of(config, scope, clock=clock, observer=unobserved)
+        # Also where nobody is asked, a file takes the place of what was fetched.
+        self._source: RootSource = source_of(replace(config, offline=False), scope, clock=clock, observer=unobserved)
 
     async def run(self) -> Outcome:
         """Never raises for what is wrong with the root.

@@ -18,7 +18,7 @@ NOT_DONE: Final = 1
 _SHOW_EPILOG: Final = """\b
 Exit codes:
   0  every trusted root can be used
-  1  one cannot
+  1  one cannot, or is older than its max_age
   2  could not tell: the configuration cannot be read; also usage errors
 """
 _UPDATE_EPILOG: Final = """\b
@@ -63,7 +63,7 @@ def show(*, form: str, given: GivenOptions) -> None:
         set_up_logging(TEXT, verbose=False)
         states = asyncio.run(look(config_from_options(given)))
         say(trust_show.as_json(states) if form == "json" else trust_show.as_text(states))
-        sys.exit(NOT_DONE if any(state.problem is not None and state.used for state in states) else DONE)
+        sys.exit(NOT_DONE if any(state.failing and state.used for state in states) else DONE)
 
 
 @trust_group.command("update", epilog=_UPDATE_EPILOG)

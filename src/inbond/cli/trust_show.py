@@ -11,6 +11,7 @@ from typing import Any, Final
 from inbond.cli.trust_state import ScopeState
 from inbond.gateway.trust_files import KeptRoot
 from inbond.gateway.trust_telling import window
+from inbond.model.aging import Aged
 from inbond.model.text import printable
 from inbond.model.trust import TrustedKey
 from inbond.model.units import about
@@ -67,8 +68,10 @@ def _about_root(state: ScopeState) -> Iterator[tuple[str, str]]:
         yield "problem", state.problem
     if state.written_at is not None:
         yield "written", f"{about(state.now - state.written_at)} ago"
-    if state.root == "auto":
+    if state.root == "auto" and not state.imported:
         yield "refreshed", _refreshed(state)
+    if state.aged is not None:
+        yield "age", _age(state.aged)
     if state.in_force is None:
         return
     since = f"since {about(state.now - state.in_force.since)} ago"
@@ -81,6 +84,13 @@ def _about_root(state: ScopeState) -> Iterator[tuple[str, str]]:
         )
     else:
         yield "in force", f"{_digest(state.in_force)}, {since}: its keys are shown"
+
+
+def _age(aged: Aged) -> str:
+    if aged.said is not None:
+        return f"the root {aged.said}"
+    assert aged.as_of is not None  # else something was said
+    return f"{about(aged.now - aged.as_of)}; it is too old from {about(aged.max_age)} on"
 
 
 def _refreshed(state: ScopeState) -> str:
@@ -107,6 +117,9 @@ def _object(state: ScopeState) -> dict[str, Any]:
         "issuers": list(state.issuers),
         "trusted_by": list(state.trusted_by),
         "written_at": _time(state.written_at),
+        "imported": state.imported,
+        "as_of": _time(state.as_of),
+        "age": None if state.aged is None else {"state": str(state.aged.freshness), "said": state.aged.said},
         "fetched": None
         if fetched is None
         else {

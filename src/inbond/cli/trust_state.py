@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,8 +16,10 @@ from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.trust import RootSource
 from inbond.gateway.trust_candidate import facts_of, unbegun
 from inbond.gateway.trust_files import KeptRoot, TrustFiles
+from inbond.gateway.trust_imported import ImportedSource, UnaskedSource
 from inbond.gateway.trust_kept import Attempt, Fetched
 from inbond.gateway.trust_update import AutoSource
+from inbond.model.aging import Aged
 from inbond.model.errors import InbondError, OperatorFault
 from inbond.model.events import unobserved
 from inbond.model.trust import RootFacts, TrustScope
@@ -31,7 +32,7 @@ class ScopeState:
     """One scope. `facts` are those of the source's root, or, where that has a problem, of the one in force."""
 
     name: str
-    root: str  # "auto", "bundled" or a path
+    root: str  # "auto", "bundled", "imports" or a path
     where: str
     issuers: tuple[str, ...]
     trusted_by: tuple[str, ...]  # upstreams
@@ -43,7 +44,15 @@ class ScopeState:
     fetched: Fetched | None  # how the source's root came here; None for what was not fetched
     attempt: Attempt | None  # the last refresh
     written_at: datetime | None  # of a file of the operator's
+    imported: bool  # whether the source's root is one that an import brought
+    as_of: datetime | None  # when the source's root was last known to be the newest
+    aged: Aged | None  # the same against its limit; None where it has none
     now: datetime
+
+    @property
+    def failing(self) -> bool:
+        """Whether it cannot be used, or is not known to be young enough."""
+        return self.problem is not None or (self.aged is not None and self.aged.failing)
 
 
 async def look(config: Config, *, clock: Clock = utc_now) -> tuple[ScopeState, ...]:
@@ -85,6 +94,8 @@ async def _state(config: Config, seen: _Seen, known: RootFacts | None, now: date
     if problem is not None and in_force is not None and in_force.raw != raw:
         facts = (await facts_or_problem(scope, in_force.raw))[0] or facts
     used = trust_by_upstream(config)
+    as_of = await source.as_of()
+    asking = _asking(source)
     return ScopeState(
         name=scope.name,
         root=str(scope.root),
@@ -97,8 +108,11 @@ async def _state(config: Config, seen: _Seen, known: RootFacts | None, now: date
         in_force=in_force,
         facts=facts,
         fetched=seen.fetched,
-        attempt=await asyncio.to_thread(source.attempt) if isinstance(source, AutoSource) else None,
-        written_at=_written_at(scope.root) if isinstance(scope.root, Path) else None,
+        attempt=None if asking is None else await asyncio.to_thread(asking.attempt),
+        written_at=as_of if isinstance(scope.root, Path) else None,
+        imported=isinstance(source, ImportedSource) and source.imported,
+        as_of=as_of,
+        aged=None if scope.max_age is None else Aged(as_of=as_of, max_age=scope.max_age, now=now),
         now=now,
     )
 
@@ -112,10 +126,10 @@ def _useless(facts: RootFacts, now: datetime) -> str | None:
     return None
 
 
-def _written_at(path: Path) -> datetime | None:
-    with suppress(OSError):
-        return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-    return None
+def _asking(source: RootSource) -> AutoSource | UnaskedSource | None:
+    """What goes by a TUF repository, whether or not it may be asked; None where nothing does."""
+    behind = source.otherwise if isinstance(source, ImportedSource) and not source.imported else source
+    return behind if isinstance(behind, AutoSource | UnaskedSource) else None
 
 
 async def _read(source: RootSource) -> tuple[bytes | None, Fetched | None, str | None]:
@@ -129,12 +143,14 @@ async def _read(source: RootSource) -> tuple[bytes | None, Fetched | None, str |
 
 async def held(source: RootSource) -> tuple[bytes, Fetched | None]:
     """The root that a source has on this machine; nobody is asked over the network. Raises OperatorFault."""
-    if not isinstance(source, AutoSource):
-        return await source.read(), None
-    found = await asyncio.to_thread(source.current)
-    if found is None:
-        raise source.missing()
-    return found
+    if isinstance(source, AutoSource):
+        found = await asyncio.to_thread(source.current)
+        if found is None:
+            raise source.missing()
+        return found
+    raw = await source.read()
+    kept = _asking(source)  # known only now, after it was read
+    return raw, None if kept is None else (await asyncio.to_thread(kept.current) or (raw, None))[1]
 
 
 async def facts_or_problem(scope: ScopeSettings, raw: bytes) -> tuple[RootFacts | None, str | None]:

@@ -10,10 +10,11 @@ from typing import NoReturn
 
 from inbond.cli.config import Config
 from inbond.cli.logs import log_alerts
-from inbond.cli.trust_sources import sources, trust_by_upstream, trust_dir
+from inbond.cli.trust_sources import max_ages, sources, trust_by_upstream, trust_dir
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.on_demand import VerifierOnDemand
 from inbond.gateway.trust import RootSource
+from inbond.gateway.trust_age import worded
 from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
 from inbond.gateway.trust_update import AutoSource
 from inbond.model.events import Alert, Observer
@@ -70,7 +71,10 @@ def checks_of(keeper: TrustKeeper) -> dict[str, Callable[[], Awaitable[Check]]]:
     async def trusted() -> Check:
         said = [status.problem for status in keeper.scopes()]
         said += [source.advice() for source in keeper.sources if isinstance(source, AutoSource)]
-        return Check(advice="; ".join(filter(None, said)) or None)
+        ages = await keeper.ages.look()
+        said += [worded(name, aged) for name, aged in ages.items() if aged.said is not None and not aged.failing]
+        failing = [worded(name, aged) for name, aged in ages.items() if aged.failing]
+        return Check(problem="; ".join(failing) or None, advice="; ".join(filter(None, said)) or None)
 
     return {"verifier": verifying, "trust": trusted}
 
@@ -85,4 +89,5 @@ def _keeper(
         clock=clock,
         observer=observer,
         poll_every=poll_every,
+        max_ages=max_ages(config),
     )

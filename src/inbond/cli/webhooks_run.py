@@ -19,6 +19,11 @@ TEST: Final = "test"
 
 async def tried(config: Config, name: str) -> Answer:
     """What a webhook answers. Raises `ConfigurationError` where there is none of that name."""
+    if config.offline:
+        raise ConfigurationError(
+            "inbond runs offline: no webhook is told anything",
+            remedy="run this without offline, where there is a network",
+        )
     known = {one.name: one for one in config.webhooks}
     if name not in known:
         near = did_you_mean(name, known) or "; the configuration has none"

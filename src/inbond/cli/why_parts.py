@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from inbond.cli.check_table import WIDE
+from inbond.model.imports import ImportedProject
 from inbond.model.standing import Standing
 from inbond.model.text import counted, printable
 from inbond.model.verdict import Finding
@@ -23,6 +24,9 @@ from inbond.web.views import BADGES, TRUSTS
 OUTCOMES: Final[Mapping[str, str]] = {"allow": "green", "warn": "yellow", "hold": "magenta", "deny": "bold red"}
 
 
+NOT_CARRIED: Final = "Its bytes are not here: it was not carried over with the bundles imported so far"
+
+
 def shown(text: str) -> str:
     """Text that somebody else wrote, for a console that reads markup."""
     return escape(printable(text))
@@ -31,6 +35,14 @@ def shown(text: str) -> str:
 def dated(moment: datetime | None) -> str:
     """A time for people."""
     return stamp(moment) if moment is not None else "not known"
+
+
+def imported_lines(imported: ImportedProject | None) -> list[str]:
+    """Which bundle a project's page comes from; nothing where it comes from none."""
+    if imported is None:
+        return []
+    times = f"as of {dated(imported.as_of)}, taken in {dated(imported.imported_at)}"
+    return [f"imported from bundle {imported.name} {times}"]
 
 
 def print_title(console: Console, title: str) -> None:

@@ -10,7 +10,15 @@ from rich.table import Table
 
 from inbond.check.files import JudgedFile
 from inbond.cli.check_table import PADDING, STYLES, screen
-from inbond.cli.why_parts import OUTCOMES, print_commands, print_decided, print_findings, print_timeline, shown
+from inbond.cli.why_parts import (
+    OUTCOMES,
+    imported_lines,
+    print_commands,
+    print_decided,
+    print_findings,
+    print_timeline,
+    shown,
+)
 from inbond.cli.why_run import ProjectStory
 from inbond.cli.why_text import DECISIONS
 from inbond.model.text import counted, printable
@@ -59,7 +67,10 @@ def _print_release(console: Console, story: ProjectStory) -> None:
     lines = [f"What can be had now: {story.project}=={story.instead}"] if story.instead is not None else []
     remedies = dict.fromkeys(finding.remedy for judgement in story.judgements for finding in stops(judgement))
     lines += [f"What would lift it: {remedy}" for remedy in remedies if remedy]
+    missing = sum(not one.carried for one in story.judgements)
+    lines += [f"{counted(missing, 'file')} not carried over with the bundles imported so far"] if missing else []
     lines.append(f"{counted(len(story.judgements), 'file')}, index {story.index}, policy {story.policy}")
+    lines += imported_lines(story.imported)
     for line in lines:
         console.print(f"  {printable(line)}", markup=False, soft_wrap=True)
     print_commands(console, dict.fromkeys(line for judgement in story.judgements for line in commands(judgement)))

@@ -20,6 +20,7 @@ from inbond.gateway.background import Background, ProjectBackground, background_
 from inbond.gateway.indexes import Index, require_page
 from inbond.gateway.page_state import PageState
 from inbond.model.errors import ConfigurationError, NotFound
+from inbond.model.imports import ImportedProject
 from inbond.model.names import Kind, ProjectName
 from inbond.model.page import File, Page, Status
 from inbond.model.text import counted
@@ -33,12 +34,16 @@ MAX_LOOKED_AT_FILES: Final = 200  # of them together; the release in question is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A file's verdict, and what stands around it. `origin`: inbond's address, as links to explanations name it."""
+    """A file's verdict, and what stands around it. `origin`: inbond's address, as links to explanations name it.
+
+    `imported`: what the project's page comes from, where it comes from an import.
+    """
 
     judgement: Judgement
     policy: str
     background: Background
     origin: str
+    imported: ImportedProject | None = None
 
     @property
     def result(self) -> Result:
@@ -58,6 +63,7 @@ class ProjectStory:
     judgements: tuple[Judgement, ...]
     background: ProjectBackground
     origin: str
+    imported: ImportedProject | None = None
 
     @property
     def result(self) -> Result:
@@ -94,6 +100,7 @@ async def _story(look: Looking, index: Index, state: PageState, name: str, *, or
         policy=index.policy.name,
         background=await background_of(look.judge, index, state, judgement),
         origin=origin,
+        imported=await look.imports.project(state.upstream, state.page.name),
     )
 
 
@@ -113,6 +120,7 @@ async def _project_story(
         judgements=judged[: len(files)],
         background=await project_background(look.judge, index, state, about=version),
         origin=origin,
+        imported=await look.imports.project(state.upstream, state.page.name),
     )
 
 

@@ -13,7 +13,9 @@ from rich.markup import escape
 from inbond.check.files import Result
 from inbond.cli.check_table import PADDING, STYLES, screen
 from inbond.cli.why_parts import (
+    NOT_CARRIED,
     dated,
+    imported_lines,
     print_commands,
     print_decided,
     print_facts,
@@ -74,7 +76,9 @@ def _print_verdict(console: Console, story: Story) -> None:
         lines.append(f"What can be had now: {judgement.project}=={judgement.newest_allowed}")
     if judgement.verdict.would is not None:
         lines.append(f"Rules that only record for now would decide: {judgement.verdict.would}")
+    lines += [NOT_CARRIED] if not judgement.carried else []
     lines.append(f"project {judgement.project}, index {judgement.index}, policy {story.policy}")
+    lines += imported_lines(story.imported)
     for line in lines:
         console.print(f"  {printable(line)}", markup=False, soft_wrap=True)
     print_commands(console, commands(judgement))
@@ -86,6 +90,7 @@ def _evidence(story: Story, evidence: Mapping[str, Any]) -> dict[str, str | None
     logged = logged_at(story.judgement)
     return {
         "attestations": STATES[evidence["state"]] + reason,
+        "attached": _attached(story),
         "sha256": file.sha256 or "none on its page",
         "size": format_size(file.size) if file.size is not None else "not on its page",
         "uploaded": dated(file.upload_time),
@@ -96,6 +101,14 @@ def _evidence(story: Story, evidence: Mapping[str, Any]) -> dict[str, str | None
         "provenance": evidence["provenance_sha256"],
         "trusted root": evidence["trusted_root_sha256"],
     }
+
+
+def _attached(story: Story) -> str | None:
+    note = story.judgement.attached
+    if note is None:
+        return None
+    reason = f": {note.reason}" if note.reason else ""
+    return f"by {note.by}, {dated(note.at)}{reason}; its index has none"
 
 
 def _attestation(attestation: Mapping[str, Any]) -> dict[str, str | None]:

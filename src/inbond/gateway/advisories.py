@@ -15,7 +15,8 @@ from typing import Final, NoReturn, Protocol
 
 from inbond.advisories.snapshot import NOTHING_KNOWN, AdvisorySet, SourceRecords
 from inbond.gateway.advisory_sources import AdvisorySource, spare
-from inbond.gateway.advisory_state import SourceState, SourceStatus, state_of
+from inbond.gateway.advisory_state import SourceState, SourceStatus, Surroundings, state_of
+from inbond.gateway.brought import Brought
 from inbond.gateway.clock import Clock
 from inbond.model.advisory import Advisory
 from inbond.model.events import Alert, Observer
@@ -63,6 +64,10 @@ class KnownAdvisories(Protocol):
         ...
 
 
+def no_imports(_name: str) -> None:
+    """`find` where nothing can be imported."""
+
+
 class NoAdvisories:
     """`KnownAdvisories` without a source."""
 
@@ -94,6 +99,8 @@ class AdvisoryKeeper:
         clock: for how old things are.
         observer: hears what is wrong with a source, once for each thing, and of records that cannot be read.
         poll_every: seconds between looks.
+        find: what imports brought under a source's name.
+        offline: whether no URL is asked.
     """
 
     configured = True
@@ -107,8 +114,11 @@ class AdvisoryKeeper:
         clock: Clock,
         observer: Observer,
         poll_every: float = POLL_EVERY,
+        find: Callable[[str], Brought | None] = no_imports,
+        offline: bool = False,
     ) -> None:
-        self._states = tuple(state_of(source, directory, open_feed, clock) for source in sources)
+        around = Surroundings(directory=directory, open_feed=open_feed, find=find, offline=offline)
+        self._states = tuple(state_of(source, around, clock) for source in sources)
         self._observer = observer
         self._poll_every = poll_every
         self._set = NOTHING_KNOWN
@@ -150,6 +160,10 @@ class AdvisoryKeeper:
     def troubles(self) -> dict[str, str]:
         """What an operator should see to, by source."""
         return {state.source.name: said for state in self._states if (said := state.trouble()) is not None}
+
+    def warnings(self) -> dict[str, str]:
+        """What will be trouble soon, by source."""
+        return {state.source.name: said for state in self._states if (said := state.warning()) is not None}
 
     def facts(self) -> dict[str, Callable[[], tuple[int, datetime | None]]]:
         """For metrics, by source: how many records are in force from it, and when they were last known to be all."""
@@ -235,8 +249,9 @@ class AdvisoryKeeper:
             status = state.status()
             if status.unusable and status.problem is None:
                 continue  # it is being taken up: what was told before stands until then
-            stands = (status.unusable, status.too_old, status.problem)
+            stands = (status.unusable, None if status.aged is None else status.aged.failing, status.problem)
             self._once(state.source.name, "advisories-unavailable", state.trouble(), stands)
+            self._once(state.source.name, "advisories-aging", state.warning(), "aging")
             unreadable = _unreadable(state)
             self._once(state.source.name, "advisories-unreadable", unreadable, unreadable)
 

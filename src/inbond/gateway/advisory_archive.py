@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from inbond.advisories.snapshot import SourceRecords
-from inbond.gateway.advisory_sources import Unreadable, read_place
+from inbond.gateway.advisory_sources import Look, Unreadable, read_place
 from inbond.store.files import make_private, sync_directory, unavailable
 from inbond.upstream.answers import NotModified, Validators
 from inbond.upstream.feed import Feed, FeedSettings
@@ -58,6 +58,18 @@ class KeptArchive:
         if facts is None or not self._archive.exists():
             return None
         return Kept(records=read_place(self._archive), confirmed=facts.confirmed)
+
+    def look(self) -> Look | None:
+        """What is kept, without reading it; None where nothing is. Blocks."""
+        facts = self._read_facts()
+        if facts is None or not self._archive.exists():
+            return None
+        return Look(mark=f"kept {facts.archive}", at=facts.confirmed, how="kept from before")
+
+    @property
+    def path(self) -> Path:
+        """Where the archive is kept."""
+        return self._archive
 
     def age_mark(self) -> str:
         """Differs when another process has fetched meanwhile. Blocks."""

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,16 +28,21 @@ _GZIP: Final = b"\x1f\x8b"
 _STEP: Final = 1000  # records; what the collector goes over at once takes some ms
 
 
+@dataclass(frozen=True, slots=True)
+class FromImports:
+    """The place of a source that nothing but imports bring, under the source's own name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvisorySource:
-    """A source as configured. `place`: a directory or an archive here, or an archive at a URL.
+    """A source as configured. `place`: a directory or an archive here, an archive at a URL, or what imports brought.
 
     `refresh`: how often a URL is asked. `max_age`: advisories older than that are told; None: never too old.
     `required`: without it the gateway is not ready.
     """
 
     name: str
-    place: Path | FeedSettings
+    place: Path | FeedSettings | FromImports
     refresh: timedelta = timedelta(hours=1)
     max_age: timedelta | None = timedelta(days=7)
     required: bool = False
@@ -49,10 +54,14 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a place looks like from outside. `mark` differs whenever its content does; `at`: its newest change."""
+    """What a place looks like from outside. `mark` differs whenever its content does; `at`: its newest change.
+
+    `how`: how the content came here, where the configuration does not say so.
+    """
 
     mark: str
     at: datetime
+    how: str | None = None
 
 
 def look_at(place: Path) -> Look:
@@ -62,7 +71,7 @@ def look_at(place: Path) -> Look:
         if not stat.S_ISDIR(found.st_mode):
             return Look(mark=_mark(found), at=_time(found.st_mtime_ns))
         digest, newest = hashlib.sha256(), 0
-        for name, entry in _files(place):
+        for name, entry in files_below(place):
             digest.update(f"{name}\0{_mark(entry)}\0".encode("utf-8", "surrogateescape"))
             newest = max(newest, entry.st_mtime_ns)
         return Look(mark=digest.hexdigest(), at=_time(newest or found.st_mtime_ns))
@@ -72,19 +81,34 @@ def look_at(place: Path) -> Look:
 
 def read_place(place: Path) -> SourceRecords:
     """All records of a place. Raises `Unreadable` where there is none, or where it cannot be read whole."""
+    with _whole(place) as entries:
+        found = read_records(_spared(entries))
+    if not found.records:
+        seen = f"; {found.problems[0]}" if found.problems else ""
+        raise Unreadable(f"{place} holds no advisory on a project of PyPI{seen}")
+    return found
+
+
+def require_records(place: Path) -> None:
+    """Raises `Unreadable` for what cannot be unpacked whole, or holds no record; what stands in records is not read."""
+    with _whole(place) as entries:
+        count = sum(1 for _ in entries)
+    if not count:
+        raise Unreadable(f"{place} holds no advisory")
+
+
+@contextmanager
+def _whole(place: Path) -> Generator[Iterator[tuple[str, bytes]]]:
+    """The files of a place, one after the other. Whatever goes wrong within the context is `Unreadable`."""
     try:
         with closing(_entries(place)) as entries:
-            found = read_records(_spared(_bounded(entries)))
+            yield _bounded(entries)
     except TooManyRecords as error:
         raise Unreadable(f"{place}: {error}") from error
     except Unreadable:
         raise
     except Exception as error:  # whatever an archive makes its reader raise: the other sources count
         raise Unreadable(f"{place} cannot be read: {_said(error)}") from error
-    if not found.records:
-        seen = f"; {found.problems[0]}" if found.problems else ""
-        raise Unreadable(f"{place} holds no advisory on a project of PyPI{seen}")
-    return found
 
 
 def _entries(place: Path) -> Generator[tuple[str, bytes]]:
@@ -100,7 +124,7 @@ def _entries(place: Path) -> Generator[tuple[str, bytes]]:
 
 
 def _in_directory(place: Path) -> Generator[tuple[str, bytes]]:
-    for name, _ in _files(place):
+    for name, _ in files_below(place):
         with (place / name).open("rb") as file:
             yield shown(os.fsencode(name).decode("utf-8", "replace")), file.read(MAX_RECORD_BYTES + BEHIND_ONE)
 
@@ -135,8 +159,11 @@ def spare() -> None:
     gc.freeze()
 
 
-def _files(place: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """The records below a directory with their facts, always in one order; hidden directories are not entered."""
+def files_below(place: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The records below a directory with their facts, always in one order; hidden directories are not entered.
+
+    Raises `Unreadable` for too many, OSError.
+    """
     count = 0
     for directory, below, names in os.walk(place, onerror=_raise):
         below[:] = sorted(name for name in below if not name.startswith("."))

@@ -6,16 +6,23 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
+
+from yarl import URL
 
 from inbond.advisories.snapshot import SourceRecords
 from inbond.gateway.advisory_archive import Kept, KeptArchive
-from inbond.gateway.advisory_sources import AdvisorySource, Unreadable, look_at, read_place
+from inbond.gateway.advisory_places import Imported, OnDisk, Place, Unasked
+from inbond.gateway.advisory_sources import AdvisorySource, FromImports, Look, Unreadable
+from inbond.gateway.brought import Brought
 from inbond.gateway.clock import Clock
+from inbond.model.aging import Aged, Freshness
 from inbond.model.errors import InbondError
 from inbond.model.units import about
 from inbond.upstream.feed import Feed, FeedSettings
+from inbond.upstream.locations import shown
 
 RETRY_AFTER: Final = timedelta(minutes=5)  # a URL that did not answer; sooner where `refresh` is
 
@@ -24,14 +31,26 @@ RETRY_AFTER: Final = timedelta(minutes=5)  # a URL that did not answer; sooner w
 class SourceStatus:
     """How a source stands. `as_of`: when its records were last known to be all; None where none were ever read.
 
-    `problem`: why nothing newer could be had; what was read before stays in force. `too_old`: older than `max_age`.
+    `problem`: why nothing newer could be had; what was read before stays in force. `aged`: against `max_age`, where
+    there are records and a limit. `how`: how they came here, where the configuration does not say so.
     """
 
     source: AdvisorySource
     records: SourceRecords | None
     as_of: datetime | None
     problem: str | None
-    too_old: bool
+    aged: Aged | None = None
+    how: str | None = None
+
+    @property
+    def too_old(self) -> bool:
+        """Whether its records are older than `max_age`."""
+        return self.aged is not None and self.aged.freshness is Freshness.TOO_OLD
+
+    @property
+    def failing(self) -> bool:
+        """Whether nothing is known from it, or not that it is young enough."""
+        return self.unusable or (self.aged is not None and self.aged.failing)
 
     @property
     def unusable(self) -> bool:
@@ -52,6 +71,7 @@ class SourceState:
         self.problem: str | None = None
         self.behind: str | None = None
         self.in_force = False
+        self.how: str | None = None
         self._clock = clock
         self._looking = asyncio.Lock()
 
@@ -96,14 +116,14 @@ class SourceState:
     def status(self) -> SourceStatus:
         """As it stands now."""
         held = self.held if self.in_force else None
-        as_of = None if held is None else held.confirmed
-        limit = self.source.max_age
+        as_of, limit = None if held is None else held.confirmed, self.source.max_age
         return SourceStatus(
             source=self.source,
             records=None if held is None else held.records,
             as_of=as_of,
             problem=self.behind or self.problem,
-            too_old=as_of is not None and limit is not None and self._clock() - as_of > limit,
+            aged=None if as_of is None or limit is None else Aged(as_of=as_of, max_age=limit, now=self._clock()),
+            how=self.how,
         )
 
     def facts(self) -> tuple[int, datetime | None]:
@@ -121,7 +141,16 @@ class SourceState:
             age = about(self._clock() - status.as_of)
             why = f": {status.problem}" if status.problem else "; is it still kept up to date?"
             return f"{where} its advisories are {age} old{why}"
+        if status.aged is not None and status.aged.freshness is Freshness.AHEAD:
+            return f"{where} the archive {status.aged.said}"
         return None if status.problem is None else f"{where} the advisories read before stay in force: {status.problem}"
+
+    def warning(self) -> str | None:
+        """What will be trouble soon; None where that is far off, or here already."""
+        aged = self.status().aged
+        if aged is None or aged.freshness is not Freshness.AGING:
+            return None
+        return f"[advisories.{self.source.name}] what is known {aged.said}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,40 +163,39 @@ class _Bad:
 
 
 class PlaceState(SourceState):
-    """A directory or an archive on this machine. It is looked at each time, and read where it looks different.
+    """A place on this machine. It is looked at each time, and read where it looks different.
 
     One that cannot be read is read again when it changes, or after `RETRY_AFTER`.
     """
 
-    def __init__(self, source: AdvisorySource, place: Path, clock: Clock) -> None:
+    def __init__(self, source: AdvisorySource, place: Place, clock: Clock) -> None:
         super().__init__(source, clock)
         self._place = place
         self._mark: str | None = None  # of what is held
         self._bad: _Bad | None = None
 
     async def _newer(self) -> Kept | None:
-        look = await asyncio.to_thread(look_at, self._place)
+        look = await asyncio.to_thread(self._place.look)
         if look.mark == self._mark:
             self._bad = None
+            self._date(look)
             return None
         bad = self._bad
         if bad is not None and bad.mark == look.mark and self._clock() - bad.at < RETRY_AFTER:
             raise Unreadable(bad.problem)
         try:
-            records = await asyncio.to_thread(_whole, self._place, look.mark)
+            records = await asyncio.to_thread(self._place.read, look)
         except Unreadable as error:
             self._bad = _Bad(mark=look.mark, problem=str(error), at=self._clock())
             raise
         # Together with what it is the mark of, which the caller holds from here on: whoever is cut short reads again.
-        self._mark, self._bad = look.mark, None
+        self._mark, self._bad, self.how = look.mark, None, look.how
         return Kept(records=records, confirmed=look.at)
 
-
-def _whole(place: Path, mark: str) -> SourceRecords:
-    records = read_place(place)
-    if look_at(place).mark != mark:
-        raise Unreadable(f"{place} is just being written; it is read again in a moment")
-    return records
+    def _date(self, look: Look) -> None:
+        """The same records may be known to be current at a later time: an import brought them again."""
+        if self.held is not None and self.held.confirmed != look.at:
+            self.held = Kept(records=self.held.records, confirmed=look.at)
 
 
 class FeedState(SourceState):
@@ -224,11 +252,32 @@ class FeedState(SourceState):
             await self._feed.aclose()
 
 
-def state_of(
-    source: AdvisorySource, directory: Path, open_feed: Callable[[FeedSettings], Feed], clock: Clock
-) -> SourceState:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What sources need besides the configuration. `directory`: in the cache, where archives from URLs are kept.
+
+    `find`: what imports brought under a source's name. `offline`: no URL is asked.
+    """
+
+    directory: Path
+    open_feed: Callable[[FeedSettings], Feed]
+    find: Callable[[str], Brought | None]
+    offline: bool = False
+
+
+def state_of(source: AdvisorySource, around: Surroundings, clock: Clock) -> SourceState:
     """The state of a source, before the first look."""
-    place = source.place
-    if isinstance(place, Path):
-        return PlaceState(source, place, clock)
-    return FeedState(source, KeptArchive(directory, place), lambda: open_feed(place), clock)
+    imported = Imported(name=source.name, find=partial(around.find, source.name))
+    match source.place:
+        case Path() as path:
+            return PlaceState(source, OnDisk(path=path), clock)
+        case FromImports():
+            return PlaceState(source, imported, clock)
+        case FeedSettings() as feed:
+            kept = KeptArchive(around.directory, feed)
+            if around.offline:
+                url = shown(URL(feed.url))
+                return PlaceState(source, Unasked(kept=kept, imported=imported, url=url), clock)
+            return FeedState(source, kept, partial(around.open_feed, feed), clock)
+        case _:
+            assert_never(source.place)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Hashable, Mapping
 from typing import Final
 
+from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.evidence_key import FileKey
 from inbond.gateway.page_state import PageState
 from inbond.gateway.provenance import ProvenanceKeeper
@@ -26,16 +27,26 @@ ANSWER_BARE_WITHIN: Final = 9.5  # seconds
 class BareProvenance:
     """Answers requests for provenance objects."""
 
-    def __init__(self, provenances: ProvenanceKeeper, queues: Mapping[str, SettlingQueue[Hashable]]) -> None:
+    def __init__(
+        self,
+        provenances: ProvenanceKeeper,
+        attached: AttachedKeeper,
+        queues: Mapping[str, SettlingQueue[Hashable]],
+    ) -> None:
         self._provenances = provenances
+        self._attached = attached
         self._queues = queues
         self._flights: SingleFlight[FileKey, bytes | None] = SingleFlight()
 
     async def get(self, state: PageState, file: File) -> bytes | None:
-        """Upstream's object, byte for byte, or None where there is none.
+        """Upstream's object, byte for byte, or the one that was attached where it has none, or None.
 
         Raises `UpstreamFault`; `NotYet` where it takes too long, `Overloaded` where too many files wait.
         """
+        own = await self._own(state, file)
+        return own if own is not None else await self._attached.published(file)
+
+    async def _own(self, state: PageState, file: File) -> bytes | None:
         match await self._provenances.kept(state, file):
             case ProvenanceFound(body=body):
                 return body

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from inbond.attest.wire import decode_evidence, encode_evidence
+from inbond.gateway.attached import AttachedChanged, AttachedKeeper
 from inbond.gateway.clock import Clock
 from inbond.gateway.evidence_key import EvidenceKey, FileKey
 from inbond.gateway.known_evidence import MAX_KNOWN
@@ -20,7 +21,7 @@ from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.gateway.provenance import Claimed, ProvenanceKeeper, Verifier
 from inbond.gateway.verifier import VerifierFailed, VerifierTimeout
-from inbond.model.errors import InbondError, UpstreamFault, UpstreamTooLarge
+from inbond.model.errors import InbondError, StoreUnavailable, UpstreamFault, UpstreamTooLarge
 from inbond.model.events import CacheLookup, Observer, ProvenanceVerified
 from inbond.model.evidence import (
     Absent,
@@ -46,9 +47,17 @@ class Checker:
     """Makes evidence. Never raises for upstream's faults or the verifier's: then evidence is *unavailable*."""
 
     def __init__(
-        self, provenances: ProvenanceKeeper, documents: Documents, verifier: Verifier, clock: Clock, observer: Observer
+        self,
+        provenances: ProvenanceKeeper,
+        documents: Documents,
+        verifier: Verifier,
+        clock: Clock,
+        observer: Observer,
+        *,
+        attached: AttachedKeeper,
     ) -> None:
         self._provenances = provenances
+        self._attached = attached
         self._documents = documents
         self._verifier = verifier
         self._clock = clock
@@ -62,12 +71,12 @@ class Checker:
 
         `doubted`: a rejection about which upstream is asked once more; it stands where nothing can be had instead.
         """
-        key = FileKey.of(state, file)
+        key = self._attached.key(state, file)
         try:
             evidence = await self._checked(key, state, file, anew=doubted is not None)
         except UpstreamTooLarge as error:
             evidence = Rejected(reason=error.message, attestations=(), derivation=self._unread(state.upstream))
-        except (UpstreamFault, VerifierTimeout, VerifierFailed) as error:
+        except (UpstreamFault, VerifierTimeout, VerifierFailed, AttachedChanged, StoreUnavailable) as error:
             evidence = doubted or self._unavailable(key, error)
         if not isinstance(evidence, Unavailable):
             self._failing.pop(key)
@@ -93,6 +102,8 @@ class Checker:
 
     async def _checked(self, key: FileKey, state: PageState, file: File, *, anew: bool) -> EvidenceOrPending:
         provenance = await self._provenances.get(state, file, anew=anew)
+        if provenance is None and key.attached:
+            provenance = await self._attached.provenance(key)
         if provenance is None:
             return Absent()
         if file.sha256 is None:

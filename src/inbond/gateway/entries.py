@@ -35,8 +35,9 @@ class Entries:
     stopped: list[str] = field(default_factory=list)
 
     def made(self) -> list[Entry]:
-        """An entry for each file, in upstream's order; what the policy hides is left out."""
-        entries = (self._entry(file, self.judged.verdicts[file.filename]) for file in self.state.page.files)
+        """An entry for each file that can be had, in upstream's order; what the policy hides is left out."""
+        offered = (file for file in self.state.page.files if self.state.offers(file))
+        entries = (self._entry(file, self.judged.verdicts[file.filename]) for file in offered)
         return [entry for entry in entries if entry is not None]
 
     def _entry(self, file: File, verdict: Verdict) -> Entry | None:
@@ -55,7 +56,7 @@ class Entries:
         )
 
     def _core_metadata(self, file: File) -> bool | Mapping[str, str]:
-        if file.filename in self.lost:
+        if file.filename in self.lost or file.filename in self.state.without_metadata:
             return False
         digest = file.metadata_sha256
         if digest is not None or file.core_metadata is not False:
@@ -89,7 +90,9 @@ class Entries:
             return Claim.NONE
         known = self.judged.evidence[file.filename]
         version = self.state.page.version_of(file)
-        unclaimed = file.provenance is Claim.SILENT and isinstance(known, Absent | Pending | Unavailable)
+        unclaimed = file.provenance is Claim.SILENT and (
+            isinstance(known, Absent | Pending | Unavailable) or file.filename in self.judged.attached
+        )
         if version is None or unclaimed:
             return Claim.SILENT
         path = f"integrity/{self.state.page.name}/{version}/{file.filename}/provenance"

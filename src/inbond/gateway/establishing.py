@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final
 
 from inbond.gateway.checking import Checker
-from inbond.gateway.evidence_key import EvidenceKey, FileKey
+from inbond.gateway.evidence_key import EvidenceKey
 from inbond.gateway.evidence_retries import Retries
 from inbond.gateway.known_evidence import KnownEvidence, Tidings
 from inbond.gateway.off_loop import off_loop
@@ -62,7 +62,7 @@ class Establishing:
         return self._queues[upstream].busy((upstream, project))
 
     def _tasks_for(self, state: PageState, files: Sequence[File]) -> list[tuple[Hashable, Work]]:
-        return [(FileKey.of(state, file), self._work(state, file)) for file in files]
+        return [(self._known.key(state, file).file, self._work(state, file)) for file in files]
 
     def _work(self, state: PageState, file: File) -> Work:
         return lambda lane: self._establish(lane, state, file)
@@ -96,7 +96,7 @@ class Establishing:
             project = (state.upstream, state.page.name)
             self._queues[state.upstream].ask(Lane.BEHIND, project, self._tasks_for(state, [file]))
 
-        self._retries.later(FileKey.of(state, file), wanted, ask)
+        self._retries.later(self._known.key(state, file).file, wanted, ask)
 
     async def aclose(self) -> None:
         """Ends what is under way."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.bare_provenance import BareProvenance
 from inbond.gateway.checking import Checker
 from inbond.gateway.clock import Clock
@@ -23,6 +24,7 @@ from inbond.gateway.settling_queue import Lane
 from inbond.gateway.stored_evidence import StoredEvidence
 from inbond.model.events import CacheLookup, Observer
 from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Rejected, Unavailable
+from inbond.model.imports import AttachedNote
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File
 from inbond.store.protocols import Documents
@@ -43,16 +45,19 @@ class EvidenceKeeper:
         verifier: Verifier,
         clock: Clock,
         observer: Observer,
+        *,
+        attached: AttachedKeeper,
     ) -> None:
         self._verifier = verifier
+        self._attached = attached
         self._observer = observer
         self._provenances = ProvenanceKeeper(upstreams, documents, clock, observer)
-        self._checker = Checker(self._provenances, documents, verifier, clock, observer)
-        self._known = KnownEvidence(verifier, clock)
-        self._stored = StoredEvidence(self._known, self._provenances, self._checker, verifier)
+        self._checker = Checker(self._provenances, documents, verifier, clock, observer, attached=attached)
+        self._known = KnownEvidence(verifier, attached, clock)
+        self._stored = StoredEvidence(self._known, self._provenances, self._checker, attached, verifier)
         self._tidings = Tidings()
         queues = queues_of(upstreams, observer)
-        self._bare = BareProvenance(self._provenances, queues)
+        self._bare = BareProvenance(self._provenances, attached, queues)
         self._work = Establishing(
             queues,
             checker=self._checker,
@@ -63,8 +68,13 @@ class EvidenceKeeper:
         )
 
     def generation(self, upstream: str, project: ProjectName) -> tuple[str, int]:
-        """Changes whenever what is known about a file of the project does; at most half a second later."""
-        return self._verifier.trust_of(upstream), self._tidings.of((upstream, project))
+        """Changes whenever what is known about a file of the project does; at most half a second later.
+
+        The first part whenever another trust is in force, or something else is attached, which is at once.
+        """
+        return f"{self._verifier.trust_of(upstream)} {self._attached.version()}".rstrip(), self._tidings.of(
+            (upstream, project)
+        )
 
     def news(self, upstream: str, project: ProjectName) -> None:
         """Something else has become known about a file of the project: its pages are made anew."""
@@ -78,7 +88,7 @@ class EvidenceKeeper:
 
     def known_of(self, state: PageState, file: File) -> EvidenceOrPending:
         """The same of one file."""
-        if file.provenance is Claim.NONE:
+        if self._has_none(file):
             return Absent()
         known = self._known.get(self._known.key(state, file))
         return known.evidence if known is not None else Pending()
@@ -88,8 +98,21 @@ class EvidenceKeeper:
         return [
             file
             for file in files
-            if file.provenance is not Claim.NONE and self._known.current(self._known.key(state, file)) is None
+            if not self._has_none(file) and self._known.current(self._known.key(state, file)) is None
         ]
+
+    def _has_none(self, file: File) -> bool:
+        """Whether the page says that there is no provenance, and none was attached."""
+        return file.provenance is Claim.NONE and self._attached.of(file) is None
+
+    def attached(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
+        """The files of which the page says that they have none, and that have something attached: *pending*."""
+        files = state.page.files
+        return {file.filename: Pending() for file in files if file.provenance is Claim.NONE and self._attached.of(file)}
+
+    def attached_to(self, file: File, evidence: EvidenceOrPending) -> AttachedNote | None:
+        """What an operator attached to a file, where the evidence about it was made from that."""
+        return self._attached.behind(file, evidence)
 
     def waits_for_bytes(self, state: PageState, file: File) -> bool:
         """Whether provenance is there that only a first download can be checked against: no page gives a digest."""
@@ -101,7 +124,7 @@ class EvidenceKeeper:
 
         It is pending only where it `waits_for_bytes`.
         """
-        if file.provenance is Claim.NONE:
+        if self._has_none(file):
             return Absent()
         key = self._known.key(state, file)
         known = self._known.get(key)
@@ -169,7 +192,7 @@ class EvidenceKeeper:
         return self._work.busy(upstream, project)
 
     async def provenance(self, state: PageState, file: File) -> bytes | None:
-        """Upstream's provenance object, byte for byte, or None where there is none; see `BareProvenance`."""
+        """A file's provenance object, byte for byte, or None where there is none; see `BareProvenance`."""
         return await self._bare.get(state, file)
 
     async def aclose(self) -> None:

@@ -21,16 +21,17 @@ class FileKey(NamedTuple):
     filename: str
     sha256: str  # "" where no digest is known
     claim: str  # what the page says of its provenance
+    attached: str = ""  # the sha256 of what an operator attached to it, which counts where the index has none
 
     @classmethod
-    def of(cls, state: PageState, file: File) -> FileKey:
+    def of(cls, state: PageState, file: File, *, attached: str = "") -> FileKey:
         """The key of a file of a page."""
-        return cls(state.upstream, state.page.name, file.filename, file.sha256 or "", str(file.provenance))
+        return cls(state.upstream, state.page.name, file.filename, file.sha256 or "", str(file.provenance), attached)
 
     @property
     def claim_document(self) -> str:
-        """Where it is kept which provenance the file has: what it has does not depend on whom is trusted."""
-        return "claim/" + _digest(self)
+        """Where it is kept which provenance the index has of the file, whoever is trusted and whatever is attached."""
+        return "claim/" + _digest(self[:-1])
 
     def evidence_document(self, provenance_sha256: str, trust: str) -> str:
         """Where the evidence is kept that was made from this provenance, under this trust, by what verifies here."""

@@ -27,6 +27,7 @@ from inbond.model.inspection import Inspection, Sane
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Judgement
+from inbond.policy.rule import stamp
 from inbond.store.protocols import Blob
 
 # A filename can be split into project and version at every "-"; so many of the splits are tried.
@@ -85,6 +86,7 @@ class FileService:
             if found is not None:
                 state, file = found
                 itself = state.paths.get(path)  # a file may really be named so
+                _require_carried(state, itself or file)
                 return Located(index=index, state=state, file=itself or file, metadata=itself is None, asking=asking)
         found = await self._on_a_page(index, path, name)
         if found is None:
@@ -92,6 +94,7 @@ class FileService:
                 f"no page of index {index.name} lists a file under this path",
                 remedy="it may have been removed or quarantined upstream; look at the project's page",
             )
+        _require_carried(*found)
         return Located(index=index, state=found[0], file=found[1], asking=asking)
 
     async def _on_a_page(self, index: Index, path: str, name: str) -> tuple[PageState, File] | None:
@@ -306,6 +309,17 @@ class FileService:
         if body is None:
             raise NotFound(f"{located.file.filename} has no provenance")
         return body
+
+
+def _require_carried(state: PageState, file: File) -> None:
+    """Raises `NotFound` for a file that is listed and judged, and whose bytes no bundle brought."""
+    if state.offers(file):
+        return
+    newest = f" (the newest is of {stamp(state.as_of)})" if state.as_of is not None else ""
+    raise NotFound(
+        f"{file.filename} was not carried over with the bundles imported so far{newest}",
+        remedy="add it to what is synced on the other side, and import the bundle that is made then",
+    )
 
 
 def still_looked_into(file: File) -> NotYet:

@@ -22,6 +22,7 @@ from inbond.gateway.why import Subject, WhyBook
 from inbond.model.errors import Denied, DigestMismatch
 from inbond.model.events import Observer, VerdictReached
 from inbond.model.evidence import EvidenceOrPending, Pending
+from inbond.model.imports import AttachedNote
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.standing import Standing
@@ -70,6 +71,7 @@ class Judged:
     verdicts: Mapping[Filename, Verdict]
     evidence: Mapping[Filename, EvidenceOrPending]
     inspections: Inspections
+    attached: frozenset[Filename]  # whose evidence an operator attached
     at: datetime
     expires_at: datetime | None
 
@@ -140,9 +142,9 @@ class Judge:
         kept = self._judged.get(key)
         if kept is not None and self._holds(kept, index, state):
             return kept
-        judged = await off_loop(len(state.page.files), self._judge_page, index, state, self._standing(state))
+        judged = await off_loop(len(state.page.files), self._judge_page, index, state, *self._stands(state))
         if await self._remember(index, state, state.page.files, judged.evidence):
-            judged = await off_loop(len(state.page.files), self._judge_page, index, state, self._standing(state))
+            judged = await off_loop(len(state.page.files), self._judge_page, index, state, *self._stands(state))
         self._judged.put(key, judged)
         self._telling.page(index.name, state, judged.verdicts)
         return judged
@@ -151,15 +153,19 @@ class Judge:
         """As `page`, and nothing comes of it: nothing is kept, remembered or told. For policies that are only tried."""
         await self._evidence.load(state)
         await self._inspections.load(state)
-        return await off_loop(len(state.page.files), self._judge_page, index, state, self._standing(state))
+        return await off_loop(len(state.page.files), self._judge_page, index, state, *self._stands(state))
 
     def _holds(self, judged: Judged, index: Index, state: PageState) -> bool:
         basis = (judged.document_id, judged.policy_digest, judged.generation)
         now = (state.document_id, index.policy_digest, self.generation(state))
         return basis == now and (judged.expires_at is None or self._clock() < judged.expires_at)
 
-    def _judge_page(self, index: Index, state: PageState, standing: Standing) -> Judged:
-        generation = self._generation(state, standing)
+    def _stands(self, state: PageState) -> tuple[Standing, Generation]:
+        """What stands about a page's project, and the generation before evidence is read. On the event loop."""
+        standing = self._standing(state)
+        return standing, self._generation(state, standing)
+
+    def _judge_page(self, index: Index, state: PageState, standing: Standing, generation: Generation) -> Judged:
         evidence = self._evidence.known(state)
         inspections = self._inspections.known_on_page(index.name, state)
         now = self._clock()
@@ -180,6 +186,7 @@ class Judge:
             verdicts=verdicts,
             evidence=evidence,
             inspections=inspections,
+            attached=frozenset(f.filename for f in state.page.files if self._attached_to(f, evidence) is not None),
             at=now,
             expires_at=next_change(verdicts),
         )
@@ -263,8 +270,10 @@ class Judge:
         clock = asyncio.get_running_loop().time
         until = clock() + within
         evidence: dict[Filename, EvidenceOrPending] = {}
+        attached = await off_loop(len(state.page.files), self._evidence.attached, state)
         for _ in range(ROUNDS):
-            needed = await off_loop(len(state.page.files), judged_with_all, self._case(index, state), files, evidence)
+            known = attached | evidence
+            needed = await off_loop(len(state.page.files), judged_with_all, self._case(index, state), files, known)
             if all(one.filename in evidence for one in needed):
                 break
             await self._evidence.load_some(state, needed)
@@ -332,6 +341,8 @@ class Judge:
             support_url=index.policy.support_url,
             at=self._clock(),
             advisories=tuple(one.id for one in self._standing(state).advisories_on(version, file.sha256)),
+            carried=state.offers(file),
+            attached=self._evidence.attached_to(file, evidence),
         )
 
     async def _newest(self, index: Index, state: PageState, file: File, until: float) -> str | None:
@@ -339,7 +350,7 @@ class Judge:
         asks = index.policy.for_project(state.page.name).asks_for_evidence
         for _ in range(RECOMMENDATIONS):
             judged = await self.page(index, state)
-            newest = await off_loop(len(state.page.files), newest_allowed, state.page, judged.verdicts, file)
+            newest = await off_loop(len(state.page.files), newest_allowed, state.offered, judged.verdicts, file)
             if newest is None or not asks:
                 return newest
             unchecked = await off_loop(len(state.page.files), _pending_of, self._case(index, state), judged, newest)
@@ -350,6 +361,9 @@ class Judge:
             if self._evidence.unsettled(state, unchecked):
                 return None
         return None
+
+    def _attached_to(self, file: File, evidence: Mapping[Filename, EvidenceOrPending]) -> AttachedNote | None:
+        return self._evidence.attached_to(file, evidence[file.filename])
 
     def tell(self, judgement: Judgement) -> None:
         """Reports a verdict that a request for bytes met."""

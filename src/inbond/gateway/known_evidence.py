@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.clock import Clock
-from inbond.gateway.evidence_key import EvidenceKey, FileKey
+from inbond.gateway.evidence_key import EvidenceKey
 from inbond.gateway.generations import Generations
 from inbond.gateway.lru import Lru
 from inbond.gateway.page_state import PageState
 from inbond.gateway.provenance import ABSENT_FOR, Verifier
 from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Rejected, Unavailable, Unsupported, Verified
 from inbond.model.names import ProjectName
-from inbond.model.page import File
+from inbond.model.page import Claim, File
 
 MAX_KNOWN: Final = 100_000  # files whose evidence is kept in memory
 # What could not be checked is asked for again by the next request after this long.
@@ -40,15 +41,16 @@ class Known:
 class KnownEvidence:
     """Evidence by file and trust. Safe to read and write from threads, but for the generations."""
 
-    def __init__(self, verifier: Verifier, clock: Clock) -> None:
+    def __init__(self, verifier: Verifier, attached: AttachedKeeper, clock: Clock) -> None:
         self._verifier = verifier
+        self._attached = attached
         self._clock = clock
         self._known: Lru[EvidenceKey, Known] = Lru(MAX_KNOWN, forgot=self._forgot)
         self._hears: Callable[[EvidenceKey], None] | None = None
 
     def key(self, state: PageState, file: File) -> EvidenceKey:
         """What evidence about a file of a page is known under, as trust is now."""
-        return EvidenceKey(self._verifier.trust_of(state.upstream), FileKey.of(state, file))
+        return EvidenceKey(self._verifier.trust_of(state.upstream), self._attached.key(state, file))
 
     def get(self, key: EvidenceKey) -> Known | None:
         """What is known, whether it is still believed or not."""
@@ -67,6 +69,8 @@ class KnownEvidence:
                 return known if age < ABSENT_FOR else None
             case Rejected():
                 return known if age < ASK_REJECTED_AFTER else None
+            case Verified() | Unsupported() if key.file.attached and key.file.claim != Claim.NONE:
+                return known if age < ABSENT_FOR else None  # the index may have provenance of its own by then
             case Verified() | Unsupported() | Pending():
                 return known
 

@@ -51,9 +51,8 @@ class MetadataKeeper:
         return await self._flights.do(key, lambda: self._read(key, state, file))
 
     async def _read(self, key: str, state: PageState, file: File) -> bytes:
-        stored = await self._documents.get(key)
-        expected = file.metadata_sha256
-        if stored is not None and (expected is None or hashlib.sha256(stored).hexdigest() == expected):
+        stored = await self.kept(state, file)
+        if stored is not None:
             self._observer(CacheLookup(kind="metadata", hit=True))
             return stored
         self._observer(CacheLookup(kind="metadata", hit=False))
@@ -65,6 +64,12 @@ class MetadataKeeper:
         self._lost_of(state).pop(file.filename, None)
         await self._documents.put(key, body)
         return body
+
+    async def kept(self, state: PageState, file: File) -> bytes | None:
+        """What is stored of the metadata file, with the digest that its page gives; nobody is asked."""
+        stored = await self._documents.get(_document_key(state, file))
+        expected = file.metadata_sha256
+        return stored if stored is not None and expected in (None, hashlib.sha256(stored).hexdigest()) else None
 
     def _lost_of(self, state: PageState) -> dict[str, datetime]:
         key = (state.upstream, state.page.name)

@@ -45,10 +45,12 @@ class Ready:
     stale: bool
     basis: _Basis
     expires_at: datetime | None
+    as_of: datetime | None = None  # where the page was imported: when it was last known to be current
 
 
-# What a page was made from: the document, the policy, what was known, what metadata cannot be had, staleness.
-_Basis = tuple[str, str, Generation, frozenset[str], bool]
+# What a page was made from: the document, the policy, what was known, what metadata cannot be had, staleness, and of
+# when it is.
+_Basis = tuple[str, str, Generation, frozenset[str], bool, datetime | None]
 _RenderKey = tuple[str, ProjectName, Format, Coding, str]
 
 
@@ -108,14 +110,16 @@ class PageService:
         """What a page would be made from now, or was, where it has been judged already."""
         upstream, project = state.upstream, state.page.name
         known = judged.generation if judged is not None else self._judge.generation(state)
-        return state.document_id, index.policy_digest, known, self._metadata.lost(upstream, project), state.stale
+        lost = self._metadata.lost(upstream, project)
+        return state.document_id, index.policy_digest, known, lost, state.stale, state.as_of
 
     def _lasts(self, expires_at: datetime | None) -> bool:
         return expires_at is None or self._clock() < expires_at
 
     async def _make(self, key: _RenderKey, index: Index, state: PageState, judged: Judged, basis: _Basis) -> Ready:
         _, _, form, coding, origin = key
-        page = published_page(state.page, at=self._pages.address(state), owned=bool(index.owners_of(state.page.name)))
+        page = await off_loop(len(state.page.files), lambda: state.offered)
+        page = published_page(page, at=self._pages.address(state), owned=bool(index.owners_of(state.page.name)))
         entries = Entries(index=index, state=state, judged=judged, origin=origin, lost=basis[3], why=self._why)
         ready = await off_loop(len(state.page.files), _render, page, entries, form, coding, basis)
         self._rendered.put(key, ready)
@@ -157,4 +161,5 @@ def _render(page: Page, entries: Entries, form: Format, coding: Coding, basis: _
         stale=state.stale,
         basis=basis,
         expires_at=entries.judged.expires_at,
+        as_of=state.as_of,
     )

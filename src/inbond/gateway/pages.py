@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -73,7 +74,7 @@ class PageKeeper:
             self._observer(CacheLookup(kind="page", hit=True))
             return state
         asked = self._unknown.get(key)
-        if asked is not None and self._clock() - asked < UNKNOWN_FOR:
+        if asked is not None and self._clock() - asked < self._unknown_for(upstream):
             return None
         state = await self._flights.do(key, lambda: self._renew(upstream, project, revalidate=revalidate))
         if revalidate and state is not None and not self._fresh(state, revalidate=True):
@@ -84,13 +85,21 @@ class PageKeeper:
     def _fresh(self, state: PageState, *, revalidate: bool) -> bool:
         """Whether a page needs no question to upstream: young enough, or upstream has just failed to answer one."""
         age = self._clock() - state.validated_at
-        if age < (MIN_REVALIDATION_INTERVAL if revalidate else self._fresh_for(state)):
+        if age < (self._insisted(state) if revalidate else self._fresh_for(state)):
             return True
         failed = self._failed.get((state.upstream, state.page.name))
         return failed is not None and self._clock() - failed < RETRY_FAILED_AFTER and self._servable(state)
 
     def _fresh_for(self, state: PageState) -> timedelta:
         return self._upstreams[state.upstream].settings.fresh_for
+
+    def _insisted(self, state: PageState) -> timedelta:
+        """How young a page is good enough for a client that insists; what lies on this disk is quickly asked."""
+        return self._fresh_for(state) if self._upstreams[state.upstream].local else MIN_REVALIDATION_INTERVAL
+
+    def _unknown_for(self, upstream: str) -> timedelta:
+        source = self._upstreams[upstream]
+        return source.settings.fresh_for if source.local else UNKNOWN_FOR
 
     def _servable(self, state: PageState) -> bool:
         return self._clock() - state.validated_at <= self._upstreams[state.upstream].settings.max_stale
@@ -114,7 +123,7 @@ class PageKeeper:
         if state is None:
             self._states.pop(key)
             self._unknown.put(key, self._clock())
-            if known is not None:
+            if known is not None and not self._upstreams[upstream].local:
                 await self._documents.delete(_document_key(upstream, project))
             return None
         return await self._kept(state)
@@ -142,7 +151,8 @@ class PageKeeper:
                 raise self._gone_back(upstream, answer.page)
         match answer:
             case ProjectUnknown():
-                await self._gone(upstream, project)
+                if not source.local:  # that no bundle brought it says nothing about what the index has
+                    await self._gone(upstream, project)
                 return None
             case NotModified():
                 if known is None:
@@ -150,7 +160,8 @@ class PageKeeper:
                 # what was known may have been given digests while upstream was asked
                 known = self._states.get((upstream, project)) or known
                 state = replace(known, validated_at=self._clock(), stale=False)
-                await self._save(state, await _encoded(state.page))
+                if not source.local:
+                    await self._save(state, await _encoded(state.page))
                 return state
             case FetchedPage():
                 return await self._accept(upstream, answer)
@@ -190,10 +201,9 @@ class PageKeeper:
     def _gone_back(self, upstream: str, page: Page) -> UpstreamBroken:
         message = f"{upstream}: the page of {page.name} went back to serial {page.serial}"
         self._observer(Alert(name="serial-went-back", message=message))
-        return UpstreamBroken(
-            message,
-            remedy="a cache before the index is behind, or the index was replaced; nothing older is served",
-        )
+        behind = "a cache before the index is behind, or the index was replaced; nothing older is served"
+        imported = "an older bundle was imported after a newer one: import the newest again"
+        return UpstreamBroken(message, remedy=imported if self._upstreams[upstream].local else behind)
 
     async def _accept(self, upstream: str, answer: FetchedPage) -> PageState:
         page = answer.page
@@ -202,8 +212,9 @@ class PageKeeper:
         for filename in memory.vanished:
             message = f"{upstream}: {filename} of {page.name} is no longer offered"
             self._observer(Alert(name="file-vanished", message=message))
-        state = await page_state(upstream, page, body, memory, answer.validators, validated_at=self._clock())
-        await self._save(state, body)
+        state = await page_state(upstream, answer, body, memory, validated_at=self._clock())
+        if not self._upstreams[upstream].local:
+            await self._save(state, body)
         return state
 
     async def fix_digest(self, state: PageState, file: File, sha256: str) -> None:
@@ -258,11 +269,16 @@ class PageKeeper:
         return await self._ledger.remember_page(upstream, page.name, serial=page.serial, files=files, now=self._clock())
 
     async def kept(self, upstream: str, project: ProjectName) -> PageState | None:
-        """The page as it is kept, however old, or None; nobody is asked."""
+        """The page as it is kept, however old, or None; nobody is asked over the network."""
+        if self._upstreams[upstream].local:
+            with suppress(UpstreamFault):
+                return await self.current(upstream, project)
         return self._states.get((upstream, project)) or await self._load(upstream, project)
 
     async def _load(self, upstream: str, project: ProjectName) -> PageState | None:
         """The stored page; None where there is none, or one older than the ledger has seen (promise P3)."""
+        if self._upstreams[upstream].local:
+            return None  # it is asked instead
         raw = await self._documents.get(_document_key(upstream, project))
         if raw is None:
             return None
@@ -279,7 +295,8 @@ class PageKeeper:
             self._observer(Alert(name="cached-page-went-back", message=message))
             return None
         validators = Validators(etag=stored.etag, last_modified=stored.last_modified)
-        return await page_state(upstream, page, stored.page, memory, validators, validated_at=stored.validated_at)
+        fetched = FetchedPage(page=page, validators=validators, received=stored.validated_at)
+        return await page_state(upstream, fetched, stored.page, memory, validated_at=stored.validated_at)
 
     async def _save(self, state: PageState, body: bytes) -> None:
         stored = _Stored(state.validated_at, state.validators.etag, state.validators.last_modified, body)

@@ -95,19 +95,19 @@ class ProjectList:
             return stored
         self._observer(CacheLookup(kind="list", hit=False))
         try:
-            fetched = await self._fetch(index)
+            fetched = await self._fetch(index, stored)
         except UpstreamFault:
             self._failed[_key(index)] = self._clock()
             if stored is not None and usable:
                 return stored
             raise
         if stored is not None:
-            await self._put_out(stored, keep=fetched.names)
+            await self._put_out(stored, keep=fetched)
         return fetched
 
-    async def _put_out(self, stored: _StoredList, *, keep: str) -> None:
+    async def _put_out(self, stored: _StoredList, *, keep: _StoredList) -> None:
         """Removes a list's files once a newer one stands in its place: they are of no use to anybody."""
-        for digest in {stored.names, *stored.variants.values()} - {keep}:
+        for digest in {stored.names, *stored.variants.values()} - {keep.names, *keep.variants.values()}:
             await self._blobs.remove(digest)
 
     async def _load(self, index: Index) -> _StoredList | None:
@@ -120,7 +120,7 @@ class ProjectList:
             return None
         return stored if await self._blobs.find(stored.names) is not None else None
 
-    async def _fetch(self, index: Index) -> _StoredList:
+    async def _fetch(self, index: Index, before: _StoredList | None) -> _StoredList:
         serials: list[int | None] = []
         seen: set[int] | None = set() if len(index.upstreams) >= _DUPLICATES_OF else None
         async with self._blobs.writer() as writer:
@@ -141,7 +141,8 @@ class ProjectList:
             await writer.flush()
             blob = await writer.commit(sha256=writer.hexdigest)
         serial = serials[0] if len(serials) == 1 else None
-        stored = _StoredList(self._clock(), serial, blob.sha256, {})
+        same = before is not None and (before.names, before.serial) == (blob.sha256, serial)
+        stored = _StoredList(self._clock(), serial, blob.sha256, before.variants if before is not None and same else {})
         await self._save(index, stored)
         return stored
 

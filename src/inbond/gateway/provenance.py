@@ -13,11 +13,13 @@ from typing import Final, Protocol
 
 import msgspec
 
+from inbond.attest.signed_form import is_signed_form
 from inbond.gateway.clock import Clock
 from inbond.gateway.evidence_key import FileKey
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.gateway.single_flight import SingleFlight
+from inbond.model.errors import UpstreamBroken
 from inbond.model.events import CacheLookup, Observer
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
@@ -123,6 +125,11 @@ class ProvenanceKeeper:
                 await self._claim(key, None)
                 return None
             case ProvenanceFound(body=body):
+                if is_signed_form(body):
+                    raise UpstreamBroken(
+                        f"the provenance of {file.filename} is of a form that only an operator's command may attach",
+                        remedy="whoever runs the index must tell where it has that from",
+                    )
                 digest = hashlib.sha256(body).hexdigest()
                 await self._documents.put(f"provenance/{digest}", body)
                 await self._claim(key, digest)

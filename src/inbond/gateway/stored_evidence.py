@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.checking import Checker
 from inbond.gateway.evidence_key import EvidenceKey, FileKey
 from inbond.gateway.known_evidence import KnownEvidence
@@ -19,16 +20,22 @@ from inbond.model.page import Claim, File
 
 MAX_LOADED: Final = 100_000  # pages, counted in one each and in their outdated files
 
-_Version = tuple[str, str]  # the page's document, and the trust
+_Version = tuple[str, str, str]  # the page's document, the trust, and what is attached
 
 
 class StoredEvidence:
     """Brings what is stored into memory."""
 
     def __init__(
-        self, known: KnownEvidence, provenances: ProvenanceKeeper, checker: Checker, verifier: Verifier
+        self,
+        known: KnownEvidence,
+        provenances: ProvenanceKeeper,
+        checker: Checker,
+        attached: AttachedKeeper,
+        verifier: Verifier,
     ) -> None:
         self._known = known
+        self._attached = attached
         self._provenances = provenances
         self._checker = checker
         self._verifier = verifier
@@ -41,6 +48,7 @@ class StoredEvidence:
 
     async def load(self, state: PageState) -> None:
         """Finds what is stored about a page's files, once for each version of the page and each trust."""
+        await self._attached.refresh()
         loaded = self._loaded.get((state.upstream, state.page.name))
         version = self._version(state)
         if loaded is None or loaded[0] != version:
@@ -71,9 +79,10 @@ class StoredEvidence:
 
     async def load_some(self, state: PageState, files: Sequence[File]) -> frozenset[Filename]:
         """Finds what is stored about some files of a page; those are given back of which only provenance was had."""
+        await self._attached.refresh()
         trust = self._verifier.trust_of(state.upstream)
         wanted = await off_loop(len(files), self._unknown, state, files, trust)
-        claims = await self._provenances.claims(list(wanted))
+        claims = self._with_attached(wanted, await self._provenances.claims(list(wanted)))
         attested = [(key, claimed) for key, claimed in claims.items() if claimed.provenance_sha256 is not None]
         found = await self._checker.stored(attested, trust)
         await off_loop(len(claims), self._recall, trust, claims, found)
@@ -81,8 +90,22 @@ class StoredEvidence:
 
     def _unknown(self, state: PageState, files: Sequence[File], trust: str) -> dict[FileKey, File]:
         """Those of the files that nothing is known about in memory."""
-        claimed = [(FileKey.of(state, f), f) for f in files if f.provenance is not Claim.NONE and f.sha256]
+        keys = [(self._attached.key(state, file), file) for file in files if file.sha256]
+        claimed = [(key, file) for key, file in keys if key.attached or file.provenance is not Claim.NONE]
         return {key: file for key, file in claimed if self._known.get(EvidenceKey(trust, key)) is None}
+
+    def _with_attached(self, wanted: Mapping[FileKey, File], own: Mapping[FileKey, Claimed]) -> dict[FileKey, Claimed]:
+        """The claims of indexes, and what is attached where those have nothing."""
+        claims = dict(own)
+        for key, file in wanted.items():
+            note = self._attached.of(file)
+            if note is None or note.provenance_sha256 != key.attached:
+                continue
+            if file.provenance is Claim.NONE:
+                claims[key] = Claimed(note.at, key.attached)
+            elif key in own and own[key].provenance_sha256 is None:
+                claims[key] = Claimed(own[key].asked_at, key.attached)
+        return claims
 
     def _recall(self, trust: str, claims: Mapping[FileKey, Claimed], found: Mapping[FileKey, Evidence]) -> None:
         for key, claimed in claims.items():
@@ -91,7 +114,7 @@ class StoredEvidence:
                 self._known.recall(EvidenceKey(trust, key), evidence, at=claimed.asked_at)
 
     def _version(self, state: PageState) -> _Version:
-        return state.document_id, self._verifier.trust_of(state.upstream)
+        return state.document_id, self._verifier.trust_of(state.upstream), self._attached.version()
 
     async def aclose(self) -> None:
         """Ends what is under way."""

@@ -11,8 +11,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -63,6 +64,10 @@ class RootSource(Protocol):
         """
         ...
 
+    async def as_of(self) -> datetime | None:
+        """When the root on this machine was last known to be the newest there is; None where nothing says so."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSource:
@@ -89,6 +94,10 @@ class FileSource:
     async def refresh(self) -> bool:
         """False: nobody but the operator can change it."""
         return False
+
+    async def as_of(self) -> datetime | None:
+        """When the file was last written."""
+        return await asyncio.to_thread(written_at, self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,10 @@ class BundledSource:
         """False: it changes with an upgrade of sigstore only."""
         return False
 
+    async def as_of(self) -> datetime | None:
+        """None: when it was installed says nothing of how old it is."""
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeStatus:
@@ -149,6 +162,13 @@ def read_root(path: Path) -> bytes:
             remedy="name a trusted_root.json, as Sigstore's TUF repository distributes it",
         )
     return raw
+
+
+def written_at(path: Path) -> datetime | None:
+    """When a file was last written; None where that cannot be seen. Blocks."""
+    with suppress(OSError):
+        return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+    return None
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -15,12 +15,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.trust import RootSource, ScopeStatus
+from inbond.gateway.trust_age import RootAges
 from inbond.gateway.trust_candidate import Checked, Differences, differences, self_tested
 from inbond.gateway.trust_files import TrustFiles
 from inbond.gateway.trust_sampling import LOOK_EVERY, Sampler
@@ -51,6 +53,7 @@ class TrustKeeper:
         poll_every: seconds between looks at the sources.
         look_every: seconds between files that are looked at as samples.
         refresh_every: seconds between refreshes of one scope because of unknown keys.
+        max_ages: of the scopes that have one, from which age on the root is too old.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class TrustKeeper:
         poll_every: float = POLL_EVERY,
         look_every: float = LOOK_EVERY,
         refresh_every: float = REFRESH_EVERY,
+        max_ages: Mapping[str, timedelta] = MappingProxyType({}),
     ) -> None:
         self._sources = {source.name: source for source in sources}
         self._by_upstream = trust_by_upstream
@@ -74,6 +78,7 @@ class TrustKeeper:
         issuers = {name: source.issuers for name, source in self._sources.items()}
         self._sampler = Sampler(self._files, issuers, observer, look_every=look_every)
         self._unknown = UnknownKeys(self._renew, clock, observer, refresh_every=refresh_every)
+        self.ages: Final = RootAges(self._sources, max_ages, clock, observer)
         self._states: dict[str, ScopeState] = {}
         self._digests: dict[str, str] = {}  # by upstream
         self._process: VerifierProcess | None = None
@@ -226,6 +231,7 @@ class TrustKeeper:
 
     async def _watch(self) -> NoReturn:
         while True:
+            await self.ages.tell()
             await asyncio.sleep(self._poll_every)
             for state in self._states.values():
                 await self._look(state)

@@ -94,10 +94,10 @@ async def first_state(source: RootSource, files: TrustFiles, *, now: datetime, o
     """
     found = await asyncio.to_thread(files.root, source.name)
     samples = await asyncio.to_thread(files.samples, source.name)
-    kept = found if found is not None and found.origin == source.origin else None
     try:
         raw = await source.read()
     except OperatorFault as error:
+        kept = _same(found, source)
         if found is not None and kept is None:
             raise _left(error, source) from error
         if kept is None:
@@ -105,9 +105,14 @@ async def first_state(source: RootSource, files: TrustFiles, *, now: datetime, o
         state = ScopeState(source=source, raw=kept.raw, since=kept.since, kept=kept)
         state.refuse(error, observer, candidate=None)
         return state
+    kept = _same(found, source)  # a source may say only then whose word its root is
     since = kept.since if kept is not None and kept.raw == raw else now
     untried = kept is None and (found is not None or bool(samples))
     return ScopeState(source=source, raw=raw, since=since, kept=kept, untried=untried)
+
+
+def _same(found: KeptRoot | None, source: RootSource) -> KeptRoot | None:
+    return found if found is not None and found.origin == source.origin else None
 
 
 def _untried(error: InbondError, scope: str) -> OperatorFault:

@@ -184,6 +184,13 @@ class AutoSource:
                 )
             self.kept.install(raw, record)
 
+    async def as_of(self) -> datetime | None:
+        """When TUF last said that there is no newer one, or the operator gave it; None for one it never answered of."""
+        found = None
+        with suppress(OperatorFault):
+            found = await asyncio.to_thread(self.current)
+        return None if found is None or found[1] is None else found[1].confirmed_at
+
     async def keep_fresh(
         self,
         *,

@@ -61,12 +61,26 @@ class ImportedUpstream:
 class Attached:
     """A Sigstore bundle that an operator put beside a file which no index has provenance of.
 
-    `provenance`: the PEP 740 provenance object that was made from it, byte for byte.
+    `provenance`: what was made from it, byte for byte: a PEP 740 provenance object, or a signature over the file in the
+    form of `inbond.attest.signed_form`.
     """
 
     sha256: str  # of the file
     filename: str
     provenance: bytes
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedNote:
+    """The same without its bytes. `signed_file`: it is a signature over the file and no provenance object."""
+
+    sha256: str  # of the file
+    filename: str
+    provenance_sha256: str
+    signed_file: bool
     reason: str
     by: str
     at: datetime

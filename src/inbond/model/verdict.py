@@ -10,6 +10,7 @@ from typing import Self
 
 from inbond.model.decisions import Waiver
 from inbond.model.evidence import EvidenceOrPending
+from inbond.model.imports import AttachedNote
 from inbond.model.names import ProjectName
 from inbond.model.page import File
 
@@ -136,6 +137,11 @@ class Judgement:
     support_url: str | None = None
     at: datetime | None = None
     advisories: tuple[str, ...] = ()  # the ids of those that the file may be meant by
+    carried: bool = (
+        True  # whether its bytes can be had: on the far side of an air gap, those that no bundle brought can't
+    )
+
+    attached: AttachedNote | None = None  # where the evidence is not the index's own: who attached it
 
     @property
     def headline(self) -> str:

@@ -5,7 +5,8 @@
 
 A file gets its name by a rename, after its digest was compared and its bytes were synced to disk: whatever ends the
 process or the power in between leaves the right bytes or nothing. Nothing is read at start-up; what is stored is
-counted in the background after the first commit, and evicted, least recently found first, when it is too much.
+counted in the background after the first commit, and evicted, least recently found first, when it is too much; a store
+without a limit (`inbond.store.mirror_blobs`) counts nothing and evicts nothing.
 
 A reader that has a file open keeps it, evicted or not (POSIX); between `find` and opening it may go, unless leased.
 """
@@ -39,8 +40,8 @@ TOUCH_SECONDS: Final = 3600  # a blob's time of use is kept no finer than this
 T = TypeVar("T")
 
 
-def open_blobs(directory: Path, *, observer: Observer, max_size: int = DEFAULT_MAX_SIZE) -> DiskBlobs:
-    """Opens the blobs in `directory`, keeping about `max_size` bytes. Blocks for milliseconds.
+def open_blobs(directory: Path, *, observer: Observer, max_size: int | None = DEFAULT_MAX_SIZE) -> DiskBlobs:
+    """Opens the blobs in `directory`, keeping about `max_size` bytes; None: all of them. Blocks for milliseconds.
 
     What dead processes left growing is removed; living processes over the same directory keep theirs. Raises
     StoreUnavailable.
@@ -58,7 +59,7 @@ def open_blobs(directory: Path, *, observer: Observer, max_size: int = DEFAULT_M
 class DiskBlobs:
     """`Blobs` on disk. Close it with `aclose`."""
 
-    def __init__(self, content: Path, *, incoming: Incoming, observer: Observer, max_size: int) -> None:
+    def __init__(self, content: Path, *, incoming: Incoming, observer: Observer, max_size: int | None) -> None:
         self._content = content
         self._incoming = incoming
         self._observer = observer
@@ -136,15 +137,17 @@ class DiskBlobs:
         return Blob(sha256=sha256, size=size, path=path)
 
     def _make_room(self) -> None:
+        if self._max_size is None:
+            return
         busy = self._evicting is not None and not self._evicting.done()
         if not busy and (self._total is None or self._total > self._max_size):
-            self._evicting = asyncio.create_task(self._evict())
+            self._evicting = asyncio.create_task(self._evict(self._max_size))
 
-    async def _evict(self) -> None:
+    async def _evict(self, max_size: int) -> None:
         before = self._total or 0
         self._total = 0 if self._total is None else self._total
         try:
-            left = await self._run("count files", evict, self._content, self._max_size, self._leases.__contains__)
+            left = await self._run("count files", evict, self._content, max_size, self._leases.__contains__)
         except Exception as error:  # noqa: BLE001 (nobody awaits this; serving goes on)
             self._total = None
             self._tell(Alert(name="eviction-failed", message=str(error)))

@@ -56,6 +56,16 @@ def decide_all(
     return new
 
 
+def adopt(connection: sqlite3.Connection, pins: Sequence[Pin], *, now: datetime) -> None:
+    """Adds, in the caller's transaction, pins that were never made here: one that was revoked stays so.
+
+    Raises sqlite3.Error.
+    """
+    for pin in pins:
+        if connection.execute("SELECT 1 FROM decision WHERE id = ? LIMIT 1", (pin.id,)).fetchone() is None:
+            _add(connection, pin, now)
+
+
 def revoke(connection: sqlite3.Connection, decision_id: str, *, by: str, now: datetime) -> Decided | None:
     """Ends a decision; None where none of that id is in force. Raises sqlite3.Error."""
     with transaction(connection, "IMMEDIATE"):

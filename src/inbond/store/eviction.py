@@ -38,6 +38,11 @@ def evict(content: Path, max_size: int, leased: Callable[[str], bool]) -> int:
     return total
 
 
+def stored_bytes(content: Path) -> int:
+    """How many bytes the files have together. Blocks for as long as a walk takes. Raises OSError."""
+    return sum(file.size for file in _walk(content))
+
+
 def _removed(path: Path) -> bool:
     try:
         path.unlink(missing_ok=True)

@@ -2,8 +2,8 @@
 
 One thread owns the connection that writes; what it has confirmed is on disk (WAL, synchronous FULL). What reads long,
 through the audit trail, has a thread and a connection of its own, so that no page waits for it. Several processes may
-share a ledger on one machine. The SQL is in the modules beside this one, `pages`, `decisions`, `publishers`, `history`,
-`occurrences` and `deliveries`; this one only lends them a connection.
+share a ledger on one machine. The SQL is in the modules beside this one, `pages`, `page_records`, `decisions`,
+`publishers`, `imports`, `attached`, `history`, `occurrences` and `deliveries`; this one only lends them a connection.
 """
 
 from __future__ import annotations
@@ -15,16 +15,28 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
-from inbond.model.decisions import Decided
+from inbond.model.decisions import Decided, Pin
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Alert, Observer
 from inbond.model.history import Asked, AskedRow, ServedFile
-from inbond.model.memory import PageMemory
+from inbond.model.imports import Attached, Import, ImportedDocument, ImportedProject, ImportedUpstream
+from inbond.model.memory import PageMemory, PageRecord
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.standing import Established
-from inbond.store import decisions, deliveries, history, occurrences, pages, publishers
+from inbond.store import (
+    attached,
+    decisions,
+    deliveries,
+    history,
+    imports,
+    occurrences,
+    page_records,
+    pages,
+    publishers,
+)
 from inbond.store.files import unavailable
+from inbond.store.ledger_copy import copy_without_history
 from inbond.store.ledger_file import connect_to_read, copy_file, open_file
 from inbond.store.ledger_thread import LedgerThread
 from inbond.store.protocols import Delivery
@@ -126,7 +138,10 @@ class Ledger:
         return await self._run(lambda connection: pages.recall(connection, upstream, project))
 
     def decisions_version(self) -> int:
-        """Differs whenever decisions or repositories do, also where another process wrote them; takes microseconds."""
+        """Differs whenever what stands does, also where another process wrote it; takes microseconds.
+
+        Decisions, repositories, imports and what is attached.
+        """
         return self._at_once(StandingReader.version)
 
     def decided_on(self, project: ProjectName) -> tuple[Decided, ...]:
@@ -136,6 +151,10 @@ class Ledger:
     def established_of(self, upstream: str, project: ProjectName) -> tuple[Established, ...]:
         """A project's established repositories, ordered by repository; at once."""
         return self._at_once(lambda reader: reader.established_of(upstream, project))
+
+    def attached_version(self) -> tuple[int, int]:
+        """Differs whenever something else is attached to any file; (0, 0) where nothing is; at once."""
+        return self._at_once(lambda reader: reader.attached_version())
 
     async def decisions(self, *, revoked: bool = False) -> tuple[Decided, ...]:
         """Those in force, or those that were revoked, in the order in which they were made."""
@@ -216,17 +235,85 @@ class Ledger:
         """Counts an attempt that failed, and sets the time of the next."""
         await self._run(lambda connection: deliveries.postpone(connection, webhook, number, until=until))
 
+    async def take_import(
+        self,
+        made: Import,
+        *,
+        upstreams: Sequence[ImportedUpstream],
+        projects: Sequence[ImportedProject],
+        documents: Sequence[ImportedDocument],
+        memory: Sequence[PageRecord],
+        pins: Sequence[Pin],
+        established: Sequence[tuple[str, ProjectName, Sequence[Established]]],
+    ) -> None:
+        """Puts an import in force: all of it in one transaction, on disk before this returns, or nothing.
+
+        Memory is joined with what is there (`inbond.store.page_records`); a pin that was ever made here is left as it
+        is. Raises ValueError for a digest that is none.
+        """
+        await self._run(
+            lambda connection: imports.take(
+                connection,
+                made,
+                upstreams=upstreams,
+                projects=projects,
+                documents=documents,
+                memory=memory,
+                pins=pins,
+                established=established,
+            )
+        )
+
+    async def imports(self) -> tuple[Import, ...]:
+        """All imports, the latest first."""
+        return await self._run(imports.imports)
+
+    async def imported(self, upstream: str, project: ProjectName) -> ImportedProject | None:
+        """A project as it was imported last, or None."""
+        return await self._run(lambda connection: imports.imported(connection, upstream, project))
+
+    async def imported_projects(self, upstream: str | None = None) -> tuple[ImportedProject, ...]:
+        """All imported projects, or those of an upstream, by upstream and name."""
+        return await self._read(lambda connection: imports.imported_projects(connection, upstream))
+
+    async def imported_upstreams(self) -> tuple[ImportedUpstream, ...]:
+        """The upstreams that any import named, by name."""
+        return await self._run(imports.imported_upstreams)
+
+    async def imported_documents(self) -> tuple[ImportedDocument, ...]:
+        """The documents as they were imported last, by kind and name."""
+        return await self._run(imports.imported_documents)
+
+    async def page_record(self, upstream: str, project: ProjectName) -> PageRecord | None:
+        """All that is remembered of a page, to be carried elsewhere, or None."""
+        return await self._run(lambda connection: page_records.page_record(connection, upstream, project))
+
+    async def attach(self, one: Attached) -> bool:
+        """Puts provenance beside a file, on disk before this returns; False where what counts for it is the same."""
+        return await self._run(lambda connection: attached.attach(connection, one))
+
+    async def attached_to(self, sha256: str) -> Attached | None:
+        """What was attached to a file last, or None."""
+        return await self._run(lambda connection: attached.attached_to(connection, sha256))
+
+    async def all_attached(self) -> tuple[Attached, ...]:
+        """All that is attached, the latest first."""
+        return await self._read(attached.all_attached)
+
+    async def detach(self, sha256: str) -> bool:
+        """Removes what is attached to a file; whether there was anything."""
+        return await self._run(lambda connection: attached.detach(connection, sha256))
+
     async def backup(self, to: Path) -> None:
         """Writes the ledger as it is now to the file `to`, whole or not at all, while work goes on.
 
         A backup is one file that is opened like any ledger.
         """
-        try:
-            await asyncio.to_thread(copy_file, self._path, to)
-        except OSError as error:
-            raise unavailable("write the backup", error) from error
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
+        await self._copy("write the backup", copy_file, to)
+
+    async def copy_without_history(self, to: Path) -> None:
+        """As `backup`, without the audit trail, occurrences and webhooks."""
+        await self._copy("copy the ledger", copy_without_history, to)
 
     async def aclose(self) -> None:
         """Waits for what is under way, and closes. Calling it twice is fine."""
@@ -245,6 +332,14 @@ class Ledger:
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._on(self._reading, work)
+
+    async def _copy(self, doing: str, copy: Callable[[Path, Path], None], to: Path) -> None:
+        try:
+            await asyncio.to_thread(copy, self._path, to)
+        except OSError as error:
+            raise unavailable(doing, error) from error
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     async def _on(self, thread: LedgerThread, work: Callable[[sqlite3.Connection], T]) -> T:
         try:

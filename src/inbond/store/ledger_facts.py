@@ -17,6 +17,7 @@ from inbond.store.ledger_file import connect
 from inbond.store.migrations import APPLICATION_ID, STEPS, schema_version
 
 MAX_COMPLAINTS: Final = 20  # of SQLite, in one examination
+_SCHEMA_OF_WEBHOOKS: Final = 2  # the first that has them
 
 # What is counted, by the table that holds it; those of later schemas are 0 in an earlier one.
 _COUNTED: Final[Mapping[str, str]] = MappingProxyType(
@@ -26,6 +27,10 @@ _COUNTED: Final[Mapping[str, str]] = MappingProxyType(
         "decisions": "decision WHERE revoked_at IS NULL",
         "revoked decisions": "decision WHERE revoked_at IS NOT NULL",
         "established repositories": "repository",
+        "imports": "import",
+        "imported projects": "imported_project",
+        "imported documents": "imported_document",
+        "attached evidence": "attached",
         "requests": "asked",
         "occurrences": "occurrence",
         "deliveries waiting": "delivery",
@@ -83,7 +88,7 @@ def _facts(path: Path, connection: sqlite3.Connection) -> LedgerFacts:
         schema=schema,
         complaints=tuple(complaints),
         counts=_counts(connection) if sound else {},
-        waiting=deliveries.waiting(connection) if sound and schema >= len(STEPS) else {},
+        waiting=deliveries.waiting(connection) if sound and schema >= _SCHEMA_OF_WEBHOOKS else {},
     )
 
 

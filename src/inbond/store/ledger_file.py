@@ -86,7 +86,7 @@ def _make(path: Path) -> None:
     if path.with_name(f"{path.name}-wal").exists():
         # SQLite would replay it into the new database
         raise OperatorFault("the ledger is gone, and its write-ahead log is still there", remedy=_RESTORE)
-    with _beside(path) as unfinished:
+    with beside(path) as unfinished:
         with contextlib.closing(connect(unfinished)) as connection:
             migrate(connection)
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -97,7 +97,7 @@ def _make(path: Path) -> None:
 
 def copy_file(source: Path, to: Path) -> None:
     """Copies the ledger as it is now, whole or not at all. Raises OSError, sqlite3.Error."""
-    with _beside(to) as unfinished:
+    with beside(to) as unfinished:
         with contextlib.closing(connect(source)) as connection, contextlib.closing(connect(unfinished)) as copy:
             connection.backup(copy)
         unfinished.rename(to)
@@ -105,7 +105,7 @@ def copy_file(source: Path, to: Path) -> None:
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def beside(path: Path) -> Iterator[Path]:
     """An empty private file in the same directory, removed afterwards."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))

@@ -18,6 +18,16 @@ Step = tuple[str, ...]  # statements of one transaction
 
 _RISE: Final = "UPDATE standing SET version = version + 1"
 
+
+def _rising(*tables: str) -> Step:
+    """Whatever happens to these tables, the version of what stands rises."""
+    return tuple(
+        f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN {_RISE}; END"
+        for table in tables
+        for event in ("insert", "update", "delete")
+    )
+
+
 STEPS: Final[tuple[Step, ...]] = (
     (
         """
@@ -79,11 +89,7 @@ STEPS: Final[tuple[Step, ...]] = (
         # One row, for whoever keeps decisions and repositories in memory: it rises with every change of them.
         "CREATE TABLE standing (version INTEGER NOT NULL) STRICT",
         "INSERT INTO standing (version) VALUES (1)",
-        *(
-            f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN {_RISE}; END"
-            for table in ("decision", "repository")
-            for event in ("insert", "update", "delete")
-        ),
+        *_rising("decision", "repository"),
         # `key` is a digest of all that equal requests have in common; see store/history.py.
         """
         CREATE TABLE asked (
@@ -142,6 +148,62 @@ STEPS: Final[tuple[Step, ...]] = (
         ) STRICT, WITHOUT ROWID
         """,
         "CREATE INDEX delivery_due ON delivery (webhook, due)",
+    ),
+    (
+        # Every import that came into force. `manifest`: the digest of its bundle's manifest.
+        """
+        CREATE TABLE import (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL,
+            manifest BLOB NOT NULL CHECK (length(manifest) = 32),
+            created_at INTEGER NOT NULL,
+            imported_at INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            files INTEGER NOT NULL,
+            size INTEGER NOT NULL
+        ) STRICT
+        """,
+        # What is in force: of each upstream, project and document what was imported last. `entry`: the manifest's JSON.
+        """
+        CREATE TABLE imported_upstream (
+            name TEXT NOT NULL PRIMARY KEY,
+            url TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE imported_project (
+            upstream TEXT NOT NULL,
+            project TEXT NOT NULL,
+            name TEXT NOT NULL,
+            as_of INTEGER NOT NULL,
+            imported_at INTEGER NOT NULL,
+            entry TEXT NOT NULL,
+            PRIMARY KEY (upstream, project)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE imported_document (
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+            as_of INTEGER NOT NULL,
+            PRIMARY KEY (kind, name)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # Provenance that operators put beside files; what was attached to a file last counts.
+        """
+        CREATE TABLE attached (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+            filename TEXT NOT NULL,
+            provenance BLOB NOT NULL,
+            reason TEXT NOT NULL,
+            made_by TEXT NOT NULL,
+            made_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX attached_to ON attached (sha256, number)",
+        *_rising("import", "imported_upstream", "imported_project", "imported_document", "attached"),
     ),
 )
 

@@ -25,7 +25,9 @@ _ROWS: Final = msgspec.json.Decoder(list[tuple[str, int, str, int | None]])
 Listed = Sequence[tuple[Filename, str | None]]  # each file of a page with its sha256, where it has one
 
 
-class _Row(NamedTuple):
+class FileRow(NamedTuple):
+    """What the ledger holds of one file, as its columns do."""
+
     filename: str
     first_seen: int
     first_sha256: bytes | None
@@ -33,13 +35,13 @@ class _Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
+class StoredPage:
     """What the ledger holds of one page."""
 
     project: int
     first_seen: int
     highest_serial: int | None
-    files: dict[str, _Row]
+    files: dict[str, FileRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def highest_serial(connection: sqlite3.Connection, upstream: str, project: Proje
 def recall(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> PageMemory | None:
     """What is stored of a page, or None. Raises sqlite3.Error."""
     with transaction(connection, "DEFERRED"):
-        stored = _read(connection, upstream, project)
+        stored = read(connection, upstream, project)
     return None if stored is None else _memory(stored, vanished=())
 
 
@@ -88,12 +90,12 @@ def remember(
     """Stores what a page adds, in one transaction. Raises ValueError for a digest that is none, sqlite3.Error."""
     listed = {str(filename): sha256 for filename, sha256 in files}
     with transaction(connection, "DEFERRED"):
-        stored = _read(connection, upstream, project)
+        stored = read(connection, upstream, project)
     if stored is not None and not _news(stored, listed, serial):
         return _memory(stored, vanished=())  # the usual case: no lock, no sync
     moment = moment_of(now)
     with transaction(connection, "IMMEDIATE"):
-        stored = _read(connection, upstream, project) or _begin(connection, upstream, project, moment)
+        stored = read(connection, upstream, project) or _begin(connection, upstream, project, moment)
         news = _news(stored, listed, serial)
         _write(connection, stored.project, news, moment)
     return _memory(_with(stored, news, moment), vanished=tuple(Filename(name) for name in news.vanished))
@@ -111,7 +113,7 @@ def remember_digest(
     """Stores a file's digest unless there is one; the stored one. Raises ValueError for no digest, sqlite3.Error."""
     digest, moment, name = packed(sha256), moment_of(now), str(filename)
     with transaction(connection, "IMMEDIATE"):
-        stored = _read(connection, upstream, project) or _begin(connection, upstream, project, moment)
+        stored = read(connection, upstream, project) or _begin(connection, upstream, project, moment)
         row = stored.files.get(name)
         if row is not None and row.first_sha256 is not None:
             return row.first_sha256.hex()
@@ -122,7 +124,8 @@ def remember_digest(
     return sha256
 
 
-def _read(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> _Stored | None:
+def read(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> StoredPage | None:
+    """What is stored of a page, in the caller's transaction, or None. Raises sqlite3.Error."""
     found = connection.execute(
         "SELECT id, first_seen, highest_serial FROM project WHERE upstream = ? AND name = ?", (upstream, str(project))
     ).fetchone()
@@ -133,23 +136,23 @@ def _read(connection: sqlite3.Connection, upstream: str, project: ProjectName) -
         rows = _ROWS.decode(text)
     except msgspec.MsgspecError as error:
         raise sqlite3.DatabaseError(f"the ledger's files of {project} cannot be read: {error}") from error
-    files = {name: _Row(name, seen, _digest(sha256), gone) for name, seen, sha256, gone in rows}
-    return _Stored(project=found[0], first_seen=found[1], highest_serial=found[2], files=files)
+    files = {name: FileRow(name, seen, _digest(sha256), gone) for name, seen, sha256, gone in rows}
+    return StoredPage(project=found[0], first_seen=found[1], highest_serial=found[2], files=files)
 
 
 def _digest(text: str) -> bytes | None:
     return bytes.fromhex(text) if text else None
 
 
-def _begin(connection: sqlite3.Connection, upstream: str, project: ProjectName, moment: int) -> _Stored:
+def _begin(connection: sqlite3.Connection, upstream: str, project: ProjectName, moment: int) -> StoredPage:
     ((number,),) = connection.execute(
         "INSERT INTO project (upstream, name, first_seen) VALUES (?, ?, ?) RETURNING id",
         (upstream, str(project), moment),
     ).fetchall()
-    return _Stored(project=number, first_seen=moment, highest_serial=None, files={})
+    return StoredPage(project=number, first_seen=moment, highest_serial=None, files={})
 
 
-def _news(stored: _Stored, listed: Mapping[str, str | None], serial: int | None) -> _News:
+def _news(stored: StoredPage, listed: Mapping[str, str | None], serial: int | None) -> _News:
     known = stored.files
     new = tuple(
         (name, None if digest is None else packed(digest)) for name, digest in listed.items() if name not in known
@@ -188,15 +191,15 @@ def _write(connection: sqlite3.Connection, project: int, news: _News, moment: in
     )
 
 
-def _with(stored: _Stored, news: _News, moment: int) -> _Stored:
+def _with(stored: StoredPage, news: _News, moment: int) -> StoredPage:
     files = dict(stored.files)
-    files.update((name, _Row(name, moment, digest, None)) for name, digest in news.new)
+    files.update((name, FileRow(name, moment, digest, None)) for name, digest in news.new)
     files.update((name, files[name]._replace(first_sha256=digest)) for name, digest in news.digested)
     highest = stored.highest_serial if news.serial is None else news.serial
     return replace(stored, highest_serial=highest, files=files)
 
 
-def _memory(stored: _Stored, *, vanished: tuple[Filename, ...]) -> PageMemory:
+def _memory(stored: StoredPage, *, vanished: tuple[Filename, ...]) -> PageMemory:
     rows = [(Filename(name), row) for name, row in stored.files.items()]
     times = {
         moment: time_of(moment) for moment in {row.first_seen for row in stored.files.values()}

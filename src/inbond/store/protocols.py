@@ -191,7 +191,7 @@ class StandingMemory(Protocol):
     """The ledger's decisions and repositories, read at once on the event loop. Raises `StoreUnavailable`."""
 
     def decisions_version(self) -> int:
-        """As `Decisions.decisions_version`; established repositories count as well."""
+        """As `Decisions.decisions_version`; repositories, imports and what is attached count as well."""
         ...
 
     def decided_on(self, project: ProjectName) -> tuple[Decided, ...]:
@@ -348,8 +348,16 @@ class Imports(Protocol):
 class AttachedEvidence(Protocol):
     """The ledger's Sigstore bundles that operators put beside files. Raises `StoreUnavailable`."""
 
+    def decisions_version(self) -> int:
+        """As `Decisions.decisions_version`; what is attached counts as well."""
+        ...
+
+    def attached_version(self) -> tuple[int, int]:
+        """Differs whenever something else is attached, and (0, 0) where nothing is. On the event loop, at once."""
+        ...
+
     async def attach(self, attached: Attached) -> bool:
-        """Records one, on disk before it returns; False where the same provenance is there for the file already."""
+        """Records one, on disk before it returns; False where what counts for the file has the same provenance."""
         ...
 
     async def attached_to(self, sha256: str) -> Attached | None:

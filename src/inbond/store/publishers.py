@@ -32,10 +32,18 @@ def establish(
     new = [one for one in found if (one.repository, one.repository_id) not in stored]
     if not new:
         return False  # the usual case: no lock, no sync
-    rows = [
-        (upstream, str(project), one.repository, one.repository_id, one.owner_id, moment_of(one.since)) for one in new
-    ]
     before = connection.total_changes
     with transaction(connection, "IMMEDIATE"):
-        connection.executemany("INSERT OR IGNORE INTO repository VALUES (?, ?, ?, ?, ?, ?)", rows)
+        adopt(connection, upstream, project, new)
     return connection.total_changes > before
+
+
+def adopt(connection: sqlite3.Connection, upstream: str, project: ProjectName, found: Sequence[Established]) -> None:
+    """Adds, in the caller's transaction, those that are not stored under their name and id. Raises sqlite3.Error."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO repository VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (upstream, str(project), one.repository, one.repository_id, one.owner_id, moment_of(one.since))
+            for one in found
+        ],
+    )

@@ -14,7 +14,7 @@ from typing import Final
 from inbond.model.decisions import Decided
 from inbond.model.names import ProjectName
 from inbond.model.standing import Established
-from inbond.store import decisions, publishers
+from inbond.store import attached, decisions, publishers
 from inbond.store.ledger_file import connect_to_read
 
 # A reader waits only while somebody recovers the log after a crash, or shuts all others out; the event loop waits too.
@@ -31,7 +31,7 @@ class StandingReader:
         self._version = 0
 
     def version(self) -> int:
-        """Differs whenever a decision or an established repository was written since."""
+        """Differs whenever a decision, an established repository, an import or what is attached was written since."""
         ((data_version,),) = self._connection.execute("PRAGMA data_version").fetchall()
         if data_version != self._data_version:
             # In this order: what is written in between is seen at the next call.
@@ -46,6 +46,10 @@ class StandingReader:
     def established_of(self, upstream: str, project: ProjectName) -> tuple[Established, ...]:
         """A project's established repositories, ordered by repository."""
         return publishers.established(self._connection, upstream, project)
+
+    def attached_version(self) -> tuple[int, int]:
+        """Differs whenever something else is attached to any file; (0, 0) where nothing is."""
+        return attached.version(self._connection)
 
     def close(self) -> None:
         """Ends the connection."""

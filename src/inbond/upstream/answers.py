@@ -24,13 +24,15 @@ class FetchedPage:
     """A page, received whole at `received` (UTC) and parsed.
 
     Where it comes from an import, `carried` names the files whose bytes were brought along: no other can be had, and
-    no other is shown. `as_of`: when the sending side last knew the page to be current.
+    no other is shown. `without_metadata` names those of them whose core metadata was not. `as_of`: when the sending
+    side last knew the page to be current.
     """
 
     page: Page
     validators: Validators
     received: datetime
     carried: frozenset[Filename] | None = None  # None: all
+    without_metadata: frozenset[Filename] = frozenset()
     as_of: datetime | None = None  # None: `received`
 
 

@@ -6,11 +6,12 @@ from aiohttp import web
 
 from inbond import __version__
 from inbond.gateway.gateway import Gateway
+from inbond.mirror.in_force import ImportsKeeper
 from inbond.web import file_routes, operations, osv_routes, simple_routes, views
 from inbond.web.access_log import METRICS, account
 from inbond.web.errors import explain_errors
 from inbond.web.metrics import Metrics
-from inbond.web.operations import CHECKS, Checks
+from inbond.web.operations import CHECKS, IMPORTS, Checks
 from inbond.web.origin import SERVER, check_host
 from inbond.web.settings import ServerSettings
 from inbond.web.simple_routes import GATEWAY
@@ -18,13 +19,16 @@ from inbond.web.simple_routes import GATEWAY
 INDEX = "{index:[a-z0-9-]+}"
 
 
-def build_app(gateway: Gateway, settings: ServerSettings, metrics: Metrics, checks: Checks) -> web.Application:
+def build_app(
+    gateway: Gateway, settings: ServerSettings, metrics: Metrics, checks: Checks, imports: ImportsKeeper
+) -> web.Application:
     """An application that serves the gateway."""
     app = web.Application(middlewares=[account, explain_errors, check_host])
     app[GATEWAY] = gateway
     app[SERVER] = settings
     app[METRICS] = metrics
     app[CHECKS] = dict(checks)
+    app[IMPORTS] = imports
     app[osv_routes.QUESTIONS] = osv_routes.Questions()
     app.on_response_prepare.append(_sign)
     app.add_routes(_routes())

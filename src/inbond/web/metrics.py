@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -162,6 +162,15 @@ class Metrics:
         for source, facts in sources.items():
             held.labels(source).set_function(_held(facts))
             age.labels(source).set_function(_as_of_age(facts, clock))
+
+    def imports(self, age: Callable[[], timedelta | None]) -> None:
+        """Exports the age of what was imported, computed whenever it is asked for."""
+        gauge = Gauge(
+            "inbond_imports_age_seconds",
+            "Time since the newest imported bundle was made; infinite where nothing was imported.",
+            registry=self.registry,
+        )
+        gauge.set_function(lambda: math.inf if (known := age()) is None else known.total_seconds())
 
     def exposition(self) -> bytes:
         """The metrics as Prometheus reads them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -11,6 +12,8 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from inbond.mirror.in_force import ImportsKeeper
+from inbond.model.errors import StoreUnavailable
 from inbond.web.access_log import METRICS
 
 
@@ -24,6 +27,7 @@ class Check:
 
 Checks = Mapping[str, Callable[[], Awaitable[Check]]]
 CHECKS: Final = web.AppKey("checks", dict[str, Callable[[], Awaitable[Check]]])
+IMPORTS: Final = web.AppKey("imports", ImportsKeeper)
 _PLAIN: Final = {"Cache-Control": "no-store"}
 
 
@@ -44,4 +48,6 @@ async def ready(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """`GET /metrics`."""
+    with suppress(StoreUnavailable):  # the age of what was known last is still told
+        await request.app[IMPORTS].current()
     return web.Response(body=request.app[METRICS].exposition(), headers={**_PLAIN, "Content-Type": CONTENT_TYPE_LATEST})

@@ -11,6 +11,7 @@ from aiohttp import web
 from inbond.gateway.gateway import Gateway
 from inbond.gateway.indexes import ROOT, Index
 from inbond.gateway.paths import quoted
+from inbond.model.aging import stamp
 from inbond.model.names import ProjectName
 from inbond.simple.negotiate import Coding, Format, negotiate, negotiate_coding
 from inbond.web.conditions import none_match
@@ -59,6 +60,8 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     }
     if ready.serial is not None:
         headers["X-PyPI-Last-Serial"] = str(ready.serial)
+    if ready.as_of is not None:
+        headers["Inbond-As-Of"] = stamp(ready.as_of)
     if none_match(request.headers.get("If-None-Match"), ready.etag.__eq__):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = ready.content_type

@@ -18,12 +18,13 @@ from inbond.model.evidence import (
     VerifiedAttestation,
     state_of,
 )
+from inbond.model.imports import AttachedNote
 from inbond.model.verdict import Finding, Judgement
 from inbond.policy.explain import commands
 from inbond.web.decision_json import decision_json, timestamp
 from inbond.web.identity_facts import identity_json
 
-__all__ = ["evidence_json", "finding_json", "judgement_json", "timestamp", "why_link"]
+__all__ = ["attached_json", "evidence_json", "finding_json", "judgement_json", "timestamp", "why_link"]
 
 
 def why_link(judgement: Judgement, origin: str) -> str:
@@ -43,8 +44,10 @@ def judgement_json(judgement: Judgement, origin: str) -> dict[str, Any]:
         "would": str(verdict.would) if verdict.would is not None else None,
         "findings": [finding_json(finding) for finding in verdict.findings],
         "evidence": evidence_json(judgement.evidence),
+        "attached": attached_json(judgement.attached) if judgement.attached is not None else None,
         "expires_at": timestamp(verdict.expires_at),
         "newest_allowed": judgement.newest_allowed,
+        "carried": judgement.carried,
         "advisories": list(judgement.advisories),
         "commands": list(commands(judgement)),
         "why": why_link(judgement, origin),
@@ -64,6 +67,11 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "audited": finding.audited,
         "waiver": decision_json(finding.waiver) if finding.waiver is not None else None,
     }
+
+
+def attached_json(note: AttachedNote) -> dict[str, Any]:
+    """Who attached the evidence, where it is not the index's own."""
+    return {"by": note.by, "at": timestamp(note.at), "reason": note.reason}
 
 
 def evidence_json(evidence: EvidenceOrPending) -> dict[str, Any]:

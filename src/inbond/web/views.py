@@ -25,6 +25,7 @@ from inbond.policy.remedies import ended
 from inbond.policy.rule import stamp
 from inbond.policy.settings import EVERY_RULE, Attestations, PolicySettings
 from inbond.web.identity_facts import identity_facts
+from inbond.web.operations import IMPORTS
 from inbond.web.origin import origin_of
 from inbond.web.simple_routes import GATEWAY
 from inbond.web.verdict_json import evidence_json
@@ -122,7 +123,12 @@ async def home(request: web.Request) -> web.Response:
     indexes = request.app[GATEWAY].indexes.values()
     urls = request.app.get(UPSTREAMS, {})
     upstreams = {name: _shown(urls.get(name, name)) for index in indexes for name in index.upstreams}
-    return _page("home.html", origin=origin_of(request), indexes=list(indexes), upstreams=upstreams)
+    imported = await request.app[IMPORTS].current()
+    fed = {one.name: one for one in imported.upstreams}
+    shown = imported.imports if fed else ()
+    return _page(
+        "home.html", origin=origin_of(request), indexes=list(indexes), upstreams=upstreams, fed=fed, imports=shown
+    )
 
 
 async def style(_request: web.Request) -> web.Response:
@@ -182,6 +188,7 @@ async def _story(request: web.Request, subject: Subject) -> dict[str, Any] | Non
         "logged": logged_at(judgement),
         "commands": commands(judgement),
         "instead": _instead(judgement),
+        "imported": await request.app[IMPORTS].project(located.state.upstream, located.state.page.name),
     }
 
 

@@ -1,0 +1,165 @@
+"""What was imported and is in force: for readiness, metrics and people. Read from the ledger, anew where it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from inbond.gateway.clock import Clock
+from inbond.model.aging import Aged, stamp
+from inbond.model.imports import Import, ImportedProject
+from inbond.model.names import ProjectName
+from inbond.model.text import counted
+from inbond.store.ledger import Ledger
+
+IMPORT_ONE: Final = "run inbond bundle import FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FedUpstream:
+    """An upstream that answers from imports. `url`: where the sending side had it; None: nothing was imported.
+
+    `as_of`: when the newest bundle was made that anything of it comes from; `imported_at`: when that was taken in.
+    """
+
+    name: str
+    url: str | None = None
+    projects: int = 0
+    as_of: datetime | None = None
+    imported_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """All of it. `imports`: the newest of each name, the one that was made last first."""
+
+    imports: tuple[Import, ...] = ()
+    upstreams: tuple[FedUpstream, ...] = ()
+    late: tuple[str, ...] = ()  # upstreams that imports exist for by now, and that are answered otherwise
+
+    @property
+    def newest(self) -> Import | None:
+        """The bundle that was made last."""
+        return self.imports[0] if self.imports else None
+
+    def upstream(self, name: str) -> FedUpstream | None:
+        """An upstream that answers from imports, or None."""
+        return next((one for one in self.upstreams if one.name == name), None)
+
+
+class ImportsKeeper:
+    """Knows what is in force. `fed`: the upstreams that answer from imports, `offline`: those nobody answers for."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        fed: Collection[str],
+        offline: Collection[str] = (),
+        max_age: timedelta | None,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._fed = tuple(fed)
+        self._offline = tuple(offline)
+        self._max_age = max_age
+        self._clock = clock
+        self._version: int | None = None
+        self.last = InForce()  # as `current` found it last
+
+    @property
+    def serving(self) -> bool:
+        """Whether any upstream answers from imports."""
+        return bool(self._fed)
+
+    async def current(self) -> InForce:
+        """What is in force now. Raises `StoreUnavailable`."""
+        version = self._ledger.decisions_version()
+        if version != self._version:
+            self.last = await self._read()
+            self._version = version
+        return self.last
+
+    async def project(self, upstream: str, project: ProjectName) -> ImportedProject | None:
+        """What a project's page comes from; None where it comes from no import. Raises `StoreUnavailable`."""
+        return await self._ledger.imported(upstream, project) if upstream in self._fed else None
+
+    def age(self) -> timedelta | None:
+        """Since when the newest bundle was made, as far as `current` has found; None where nothing was imported."""
+        newest = self.last.newest
+        return self._clock() - newest.created_at if newest is not None else None
+
+    async def problems(self) -> list[str]:
+        """Why what was imported must not be gone by. Raises `StoreUnavailable`."""
+        found = await self.current()
+        problems = [
+            f"nothing was imported for upstream {one.name}: {IMPORT_ONE}"
+            for one in found.upstreams
+            if one.as_of is None
+        ]
+        newest, now = found.newest, self._clock()
+        if newest is not None and now < newest.created_at:
+            made = f"the newest bundle, {newest.name}, was made {stamp(newest.created_at)}"
+            problems.append(f"the clock says {stamp(now)}, and {made}: set the clock")
+        elif (aged := self._aged(newest)) is not None and aged.failing:
+            problems.append(f"what was imported {aged.said}: {IMPORT_ONE}")
+        return problems
+
+    async def advice(self) -> list[str]:
+        """What will become a problem, and what an operator may not expect. Raises `StoreUnavailable`."""
+        found = await self.current()
+        advice = [f"inbond runs offline: upstream {name} is answered for by the cache alone" for name in self._offline]
+        advice += [f"upstream {name} was imported since inbond started: restart it" for name in found.late]
+        aged = self._aged(found.newest)
+        if aged is not None and not aged.failing and aged.said is not None:
+            advice.append(f"what was imported {aged.said}: {IMPORT_ONE}")
+        return [*advice, *self._behind(found.imports[1:])]
+
+    def _behind(self, others: Iterable[Import]) -> list[str]:
+        """Bundles under other names that are too old, while the newest is not."""
+        aged = [(one.name, self._aged(one)) for one in others]
+        return [f"what was imported as {name} {one.said}" for name, one in aged if one is not None and one.failing]
+
+    def _aged(self, one: Import | None) -> Aged | None:
+        if one is None or self._max_age is None:
+            return None
+        return Aged(as_of=one.created_at, max_age=self._max_age, now=self._clock())
+
+    async def _read(self) -> InForce:
+        imports = _newest_of_each(await self._ledger.imports())
+        urls = {one.name: one.url for one in await self._ledger.imported_upstreams()}
+        fed = [await self._fed_upstream(name, urls.get(name), imports) for name in self._fed]
+        late = tuple(name for name in self._offline if name in urls)
+        return InForce(imports=imports, upstreams=tuple(fed), late=late)
+
+    async def _fed_upstream(self, name: str, url: str | None, imports: Collection[Import]) -> FedUpstream:
+        projects = await self._ledger.imported_projects(name)
+        names = {one.name for one in projects}
+        source = next((one for one in imports if one.name in names), None)
+        if source is None:
+            return FedUpstream(name=name, url=url)
+        return FedUpstream(
+            name=name,
+            url=url,
+            projects=len(projects),
+            as_of=source.created_at,
+            imported_at=source.imported_at,
+        )
+
+
+def _newest_of_each(imports: Iterable[Import]) -> tuple[Import, ...]:
+    newest: dict[str, Import] = {}
+    for one in imports:
+        known = newest.get(one.name)
+        if known is None or one.created_at > known.created_at:
+            newest[one.name] = one
+    return tuple(sorted(newest.values(), key=lambda one: one.created_at, reverse=True))
+
+
+def told(one: FedUpstream) -> str:
+    """An upstream's state in words: `imported 2026-11-21T10:00:00Z, as of 2026-11-20T08:00:00Z (312 projects)`."""
+    if one.as_of is None or one.imported_at is None:
+        return "nothing imported yet"
+    return f"imported {stamp(one.imported_at)}, as of {stamp(one.as_of)} ({counted(one.projects, 'project')})"

@@ -1,0 +1,136 @@
+"""Bytes that come in with a bundle: kept or only hashed, and where they are once they are kept. All of it blocks."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from inbond.bundles.container import OpenedBundle
+from inbond.bundles.manifest import BundledBlob, Manifest
+from inbond.mirror.contents import checked
+from inbond.mirror.spool import CHUNK_BYTES
+from inbond.model.errors import InvalidBundle, OperatorFault
+from inbond.model.units import format_size
+from inbond.store.arrivals import Arrivals
+from inbond.store.files import open_regular, unavailable
+
+HASHED_AT_ONCE: Final = 4
+# What an import needs besides the blobs: the ledger, and the copy of it that is judged on.
+SPARE_BYTES: Final = 64 * 2**20
+
+
+class Told(Protocol):
+    """Is told how reading a bundle goes on."""
+
+    def bytes(self, count: int) -> None:
+        """So many bytes more were read."""
+        ...
+
+    def file(self, name: str) -> None:
+        """A blob was read to its end."""
+        ...
+
+
+@dataclass(slots=True)
+class Receiver:
+    """Takes the blobs of one bundle. `below`: directories of blobs that were taken earlier, the writable one first.
+
+    `wanted`: which blobs are kept; the others are only hashed.
+    """
+
+    arrivals: Arrivals
+    below: tuple[Path, ...]
+    wanted: Callable[[str], bool]
+    told: Told
+    written: int = field(default=0, init=False)
+
+    def receive(self, opened: OpenedBundle) -> None:
+        """Reads the bundle to its end. Raises `InvalidBundle`, `StoreUnavailable`."""
+        for blob, pieces in opened.blobs():
+            counted = self._counted(pieces)
+            before = len(self.arrivals.new)
+            if self.wanted(blob.sha256):
+                self.arrivals.take(blob.sha256, blob.size, counted)
+            for _ in counted:  # what nobody keeps is hashed all the same
+                pass
+            if len(self.arrivals.new) > before:
+                self.written += blob.size
+            self.told.file(blob.sha256)
+        self.arrivals.settle()
+
+    def absent(self, manifest: Manifest) -> frozenset[str]:
+        """The blobs of a delta that are not here: not there, or with other bytes than once."""
+        left = [blob for blob in manifest.blobs if not blob.carried]
+        with ThreadPoolExecutor(HASHED_AT_ONCE, thread_name_prefix="hashing") as pool:
+            there = list(pool.map(self._is_here, left))
+        return frozenset(blob.sha256 for blob, is_there in zip(left, there, strict=True) if not is_there)
+
+    def path(self, sha256: str) -> Path:
+        """Where a blob is. Raises FileNotFoundError."""
+        for directory in self.below:
+            path = directory / "sha256" / sha256[:2] / sha256
+            if path.is_file():
+                return path
+        raise FileNotFoundError(sha256)
+
+    def read(self, sha256: str) -> bytes:
+        """A document's bytes. Raises `InvalidBundle`, `StoreUnavailable`."""
+        try:
+            with open_regular(self.path(sha256)) as file:
+                return checked(file.read(), sha256)
+        except OSError as error:
+            raise unavailable("read a document of the bundle", error) from error
+
+    def lend(self, documents: Iterable[str]) -> None:
+        """Copies documents that lie below to the first directory: whoever judges a bundle that is not kept reads there.
+
+        One that is not there any more stays away. Raises `StoreUnavailable`.
+        """
+        for sha256 in documents:
+            try:
+                path = self.path(sha256)
+                if not path.is_relative_to(self.below[0]):
+                    self.arrivals.take(sha256, path.stat().st_size, iter([self.read(sha256)]))
+            except FileNotFoundError:
+                continue
+        self.arrivals.settle()
+
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.told.bytes(len(piece))
+            yield piece
+
+    def _is_here(self, blob: BundledBlob) -> bool:
+        digest, size = hashlib.sha256(), 0
+        try:
+            with open_regular(self.path(blob.sha256)) as file:
+                while piece := file.read(CHUNK_BYTES):
+                    digest.update(piece)
+                    size += len(piece)
+        except OSError:
+            return False
+        return (size, digest.hexdigest()) == (blob.size, blob.sha256)
+
+
+def check_room(manifest: Manifest, directory: Path) -> None:
+    """Raises `OperatorFault` where the disk has no room for what a bundle carries."""
+    wanted = sum(blob.size for blob in manifest.blobs if blob.carried) + SPARE_BYTES
+    free = shutil.disk_usage(next(path for path in (directory, *directory.parents) if path.exists())).free
+    if wanted > free:
+        raise OperatorFault(
+            f"the bundle carries {format_size(wanted - SPARE_BYTES)}, and {directory} has {format_size(free)} free",
+            remedy="free some space there, or put path under [storage] on a larger disk",
+        )
+
+
+def missing_document(sha256: str) -> InvalidBundle:
+    """The error for a delta whose pages or other documents are not here."""
+    return InvalidBundle(
+        f"the bundle leaves the blob {sha256} to the one that it is a delta against, and it is not here as it was",
+        remedy="import the earlier bundle again, or export without --since",
+    )

@@ -1,0 +1,19 @@
+"""Which blobs a bundle's projects and documents refer to, besides distribution files. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inbond.bundles.manifest import BundledDocument, BundledProject
+from inbond.model.imports import ImportedDocument
+
+
+def documents_of(
+    projects: Iterable[BundledProject], documents: Iterable[BundledDocument | ImportedDocument]
+) -> frozenset[str]:
+    """The blobs that are read for what they say: pages, memory, metadata, provenance and documents of no project."""
+    found = {document.sha256 for document in documents}
+    for project in projects:
+        found |= {project.page, project.memory}
+        found |= {digest for file in project.files for digest in (file.metadata, file.provenance) if digest}
+    return frozenset(found)
