@@ -16,7 +16,7 @@ wheel: $(VENV)/.serve ## build the wheel and the sdist into dist/, with the pinn
 
 test: $(VENV)/.dev ## run the tests with coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
-	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/archive/*,*/inbond/advisories/*,*/inbond/policy/*,*/inbond/locks/*,*/inbond/reporting/*'
+	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/bundles/*,*/inbond/archive/*,*/inbond/advisories/*,*/inbond/policy/*,*/inbond/locks/*,*/inbond/reporting/*'
 
 # Other Pythons run the same tests where they are found; `make test-others OTHERS=/path/to/python3.13` names one.
 OTHERS ?= python3.12 python3.13

@@ -13,10 +13,12 @@ from typing import Any
 from bundles.attack import Attacks, Who
 from bundles.manifests import references
 from bundles.support import CREATED, DAY, Blobs, Genuine, carried
+from inbond.bundles.attached import encode_attached
 from inbond.bundles.decisions import encode_pins, encode_repositories
 from inbond.bundles.manifest import BundledDocument, BundledProject, BundledUpstream, Claimed, DocumentKind, Manifest
 from inbond.bundles.memory import decode_memory, encode_memory
 from inbond.model.decisions import Pin
+from inbond.model.imports import Attached
 from inbond.model.names import ProjectName
 from inbond.model.page import File
 from inbond.model.publisher import PublisherPattern
@@ -200,6 +202,19 @@ def pins_that_are_none(bundle: Genuine) -> bytes:
 def repository_of_another_project(bundle: Genuine) -> bytes:
     content = encode_repositories([("pypi", ProjectName("flask"), [REPOSITORY])])
     return with_document(bundle, DocumentKind.REPOSITORIES, content)
+
+
+@MEANING.told("evidence is attached to a file of another project, which is not in the bundle")
+def attached_to_another_file(bundle: Genuine) -> bytes:
+    attached = Attached(
+        sha256="0" * 64, filename="flask-3.0.tar.gz", provenance=b"{}", reason="fine", by="ann", at=CREATED
+    )
+    return with_document(bundle, DocumentKind.ATTACHED, encode_attached([attached]))
+
+
+@MEANING.told("the document of attached evidence is none")
+def attached_that_is_none(bundle: Genuine) -> bytes:
+    return with_document(bundle, DocumentKind.ATTACHED, b"{}")
 
 
 @MEANING.told("a project is of an upstream that no index here has")

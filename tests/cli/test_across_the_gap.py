@@ -12,16 +12,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.trust_support import Heard
+from gateway.trust_support import Heard, until
 from inbond.bundles.manifest import DocumentKind
 from inbond.cli.advising import advising, advisory_checks
 from inbond.cli.config import Config, load_config
 from inbond.cli.main import cli
 from inbond.cli.trust_sources import source_of
 from inbond.cli.trusting import checks_of, trusting
+from inbond.gateway.advisories import AdvisoryKeeper
 from inbond.gateway.trust import bundled_root_path
+from inbond.gateway.trust_imported import ImportedSource
 from inbond.gateway.trust_kept import Fetched, Kept
 from inbond.model.events import unobserved
+from inbond.model.names import ProjectName
 from inbond.model.units import about
 from mirror.documents import AS_OF, Far
 from sim.osv import malware, zipped
@@ -30,6 +33,7 @@ from stack import SetClock
 
 ROOT, NEXT = Sigstore().trusted_root(), Sigstore("next.example").trusted_root()
 ARCHIVE = zipped({"MAL-1.json": malware("MAL-1", "demo")})
+LATER = zipped({"MAL-2.json": malware("MAL-2", "demo")})
 DAY = timedelta(days=1)
 IMPORTED = '[trust.public]\nroot = "imports"\nmax_age = "8d"\n'
 ADVISED = '[advisories.own]\nurl = "imports"\nmax_age = "8d"\nrequired = true\n'
@@ -184,7 +188,7 @@ async def test_readiness_warns_of_a_root_and_fails_when_it_is_too_old(far: Far) 
     clock = SetClock()
     await far.bring(DocumentKind.ROOT, "public", ROOT, as_of=clock())
     config = configured(far, IMPORTED)
-    async with trusting(config, clock=clock, observer=Heard()) as keeper:
+    async with trusting(config, clock=clock, observer=Heard(), poll_every=0.05) as keeper:
         check = checks_of(keeper)["trust"]
         fresh = await check()
         clock.advance(7 * DAY)
@@ -193,8 +197,12 @@ async def test_readiness_warns_of_a_root_and_fails_when_it_is_too_old(far: Far) 
         old = await check()
         clock.advance(-400 * DAY)
         ahead = await check()
+        await far.bring(DocumentKind.ROOT, "public", NEXT, as_of=clock())
+        await until(lambda: keeper.trust_of("pypi") == digest(NEXT))
+        renewed = await check()
 
     assert (fresh.problem, fresh.advice) == (None, None)
+    assert (renewed.problem, renewed.advice) == (None, None)
     assert aging.problem is None
     assert aging.advice is not None
     assert aging.advice.startswith("[trust.public] the trusted root will be too old in 1 day: as of ")
@@ -213,6 +221,21 @@ async def test_a_fetched_root_is_as_old_as_the_word_of_its_repository(far: Far) 
     assert await source.as_of() == AS_OF
     (Kept(directory=far.place / "data" / "ledger" / "trust" / "public")).root.write_bytes(b"damaged")
     assert await source.as_of() is None
+
+
+async def test_offline_what_was_fetched_stays_the_word_of_its_repository(far: Far) -> None:
+    asking, silent = (
+        source_of(config, config.trust[0], clock=SetClock(), observer=unobserved)
+        for config in (configured(far, ""), configured(far, "", offline=True))
+    )
+    kept(far, NEXT, AS_OF)
+
+    assert await silent.read() == NEXT
+    assert silent.origin == asking.origin, "so the last good root counts with and without --offline"
+    assert await silent.as_of() == AS_OF
+    assert isinstance(silent, ImportedSource)
+    assert silent.otherwise is not None
+    assert not await silent.otherwise.refresh()
 
 
 # --- advisories
@@ -251,8 +274,14 @@ async def test_readiness_warns_of_advisories_and_fails_for_required_ones(far: Fa
         aging = await check()
         clock.advance(2 * DAY)
         old = await check()
+        await far.bring(DocumentKind.ADVISORIES, "own", LATER, as_of=clock())
+        assert isinstance(known, AdvisoryKeeper)
+        await known.look()
+        renewed = await check()
+        assert [one.id for one in known.of(ProjectName("demo"))] == ["MAL-2"]
 
     assert (fresh.problem, fresh.advice) == (None, None)
+    assert (renewed.problem, renewed.advice) == (None, None)
     assert aging.problem is None
     assert "will be too old in 1 day" in (aging.advice or "")
     assert "its advisories are 9 days old" in ((old.problem if required else old.advice) or "")

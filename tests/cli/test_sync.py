@@ -172,6 +172,49 @@ async def test_more_than_the_cache_keeps_is_warned_of_before_anything_is_fetched
         assert "what is wanted takes 195.3 KiB, and the cache keeps 80.0 KiB of files" in result.stderr
 
 
+async def test_what_uv_says_and_what_does_not_fit_are_shown(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        here = Connected(tmp_path, index)
+        demo = index.add_wheel("demo", "1.0", upload_time=OLD)
+        windows = index.add_wheel("winonly", "1.0", tag="cp312-cp312-win_amd64", upload_time=OLD)
+        index.add_wheel("demo", "2.0", upload_time=young())
+        lock = here.lock([hashed("demo", "1.0", demo), hashed("winonly", "1.0", windows)])
+        result = await here.run(lock, "demo>1", "--platform", "linux-x86_64", "--uv", tool("uv"))
+        assert result.exit_code == 2, result.output
+        assert "not resolved for this Python on linux-x86_64; uv says:" in result.stdout
+        assert "Blocked by policy: demo 2.0 is held" in result.stdout
+        assert "unfit none of its files is for the Pythons and platforms asked for" in result.stdout
+        noted = await here.run("demo", "--no-dependencies")
+        assert noted.exit_code == 0
+        assert "2.0 is passed over" in noted.stdout
+        assert "nothing was recorded" in (await here.run("absent==1.0", "--no-dependencies")).stdout
+
+
+async def test_all_mirrors_are_shown_and_the_worst_is_the_exit_code(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        more = '[mirrors.one]\nprojects = ["demo"]\ndependencies = false\n[mirrors.two]\nlocks = ["{place}/two.txt"]\n'
+        here = Connected(tmp_path, index, more=more.replace("{place}", str(tmp_path)))
+        index.add_wheel("demo", "1.0", upload_time=OLD)
+        here.lock(["demo==1.0", "absent==1.0"], "two.txt")
+        result = await here.run()
+        assert result.exit_code == 2
+        assert "recorded as one" in result.stdout
+        assert "recorded as two" in result.stdout
+        unknown = await here.run("--name", "three")
+        assert unknown.exit_code == 2
+        assert "configured are: one, two" in unknown.stderr
+        tree = await here.run("--static", str(tmp_path / "tree"))
+        assert tree.exit_code == 2
+        assert "name one of the configuration's with --name" in " ".join(tree.stderr.split())
+        alone = await here.run("--name", "one", "--static", str(tmp_path / "tree"))
+        assert alone.exit_code == 0
+        assert "1 file of 1 project" in alone.stdout
+        here.configure("[mirrors.empty]\n")
+        assert "[mirrors.empty] names nothing" in (await here.run()).stderr
+        here.configure(f'[mirrors.{"x" * 65}]\nprojects = ["demo"]\n')
+        assert "is no name" in (await here.run()).stderr
+
+
 def refused(place: Path, *arguments: str) -> str:
     """What a usage error says."""
     environ: dict[str, str | None] = {"INBOND_DATA": str(place / "data"), "INBOND_UPSTREAM": "http://127.0.0.1:9/"}

@@ -127,8 +127,11 @@ def test_for_programs_it_is_all_there(machine: Machine) -> None:
     acme, public = machine.json("show")["scopes"]
     keys = acme.pop("keys")
     assert datetime.fromisoformat(acme.pop("written_at")).timestamp() == pytest.approx(path.stat().st_mtime, abs=1)
+    assert datetime.fromisoformat(acme.pop("as_of")).timestamp() == pytest.approx(path.stat().st_mtime, abs=1)
     assert acme == {
         "name": "acme",
+        "imported": False,
+        "age": None,
         "root": str(path),
         "where": str(path),
         "sha256": digest(root),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,8 @@ from archive.building import WHEEL, files_of, member
 from archive.building import wheel as built
 from cli.desk import configured
 from inbond.mirror.adopting import Adopter, Adoption, candidates_below
+from inbond.model.errors import ConfigurationError
+from inbond.store import taking_over
 from inbond.store.taking_over import BlobTaker, Examined, FileChanged, How
 from sim.index import SimFile, SimIndex
 from stack import inbond
@@ -186,6 +191,78 @@ def test_a_damaged_blob_is_replaced(tmp_path: Path) -> None:
     blob.write_bytes(b"cut")
     assert adopt(place, tmp_path / "cache").new == 1
     assert blob.read_bytes() == b"content"
+
+
+def _unlinkable(code: int) -> Callable[..., None]:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    return refused
+
+
+def test_across_file_systems_a_move_is_a_copy_and_a_link_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "wheels"
+    place.mkdir()
+    wheel = place / "demo-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"content")
+    monkeypatch.setattr(os, "link", _unlinkable(errno.EXDEV))
+    with pytest.raises(ConfigurationError, match="another file system than the cache"):
+        adopt(place, tmp_path / "cache", How.LINK)
+    assert adopt(place, tmp_path / "cache", How.MOVE).new == 1
+    assert not wheel.exists()
+    assert len(stored(tmp_path / "cache")) == 1
+
+
+@pytest.mark.parametrize("how", [How.MOVE, How.LINK])
+def test_a_file_that_may_not_be_linked_is_passed_over(
+    tmp_path: Path, how: How, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "wheels"
+    place.mkdir()
+    (place / "demo-1.0-py3-none-any.whl").write_bytes(b"content")
+    monkeypatch.setattr(os, "link", _unlinkable(errno.EPERM))
+    adoption = adopt(place, tmp_path / "cache", how)
+    assert [one.reason for one in adoption.skipped] == ["it cannot be taken: Operation not permitted"]
+    assert len(list(place.iterdir())) == 1
+
+
+def test_a_file_that_grows_while_it_is_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "wheels"
+    place.mkdir()
+    wheel = place / "demo-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"content")
+    original = taking_over._read
+
+    def grows(*arguments: Any) -> tuple[str, int]:
+        read = original(*arguments)
+        wheel.write_bytes(b"content and more")
+        return read
+
+    monkeypatch.setattr(taking_over, "_read", grows)
+    assert [one.reason for one in adopt(place, tmp_path / "cache").skipped] == [
+        "it changed while it was read: somebody still writes it"
+    ]
+
+
+def test_a_directory_that_goes_away_while_it_is_walked_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "wheels"
+    (place / "a").mkdir(parents=True)
+    (place / "demo-1.0-py3-none-any.whl").write_bytes(b"content")
+    original = os.scandir
+
+    def gone(path: Path) -> Any:
+        if path == place / "a":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return original(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    found = candidates_below(place)
+    assert [one.path.name for one in found.candidates] == ["demo-1.0-py3-none-any.whl"]
+    assert [(one.path, one.reason) for one in found.skipped] == [(place / "a", "it cannot be read: Permission denied")]
+    with pytest.raises(ConfigurationError, match="is no directory"):
+        candidates_below(place / "none")
 
 
 # --- the command

@@ -309,3 +309,97 @@ async def test_two_bundles_of_different_names_stand_side_by_side(tmp_path: Path)
         async with fed(far.place, near.index, more=NO_COOLDOWN) as there:
             files = (await there.page("demo"))["files"]
         assert {file["filename"] for file in files} == {wheel.filename for wheel in wheels.values()}
+
+
+async def test_what_was_imported_is_passed_on(tmp_path: Path) -> None:
+    """From one gap to the next: the middle has neither network nor the first one's cache."""
+    async with synced(tmp_path) as sender:
+        await sender.export()
+        middle = Receiver(tmp_path / "middle", NO_COOLDOWN)
+        await middle.take(sender.bundle)
+        toml = (middle.place / "inbond.toml").read_text()
+        passing = Connected(middle.place, sender.near.index)
+        (middle.place / "inbond.toml").write_text(toml)
+        await passing.sync(passing.lock([hashed("demo", "1.0", sender.demo)]))
+        await Sender(passing).export()
+        found = file_of(manifest_of(Sender(passing).bundle), sender.demo.filename)
+        assert found == file_of(manifest_of(sender.bundle), sender.demo.filename)
+        taken = await Receiver(tmp_path / "far", NO_COOLDOWN).take(Sender(passing).bundle)
+        assert [file.found for file in taken.taken] == ["verified"]
+
+
+async def delta_of(sender: Synced) -> tuple[Path, Path]:
+    """A bundle, and one against it that carries no distribution file."""
+    near = sender.near
+    await sender.export(to="base.bundle")
+    near.clock.advance(timedelta(hours=1))
+    await near.sync(
+        near.lock([hashed("demo", "1.0", sender.demo)], "one.txt"),
+        near.lock([hashed("other", "2.0", sender.other)], "two.txt"),
+    )
+    await sender.export(to="delta.bundle", since=sender.place / "base.bundle")
+    return sender.place / "base.bundle", sender.place / "delta.bundle"
+
+
+async def test_a_delta_is_verified_with_what_is_here(tmp_path: Path) -> None:
+    async with synced(tmp_path) as sender:
+        base, delta = await delta_of(sender)
+        far = Receiver(tmp_path / "far", NO_COOLDOWN, clock=sender.near.clock)
+        await far.take(base)
+        before = mirrored(far.place)
+        looked = await far.take(delta, keep=False)
+        assert len(looked.taken) == 2
+        assert not looked.different
+        assert mirrored(far.place) == before
+
+
+async def test_a_delta_does_not_bring_back_what_was_refused_from_its_base(tmp_path: Path) -> None:
+    async with synced(tmp_path) as sender:
+        base, delta = await delta_of(sender)
+        far = Receiver(tmp_path / "far", DENY_OTHER, clock=sender.near.clock)
+        await far.take(base)
+        far.configure(NO_COOLDOWN)
+        taken = await far.take(delta)
+        assert [file.filename for file in taken.refused] == [sender.other.filename]
+        assert "export it without --since" in str(taken.refused[0].reason)
+        assert [file.filename for file in taken.taken] == [sender.demo.filename]
+
+
+async def test_a_delta_whose_documents_are_gone_is_refused_whole(tmp_path: Path) -> None:
+    async with synced(tmp_path) as sender:
+        base, delta = await delta_of(sender)
+        far = Receiver(tmp_path / "far", NO_COOLDOWN, clock=sender.near.clock)
+        await far.take(base)
+        page = next(project.page for project in manifest_of(base).projects if project.project == "other")
+        assert not next(blob for blob in manifest_of(delta).blobs if blob.sha256 == page).carried
+        blob_path(far.place, page).unlink()
+        with pytest.raises(InvalidBundle, match="it is not here as it was") as refused:
+            await far.take(delta)
+        assert "import the earlier bundle again" in str(refused.value.remedy)
+        assert len(await far.imports()) == 1
+
+
+async def test_a_project_that_no_index_takes_from_there(tmp_path: Path) -> None:
+    """Names of one's own stay one's own, whatever a bundle brings."""
+    owned = '\n[upstreams.acme]\nurl = "imports"\nprojects = ["demo"]\n' + NO_COOLDOWN
+    async with synced(tmp_path) as sender:
+        await sender.export()
+        taken = await Receiver(tmp_path / "far", owned).take(sender.bundle)
+        assert [file.reason for file in taken.refused] == ["no index here takes demo from an upstream called pypi"]
+
+
+async def test_a_page_that_would_go_back_is_refused(tmp_path: Path) -> None:
+    async with synced(tmp_path) as sender:
+        await sender.export(to="old.bundle")
+        near = sender.near
+        near.index.add_wheel("demo", "3.0")
+        near.clock.advance(timedelta(hours=1))
+        await near.sync(near.lock([hashed("demo", "1.0", sender.demo)]), name="another")
+        await sender.export("another", to="new.bundle")
+        far = Receiver(tmp_path / "far", NO_COOLDOWN, clock=near.clock)
+        await far.take(sender.place / "new.bundle")
+        taken = await far.take(sender.place / "old.bundle")
+        assert [file.filename for file in taken.refused] == [sender.demo.filename]
+        assert "went back to serial" in str(taken.refused[0].reason)
+        async with fed(far.place, near.index, more=NO_COOLDOWN, clock=near.clock) as there:
+            assert (await there.listed("demo", sender.demo.filename))["filename"] == sender.demo.filename

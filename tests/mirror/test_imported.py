@@ -139,6 +139,43 @@ async def test_a_project_that_no_bundle_brought_is_unknown_and_not_forgotten(tmp
     assert [(file.filename, file.vanished_at) for file in record.files] == [(other.filename, None)]
 
 
+async def test_the_list_of_projects_is_not_made_anew_where_nothing_changed(tmp_path: Path, index: SimIndex) -> None:
+    for name in ("demo", "other"):
+        index.add_wheel(name, "1.0")
+    place = tmp_path / "far"
+    async with connected(tmp_path / "here", index) as online, fed(place, index) as far, stores(place) as to:
+        await Carrier(online, to).take(Cargo())
+
+        async def listed() -> tuple[set[str], str, int]:
+            _, body, answer = await far.get("/simple/", Accept=JSON)
+            etag = answer.headers["ETag"].strip('"')
+            (made,) = (place / "data" / "cache" / "blobs").rglob(etag)
+            return {one["name"] for one in json.loads(body)["projects"]}, etag, made.stat().st_ino
+
+        first = await listed()
+        assert first[0] == {"demo"}
+        far.clock.advance(timedelta(seconds=2))
+        assert await listed() == first
+        await Carrier(online, to).take(Cargo(projects=["other"]))
+        far.clock.advance(timedelta(seconds=2))
+        assert (await listed())[0] == {"demo", "other"}
+
+
+async def test_what_is_kept_of_a_page_is_what_lies_here(tmp_path: Path, index: SimIndex) -> None:
+    wheel = index.add_wheel("demo", "1.0")
+    place = tmp_path / "far"
+    await taken_over(tmp_path / "here", index, place, Cargo(projects=["demo"]))
+    async with fed(place, index) as far:
+        pages = far.up.parts.base.pages
+        kept = await pages.kept("pypi", DEMO)
+        assert kept is not None
+        assert [file.filename for file in kept.page.files] == [wheel.filename]
+        assert await pages.kept("pypi", ProjectName("other")) is None
+    blob_path(place, (await entry_of(place))["page"]).unlink()
+    async with fed(place, index) as far:
+        assert await far.up.parts.base.pages.kept("pypi", DEMO) is None
+
+
 # --- evidence
 
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from archive.building import WHEEL, files_of, member
+from archive.building import wheel as built
 from check.support import OLD, signed_by, young
 from inbond.bundles.keys import SigningKey
-from inbond.mirror.static_disk import TreeWriter
+from inbond.mirror.adopting import Adopter, candidates_below
+from inbond.mirror.static_disk import TreeWriter, writing
 from inbond.mirror.static_pages import TreePage
 from inbond.mirror.static_tree import Left
-from inbond.model.errors import ConfigurationError, StoreUnavailable
+from inbond.model.errors import ConfigurationError, OperatorFault, StoreUnavailable
+from inbond.store.taking_over import BlobTaker, How
 from mirror.static_support import fetched, json_page, paths, problems, record, served, tree, written
 from sim.index import SimIndex, Status
-from stack import ONE_INDEX, inbond
+from stack import ONE_INDEX, SetClock, inbond
 
 
 async def test_a_tree_holds_files_metadata_provenance_and_three_forms_of_each_page(tmp_path: Path) -> None:
@@ -331,3 +338,106 @@ async def test_a_tree_works_as_an_upstream_and_attestations_are_verified_there(
             assert (await second.get(plain.path))[1] == plain.content
             status, body, _ = await second.get("/simple/")
             assert b"demo" in body
+
+
+async def test_only_one_writes_a_tree_at_a_time(tmp_path: Path) -> None:
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        with writing(tmp_path / "tree"), pytest.raises(OperatorFault, match="another inbond is writing"):
+            await written(proxy, tmp_path / "tree", record())
+        assert (await written(proxy, tmp_path / "tree", record())).files == 0
+
+
+async def test_links_that_somebody_put_in_the_way_are_replaced_and_not_followed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "tree", tmp_path / "outside"
+    outside.mkdir()
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        async with inbond(tmp_path, index) as proxy:
+            await tree(proxy, root, wheel)
+            shutil.rmtree(root / "packages")
+            (root / "packages").symlink_to(outside)
+            shutil.rmtree(root / "simple" / "demo")
+            (root / "simple" / "demo").write_text("in the way")
+            (root / "simple" / "index.html").unlink()
+            (root / "simple" / "index.html").mkdir()
+            await written(proxy, root, record(wheel))
+            assert problems(root) == {}
+            (root / "packages").rename(root / "aside")
+            (root / "packages").symlink_to(outside)
+            assert (await written(proxy, root, record())).removed == 3 + 1
+    assert list(outside.iterdir()) == []
+
+
+async def test_a_page_that_is_not_kept_is_asked_for_and_one_that_cannot_be_had_is_told(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        broken = index.add_wheel("broken", "1.0", upload_time=OLD)
+        gone = index.add_wheel("gone", "1.0", upload_time=OLD)
+        index.fault(index.page_path("broken"), Status(500))
+        index.remove("gone")
+        async with inbond(tmp_path, index) as proxy:
+            report = await written(proxy, tmp_path / "tree", record(wheel, broken, gone))
+    reasons = {one.file.filename: one.reason for one in report.left_out}
+    assert reasons[wheel.filename] == "it is no longer in the cache: run inbond sync again"
+    assert "500" in reasons[broken.filename]
+    assert reasons[gone.filename] == "pypi knows no project gone any more"
+
+
+async def test_a_project_of_two_upstreams_is_taken_from_the_first(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        async with inbond(tmp_path, index) as proxy:
+            synced = await fetched(proxy, wheel)
+            (file,) = synced.files
+            twice = replace(synced, files=(file, replace(file, upstream="zweite")))
+            report = await written(proxy, tmp_path / "tree", twice)
+    assert [one.reason for one in report.left_out] == ["the tree has demo from another upstream already"]
+    assert report.files == 1
+
+
+async def test_what_is_in_an_archive_is_known_before_it_is_in_a_tree(tmp_path: Path) -> None:
+    """A file that was adopted, and that nobody has asked for yet."""
+    more = '[policies.default]\nmin_age = "0"\n'
+    async with SimIndex() as index:
+        content = built(files_of(), member("evil.py", b"import os"))
+        odd = index.add_file("demo", WHEEL, content, upload_time=datetime(2026, 2, 1, tzinfo=UTC))
+        place = tmp_path / "wheels"
+        place.mkdir()
+        (place / WHEEL).write_bytes(content)
+        with closing(BlobTaker(tmp_path / "data" / "cache" / "blobs")) as taker:
+            Adopter(taker=taker, how=How.COPY, room=10**6).adopt(place, candidates_below(place), lambda _: None)
+        async with inbond(tmp_path, index, more=more) as proxy:
+            report = await written(proxy, tmp_path / "tree", record(odd))
+    assert [one.left for one in report.left_out] == [Left.STOPPED]
+    assert "rule archive" in report.left_out[0].reason
+
+
+async def test_a_link_to_another_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        async with inbond(tmp_path, index) as proxy:
+            synced = await fetched(proxy, wheel)
+            monkeypatch.setattr(os, "link", refused)
+            report = await written(proxy, tmp_path / "tree", synced, link=True)
+    assert "lies on another file system than the tree" in report.left_out[0].reason
+
+
+async def test_a_tree_is_written_again_without_asking_anybody(tmp_path: Path) -> None:
+    """Days later, by another process, with the index down."""
+    clock = SetClock()
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", provenance=signed_by(), upload_time=OLD)
+        plain = index.add_wheel("plain", "1.0", upload_time=OLD)
+        async with inbond(tmp_path, index, clock=clock) as proxy:
+            synced = await fetched(proxy, wheel, plain)
+        index.forget_requests()
+        clock.advance(timedelta(days=9))
+        async with inbond(tmp_path, index, clock=clock) as proxy:
+            report = await written(proxy, tmp_path / "tree", synced)
+        assert index.requests == []
+    assert (report.files, report.left_out) == (2, ())
+    for file in (wheel, plain):
+        assert (tmp_path / "tree" / f"{file.path[1:]}.metadata").read_bytes() == file.metadata

@@ -286,3 +286,19 @@ async def test_nobody_is_told_that_anybody_was_served(tmp_path: Path) -> None:
             assert await ledger.asked(since=OLD) == ()
         finally:
             await ledger.aclose()
+
+
+async def test_what_one_lock_has_no_use_for_another_may_have(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        here = Connected(tmp_path, index)
+        windows = index.add_wheel("demo", "1.0", tag="cp312-cp312-win_amd64", upload_time=OLD)
+        linux = index.add_wheel("demo", "1.0", tag="cp312-cp312-manylinux_2_17_x86_64", upload_time=OLD)
+        locks = [
+            here.lock([hashed("demo", "1.0", file)], f"{number}.txt") for number, file in enumerate((windows, linux))
+        ]
+        for order in (locks, locks[::-1]):
+            outcome = await here.sync(*order, wheels=Wheels(platforms=("linux-x86_64",)))
+            (entry,) = outcome.entries
+            assert entry.state.is_here
+            assert entry.trouble is None
+        assert here.filenames() == [linux.filename]

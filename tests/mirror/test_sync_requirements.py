@@ -153,3 +153,39 @@ async def test_of_a_project_that_may_not_be_had_at_all_the_newest_is_told(tmp_pa
             ("fresh", None, State.MISSING),
             ("fresh", "2.0", State.HELD),
         ]
+
+
+async def test_what_uv_read_whole_on_its_way_counts_as_fetched(tmp_path: Path) -> None:
+    """Where an index has no core metadata beside its files, uv reads them out of wheels."""
+    async with SimIndex(metadata=False) as index:
+        here = Connected(tmp_path, index)
+        app = index.add_wheel("app", "1.0", upload_time=OLD)
+        first = await here.sync("app")
+        assert first.state is State.FETCHED
+        assert first.fetched == app.size
+        assert (await here.sync("app")).fetched == 0
+
+
+LAX = """
+[policies.lax]
+min_age = "0"
+[indexes.root]
+policy = "default"
+upstreams = ["pypi"]
+[indexes.lax]
+policy = "lax"
+upstreams = ["pypi"]
+"""
+
+
+async def test_the_index_that_is_named_decides_and_is_the_one_that_uv_asks(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        here = Connected(tmp_path, index, more=LAX)
+        index.add_wheel("app", "1.0", requires=["lib"], upload_time=OLD)
+        index.add_wheel("lib", "1.0", upload_time=OLD)
+        index.add_wheel("lib", "2.0", upload_time=young())
+        outcome = await here.sync("app", index="lax")
+        assert (outcome.synced.index, outcome.policy) == ("lax", "lax")
+        assert here.filenames() == [wheel("app", "1.0"), wheel("lib", "2.0")]
+        await here.sync("app", name="root")
+        assert here.filenames("root") == [wheel("app", "1.0"), wheel("lib", "1.0")]

@@ -145,7 +145,7 @@ async def test_a_ledger_that_cannot_be_read_is_a_problem(tmp_path: Path, index: 
         await far.up.parts.base.ledger.aclose()
         is_ready, problem, _ = await ready(far)
         assert (is_ready, "ledger" in str(problem)) == (False, True)
-        assert (await far.get("/metrics"))[0] == 200
+        assert [(await far.get(path))[0] for path in ("/metrics", "/")] == [200, 200]
 
 
 # --- the banner
@@ -162,22 +162,19 @@ async def test_serving_offline_says_what_it_goes_by(tmp_path: Path, index: SimIn
     index.add_wheel("demo", "1.0")
     made = datetime(2026, 11, 20, 8, tzinfo=UTC)
     await taken_over(tmp_path / "here", index, tmp_path / "far", Cargo(created_at=made))
+    config = tmp_path / "inbond.toml"
+    config.write_text(
+        f'[upstreams.acme]\nurl = "{index.url}"\n[indexes.zz]\npolicy = "default"\nupstreams = ["acme"]\n'
+    )
     asked = index.count()
 
     def served() -> tuple[str, str]:
-        with serving(tmp_path / "far", "pypi", "--offline") as service:
+        with serving(tmp_path / "far", "pypi", "--offline", "--config", str(config)) as service:
             return service.announced, stopped(service)
 
     announced, rest = await asyncio.to_thread(served)
     assert f"<-  what was imported of {index.url}  policy default" in announced
     assert re.search(r"pypi: imported 20\S+Z, as of 2026-11-20T08:00:00Z \(1 project\)", rest)
+    assert f"/zz/simple/  <-  what the cache holds of {index.url}  policy default" in rest
+    assert "upstream acme is answered for by the cache alone" in (tmp_path / "far" / "serve.log").read_text()
     assert index.count() == asked
-
-
-async def test_serving_offline_without_imports_says_so(tmp_path: Path, index: SimIndex) -> None:
-    def served() -> str:
-        with serving(tmp_path, index.url, "--offline") as service:
-            return service.announced
-
-    assert f"<-  what the cache holds of {index.url}" in await asyncio.to_thread(served)
-    assert index.count() == 0

@@ -22,6 +22,7 @@ from inbond.bundles.manifest_json import decode_manifest, encode_manifest
 from inbond.bundles.signature import check_signature, make_signature
 from inbond.model.errors import InvalidBundle
 
+_NAME_ONE: Final = "name a file that inbond bundle export wrote, as it is: not compressed, unpacked or packed anew"
 _COPY_AGAIN: Final = "the bundle is damaged or was changed: copy it from its source again, and compare its sha256"
 
 
@@ -150,7 +151,7 @@ def _signature_bytes(source: _Source) -> bytes:
     block = source.take(tar.BLOCK_BYTES, "the header of signature.json")
     size = tar.stated_size(block)
     if size is None or block != tar.header(tar.SIGNATURE_NAME, size):
-        raise InvalidBundle("this is no bundle: it does not begin with a signature.json", remedy=EXPORT_ANEW)
+        raise InvalidBundle("this is no bundle: it does not begin with a signature.json", remedy=_NAME_ONE)
     if size > MAX_SIGNATURE_BYTES:
         raise InvalidBundle(f"signature.json has {size} bytes, more than {MAX_SIGNATURE_BYTES}", remedy=EXPORT_ANEW)
     raw = source.take(size, tar.SIGNATURE_NAME)

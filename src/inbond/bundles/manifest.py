@@ -28,6 +28,7 @@ class DocumentKind(StrEnum):
     POLICY = "policy"  # the sending index's policy as `inbond config show` writes it: to compare, never in force
     PINS = "pins"  # accepted publishers (`inbond.bundles.decisions`)
     REPOSITORIES = "repositories"  # by which settled releases were published (`inbond.bundles.decisions`)
+    ATTACHED = "attached"  # evidence that operators put beside files (`inbond.bundles.attached`)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

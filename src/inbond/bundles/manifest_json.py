@@ -47,7 +47,7 @@ def decode_manifest(raw: bytes) -> Manifest:
     except InvalidBundle:
         _check_format(raw)
         raise
-    _check_format(raw)
+    _check_known(stored.inbond_manifest)
     check_manifest(stored.manifest)
     return stored.manifest
 
@@ -79,6 +79,10 @@ def _check_format(raw: bytes) -> None:
         found = _FORMAT.decode(raw).inbond_manifest
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return
+    _check_known(found)
+
+
+def _check_known(found: int) -> None:
     if found != FORMAT:
         raise InvalidBundle(
             f"{_WHAT} is of format {found}, and this inbond reads format {FORMAT}",

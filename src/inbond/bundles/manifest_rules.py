@@ -5,15 +5,11 @@ Held on both sides: what the sending one would get wrong shows there, where it c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import pairwise
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from inbond.bundles import limits
-from inbond.bundles.canonical import EXPORT_ANEW, is_utc
 from inbond.bundles.manifest import (
     BundledBlob,
     BundledFile,
@@ -23,23 +19,29 @@ from inbond.bundles.manifest import (
     DocumentKind,
     Manifest,
 )
+from inbond.bundles.manifest_fields import (
+    broken,
+    check_digest,
+    check_name,
+    check_order,
+    check_time,
+    is_index_url,
+    short,
+)
 from inbond.model.errors import InvalidBundle
 from inbond.model.evidence import EvidenceState
-from inbond.model.names import MAX_NAME_CHARS, is_sha256
 from inbond.model.units import format_size
 
-_NAME: Final = re.compile(r"[a-z0-9-]+")
-_URL: Final = re.compile(r"[!-~]+")
 _STATES: Final = frozenset(map(str, EvidenceState))
 
 
 def check_manifest(manifest: Manifest) -> None:
     """Raises `InvalidBundle` for the first rule that a manifest breaks."""
     for what, name in (("the bundle", manifest.name), ("the index", manifest.index)):
-        _check_name(name, f"the name of {what}")
-    _check_time(manifest.created_at, "the bundle's creation")
+        check_name(name, f"the name of {what}")
+    check_time(manifest.created_at, "the bundle's creation")
     if manifest.base is not None:
-        _check_digest(manifest.base, "the manifest that this is a delta against")
+        check_digest(manifest.base, "the manifest that this is a delta against")
     _check_counts(manifest)
     _check_upstreams(manifest.upstreams)
     _check_projects(manifest)
@@ -50,11 +52,11 @@ def check_manifest(manifest: Manifest) -> None:
 def check_project(project: BundledProject) -> None:
     """Raises `InvalidBundle` for the first rule that one project breaks by itself."""
     what = f"the project {project.project} of {project.upstream!a}"
-    _check_name(project.upstream, f"the upstream of the project {project.project}")
-    _check_time(project.validated_at, f"the page of {what}")
-    _check_digest(project.page, f"the page of {what}")
-    _check_digest(project.memory, f"the memory of {what}")
-    _check_order([file.filename for file in project.files], f"the files of {what}")
+    check_name(project.upstream, f"the upstream of the project {project.project}")
+    check_time(project.validated_at, f"the page of {what}")
+    check_digest(project.page, f"the page of {what}")
+    check_digest(project.memory, f"the memory of {what}")
+    check_order([file.filename for file in project.files], f"the files of {what}")
     for file in project.files:
         _check_file(file)
 
@@ -63,14 +65,14 @@ def _check_file(file: BundledFile) -> None:
     what = f"the file {file.filename!a}"
     for part, digest in (("bytes", file.sha256), ("metadata", file.metadata), ("provenance", file.provenance)):
         if digest is not None:
-            _check_digest(digest, f"the {part} of {what}")
+            check_digest(digest, f"the {part} of {what}")
     if file.carried and file.sha256 is None:
-        raise _broken(f"{what} is carried without a digest")
+        raise broken(f"{what} is carried without a digest")
     if (file.claimed is Claimed.FOUND) != (file.provenance is not None):
         given = "none is" if file.provenance is None else "its digest is"
-        raise _broken(f"the provenance of {what} is said to be {file.claimed}, and {given} given")
+        raise broken(f"the provenance of {what} is said to be {file.claimed}, and {given} given")
     if file.evidence is not None and file.evidence not in _STATES:
-        raise _broken(f"{what} has evidence of no known state: {_short(file.evidence)}")
+        raise broken(f"{what} has evidence of no known state: {short(file.evidence)}")
 
 
 def _check_counts(manifest: Manifest) -> None:
@@ -89,23 +91,12 @@ def _check_counts(manifest: Manifest) -> None:
 
 def _check_upstreams(upstreams: Sequence[BundledUpstream]) -> None:
     for upstream in upstreams:
-        _check_name(upstream.name, "the name of an upstream")
-        if not _is_index_url(upstream.url):
+        check_name(upstream.name, "the name of an upstream")
+        if not is_index_url(upstream.url):
             # It is not shown: there may be a password in it.
             needs = "http or https, without credentials, and a slash at its end"
-            raise _broken(f"the upstream {upstream.name} has a URL that is none of an index: {needs}")
-    _check_order([upstream.name for upstream in upstreams], "the upstreams")
-
-
-def _is_index_url(url: str) -> bool:
-    if len(url) > limits.MAX_URL_CHARS or not _URL.fullmatch(url) or not url.endswith("/"):
-        return False
-    try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return has_host and parts.scheme in ("http", "https") and "@" not in parts.netloc and not {"?", "#"} & set(url)
+            raise broken(f"the upstream {upstream.name} has a URL that is none of an index: {needs}")
+    check_order([upstream.name for upstream in upstreams], "the upstreams")
 
 
 def _check_projects(manifest: Manifest) -> None:
@@ -113,38 +104,38 @@ def _check_projects(manifest: Manifest) -> None:
     for project in manifest.projects:
         check_project(project)
         if project.upstream not in upstreams:
-            raise _broken(f"the project {project.project} is of the upstream {project.upstream!a}, which is not named")
+            raise broken(f"the project {project.project} is of the upstream {project.upstream!a}, which is not named")
         _check_not_later(project.validated_at, manifest, f"the page of the project {project.project}")
-    _check_order([(project.upstream, project.project) for project in manifest.projects], "the projects")
+    check_order([(project.upstream, project.project) for project in manifest.projects], "the projects")
 
 
 def _check_documents(manifest: Manifest) -> None:
     for document in manifest.documents:
         what = f"the {document.kind} document {document.name!a}"
-        _check_name(document.name, f"the name of {what}")
-        _check_digest(document.sha256, what)
-        _check_time(document.as_of, what)
+        check_name(document.name, f"the name of {what}")
+        check_digest(document.sha256, what)
+        check_time(document.as_of, what)
         _check_not_later(document.as_of, manifest, what)
-    _check_order([(str(document.kind), document.name) for document in manifest.documents], "the documents")
+    check_order([(str(document.kind), document.name) for document in manifest.documents], "the documents")
 
 
 def _check_blobs(manifest: Manifest) -> None:
     files = {file.sha256 for project in manifest.projects for file in project.files if file.carried}
     for blob in manifest.blobs:
-        _check_digest(blob.sha256, "a blob")
+        check_digest(blob.sha256, "a blob")
         if not blob.carried and manifest.base is None:
-            raise _broken(f"the blob {blob.sha256} is not carried, and the bundle is no delta")
-    _check_order([(blob.sha256 in files, blob.sha256) for blob in manifest.blobs], "the blobs")
+            raise broken(f"the blob {blob.sha256} is not carried, and the bundle is no delta")
+    check_order([(blob.sha256 in files, blob.sha256) for blob in manifest.blobs], "the blobs")
     sizes = {blob.sha256: blob for blob in manifest.blobs}
     named = set()
     for sha256, limit, what in _named(manifest):
         if sha256 not in sizes:
-            raise _broken(f"{what} is the blob {sha256}, which the manifest does not list")
+            raise broken(f"{what} is the blob {sha256}, which the manifest does not list")
         _check_blob_size(sizes[sha256], limit, what)
         named.add(sha256)
     for blob in manifest.blobs:
         if blob.sha256 not in named:
-            raise _broken(f"the blob {blob.sha256} belongs to nothing that the manifest names")
+            raise broken(f"the blob {blob.sha256} belongs to nothing that the manifest names")
 
 
 def _named(manifest: Manifest) -> Iterator[tuple[str, int, str]]:
@@ -167,48 +158,13 @@ def _named(manifest: Manifest) -> Iterator[tuple[str, int, str]]:
 
 def _check_blob_size(blob: BundledBlob, limit: int, what: str) -> None:
     if blob.size < 0:
-        raise _broken(f"{what} is said to have a negative size")
+        raise broken(f"{what} is said to have a negative size")
     if blob.size > limit:
         size = format_size(blob.size) if blob.size < 2**63 else "more bytes than any disk"
-        raise _broken(f"{what} is said to have {size}, more than the {format_size(limit)} that are taken")
-
-
-def _check_order(keys: Sequence[Any], what: str) -> None:
-    for one, other in pairwise(keys):
-        if one == other:
-            raise _broken(f"{what} name {_key(one)} twice")
-        if one > other:
-            raise _broken(f"{what} are not in their order: {_key(other)} stands behind {_key(one)}")
-
-
-def _key(key: Any) -> str:
-    return " ".join(str(part) for part in key if part not in (True, False)) if isinstance(key, tuple) else _short(key)
-
-
-def _check_name(name: str, what: str) -> None:
-    if len(name) > MAX_NAME_CHARS or not _NAME.fullmatch(name):
-        raise _broken(f"{what} is {_short(name)}: names hold small letters, digits and '-'")
-
-
-def _check_digest(text: str, what: str) -> None:
-    if not is_sha256(text):
-        raise _broken(f"the digest of {what} is no sha256: {_short(text)}")
-
-
-def _check_time(time: datetime, what: str) -> None:
-    if not is_utc(time):
-        raise _broken(f"the time of {what} is not told in UTC: {time.isoformat()}")
+        raise broken(f"{what} is said to have {size}, more than the {format_size(limit)} that are taken")
 
 
 def _check_not_later(time: datetime, manifest: Manifest, what: str) -> None:
     # One comparison with a clock, that of the creation, then holds for all.
     if time > manifest.created_at:
-        raise _broken(f"{what} is said to be of {time.isoformat()}, later than the bundle itself")
-
-
-def _short(text: str) -> str:
-    return ascii(text if len(text) <= 80 else text[:79] + "…")  # noqa: PLR2004 (a line of a terminal)
-
-
-def _broken(message: str) -> InvalidBundle:
-    return InvalidBundle(f"the manifest breaks a rule: {message}", remedy=EXPORT_ANEW)
+        raise broken(f"{what} is said to be of {time.isoformat()}, later than the bundle itself")

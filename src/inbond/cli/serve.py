@@ -47,6 +47,8 @@ async def serve_until_stopped(config: Config) -> None:
         runner = await start(up, config)
         try:
             _announce(up, config, runner, await up.imports.current())
+            for warning in (*await up.imports.problems(), *await up.imports.advice()):
+                log.warning(warning)
             keep_collections_short()
             await stop.wait()
         finally:

@@ -18,7 +18,7 @@ from inbond.cli.whole_files import read_regular
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.provenance import Verifier
 from inbond.mirror.static_tree import Left, TreeOptions, TreeReport, TreeSources, write_tree
-from inbond.mirror.synced import Synced, SyncedBook, SyncedFile
+from inbond.mirror.synced import Synced, SyncedBook, SyncedFile, parse_synced_name
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
@@ -57,7 +57,7 @@ async def written(
     """The same with a verifier that is there already."""
     options = TreeOptions(link=wanted.link, url=checked_url(wanted.url))
     key = signing_key(wanted.key)
-    synced = SyncedBook(config.storage.mirror_dir / "synced").read(wanted.name)
+    synced = SyncedBook(config.storage.mirror_dir / "synced").read(checked_name(wanted.name))
     async with assembled(config, upstreams, verifier, clock=clock, limits=PATIENT, serving=False) as up:
         return await tree_of(up, synced, wanted.directory, options=options, key=key)
 
@@ -91,6 +91,14 @@ def signing_key(path: Path | None) -> SigningKey | None:
         return SigningKey.parse(read_regular(path, MAX_KEY_FILE_BYTES))
     except OSError as error:
         raise OperatorFault(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def checked_name(name: str) -> str:
+    """The name of a sync. Raises `ConfigurationError`."""
+    try:
+        return parse_synced_name(name)
+    except ValueError as error:
+        raise ConfigurationError(str(error), remedy="name it as inbond sync --name did") from error
 
 
 def checked_url(url: str) -> str:

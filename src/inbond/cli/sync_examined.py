@@ -14,6 +14,7 @@ from typing import Final
 from inbond.check.addresses import Addresses
 from inbond.check.examine import Examiner
 from inbond.check.report import DependencyReport
+from inbond.cli.check_locks import base_url
 from inbond.cli.check_progress import progressing
 from inbond.cli.compose import Running
 from inbond.cli.config import Config
@@ -134,8 +135,12 @@ class Examination:
     async def _resolver(self) -> AsyncIterator[Resolver]:
         """Has uv in a directory of its own, and serves it this index, to this machine alone."""
         uv = find_uv(self.how.uv)
+        # What is stopped is explained on the server that people reach, not on one that is gone when they read of it.
         here = replace(
-            self.config.server, listen=ListenAddress.parse("127.0.0.1:0"), public_url=None, trusted_proxies=()
+            self.config.server,
+            listen=ListenAddress.parse("127.0.0.1:0"),
+            public_url=base_url(self.config),
+            trusted_proxies=(),
         )
         runner = await start(self.up, replace(self.config, server=here), shutdown_seconds=_SOON)
         try:

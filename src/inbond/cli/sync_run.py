@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,7 +24,7 @@ from inbond.gateway.indexes import Index
 from inbond.gateway.provenance import Verifier
 from inbond.mirror.accounting import FileKey, entry_of, merged
 from inbond.mirror.fetching import Fetcher
-from inbond.mirror.outcomes import STOPPED_OR_MISSING, FileOutcome, SyncOutcome
+from inbond.mirror.outcomes import STOPPED_OR_MISSING, FileOutcome, State, SyncOutcome
 from inbond.mirror.static_tree import TreeReport
 from inbond.mirror.synced import Synced, SyncedBook
 from inbond.mirror.syncing import Plan, Syncer, planned, records_of
@@ -78,7 +79,7 @@ class _Sync:
 
     async def run(self, parts: Sequence[Sorted]) -> Done:
         clock = asyncio.get_running_loop().time
-        started = clock()
+        started, began = clock(), time.time()
         index = self._index()
         urls = [self.up.upstream_urls[name] for name in index.upstreams]
         examination = Examination(
@@ -90,7 +91,7 @@ class _Sync:
             how=self.how,
         )
         examined = await examination.of(parts)
-        plan = await planned(examined.rows, self.up.parts.blobs)
+        plan = await planned(examined.rows, self.up.parts.blobs, since=began)
         warnings = self._warnings(plan)
         here = await self._fetched(index, plan)
         files = records_of(here)
@@ -101,9 +102,7 @@ class _Sync:
             entries=merged(entry_of(row, here) for row in examined.rows),
             unresolved=examined.unresolved,
             warnings=warnings,
-            fetched=sum(
-                one.size or 0 for key, one in here.items() if one.state.is_here and not plan.files[key].present
-            ),
+            fetched=sum(one.size or 0 for one in here.values() if one.state is State.FETCHED),
             seconds=clock() - started,
         )
         return await self._recorded(outcome)

@@ -12,7 +12,7 @@ from rich.table import Table
 from inbond.cli import static_run
 from inbond.cli.check_table import INDENT, PADDING, screen
 from inbond.cli.sync_run import Done
-from inbond.mirror.outcomes import STOPPED_OR_MISSING, EntryOutcome, FileOutcome, State, SyncOutcome
+from inbond.mirror.outcomes import EntryOutcome, FileOutcome, State, SyncOutcome
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
 from inbond.policy.rule import clean
@@ -91,7 +91,7 @@ def _print_troubles(console: Console, entry: EntryOutcome, outcome: SyncOutcome)
         console.print(f"{INDENT}[{STYLES[state]}]{state}[/] {_said(trouble.reason)}{until}", soft_wrap=True)
         if trouble.remedy:
             console.print(f"{INDENT * 2}{_said(trouble.remedy)}", soft_wrap=True)
-        if file is not None and state in STOPPED_OR_MISSING:
+        if file is not None and state in {State.HELD, State.DENIED}:
             console.print(f"{INDENT * 2}{_said(_why(entry, file, outcome))}", soft_wrap=True)
 
 

@@ -55,9 +55,8 @@ def merged(entries: Iterable[EntryOutcome]) -> tuple[EntryOutcome, ...]:
 
 
 def _together(one: EntryOutcome, other: EntryOutcome) -> EntryOutcome:
-    worse = max(one, other, key=lambda entry: entry.own is not State.KEPT)
-    if other.own is State.UNFIT and one.files:
-        worse = one
+    fitting = [entry for entry in (one, other) if entry.own is not State.UNFIT] or [one]
+    worse = next((entry for entry in fitting if entry.own is not State.KEPT), fitting[0])
     return replace(
         one,
         files=tuple(dict.fromkeys((*one.files, *other.files))),

@@ -6,15 +6,17 @@ The sending side's key vouches for who wrote it and not for sense: what contradi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from inbond.bundles.attached import decode_attached
 from inbond.bundles.decisions import Repositories, decode_pins, decode_repositories
 from inbond.bundles.manifest import BundledFile, BundledProject, Claimed, DocumentKind, Manifest
 from inbond.bundles.memory import decode_memory
 from inbond.model.decisions import Pin
 from inbond.model.errors import InvalidBundle
+from inbond.model.imports import Attached
 from inbond.model.memory import PageRecord
 from inbond.model.page import Claim, File, Page
 from inbond.simple.document import decode_page
@@ -32,6 +34,7 @@ class Contents:
     memory: tuple[PageRecord, ...]
     pins: tuple[Pin, ...]
     repositories: tuple[Repositories, ...]
+    attached: tuple[Attached, ...] = ()
 
 
 def read_project(entry: BundledProject, read: Read, sizes: Mapping[str, int]) -> tuple[Page, PageRecord]:
@@ -72,6 +75,30 @@ def read_decisions(manifest: Manifest, read: Read) -> tuple[tuple[Pin, ...], tup
     if strange:
         raise InvalidBundle(f"the bundle decides about {strange[0]}, of which it has no page", remedy=_MAKE_ANEW)
     return tuple(pins), tuple(repositories)
+
+
+def read_attached(manifest: Manifest, read: Read) -> tuple[Attached, ...]:
+    """The evidence that operators attached over there. Raises `InvalidBundle`."""
+    documents = [one for one in manifest.documents if one.kind is DocumentKind.ATTACHED]
+    return tuple(one for document in documents for one in decode_attached(read(document.sha256)))
+
+
+def listed_on(page: Page, memory: PageRecord) -> set[tuple[str, str | None]]:
+    """A page's files by name and sha256, the one that it gives or the one that they were first had with."""
+    remembered = {one.filename: one.first_sha256 for one in memory.files}
+    return {(file.filename, file.listed_sha256 or remembered.get(file.filename)) for file in page.files}
+
+
+def require_listed(attached: Sequence[Attached], listed: Collection[tuple[str, str | None]]) -> None:
+    """Raises `InvalidBundle` for evidence beside a file that is on no page of the bundle.
+
+    `listed`: the files of those pages, by name and sha256.
+    """
+    for one in attached:
+        if (one.filename, one.sha256) not in listed:
+            raise InvalidBundle(
+                f"the bundle attaches evidence to {one.filename}, which is on none of its pages", remedy=_MAKE_ANEW
+            )
 
 
 def checked(content: bytes, sha256: str) -> bytes:

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from inbond.bundles.attached import encode_attached
 from inbond.bundles.decisions import encode_pins, encode_repositories
 from inbond.bundles.manifest import (
     BundledBlob,
@@ -38,6 +39,7 @@ from inbond.mirror.synced import Synced, SyncedFile
 from inbond.model.decisions import Decided, Pin
 from inbond.model.errors import OperatorFault, UpstreamFault
 from inbond.model.evidence import state_of
+from inbond.model.imports import Attached
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.standing import Established
@@ -87,6 +89,7 @@ class _Project:
 
     entry: BundledProject
     established: tuple[Established, ...]
+    attached: tuple[Attached, ...]  # to any file of the page: continuity compares with releases that nobody wants
     left_out: tuple[LeftOut, ...]
     judgements: tuple[Judgement, ...]
 
@@ -113,8 +116,9 @@ class Exporter:
 
         `base`: the digest of an earlier manifest; the blobs that it lists are `there`, and not carried again.
         """
+        attached = _latest(await self.ledger.all_attached())
         parts = [
-            await self._project(synced, upstream, ProjectName(project), list(files))
+            await self._project(synced, upstream, ProjectName(project), list(files), attached)
             for (upstream, project), files in groupby(synced.files, key=lambda file: (file.upstream, file.project))
         ]
         kept = [part for part in parts if part.judgements]
@@ -142,7 +146,12 @@ class Exporter:
         )
 
     async def _project(
-        self, synced: Synced, upstream: str, project: ProjectName, wanted: Sequence[SyncedFile]
+        self,
+        synced: Synced,
+        upstream: str,
+        project: ProjectName,
+        wanted: Sequence[SyncedFile],
+        attached: Mapping[tuple[str, str], Attached],
     ) -> _Project:
         state = await self._page(synced, upstream, project)
         there, left_out = _still_there(state, wanted)
@@ -168,6 +177,11 @@ class Exporter:
                 files=tuple(sorted(files, key=lambda file: file.filename)),
             ),
             established=await self.ledger.established(upstream, project),
+            attached=tuple(
+                attached[key]
+                for key in {(file.filename, file.sha256 or ""): None for file in state.page.files}
+                if key in attached
+            ),
             left_out=tuple(left_out),
             judgements=let_through,
         )
@@ -233,7 +247,7 @@ class Exporter:
         return await self._put(encode_memory(record))
 
     async def _decisions(self, synced: Synced, parts: Sequence[_Project]) -> list[BundledDocument]:
-        """Pins and repositories that bear on what is carried."""
+        """Pins, repositories and attached evidence that bear on what is carried."""
         projects = {part.entry.project for part in parts}
         decided = [*await self.ledger.decisions(), *self.configured]
         pins = {one.id: one for one in decided if isinstance(one, Pin) and one.project in projects}
@@ -247,6 +261,11 @@ class Exporter:
             content = encode_repositories([one for one in established if one[2]])
             name = str(DocumentKind.REPOSITORIES)
             extra = Extra(kind=DocumentKind.REPOSITORIES, name=name, content=content, as_of=synced.at)
+            documents.append(await self._extra(synced, extra))
+        attached = {one.sha256: one for part in parts for one in part.attached}
+        if attached:
+            content = encode_attached(list(attached.values()))
+            extra = Extra(kind=DocumentKind.ATTACHED, name=str(DocumentKind.ATTACHED), content=content, as_of=synced.at)
             documents.append(await self._extra(synced, extra))
         return documents
 
@@ -303,3 +322,11 @@ def _nothing(synced: Synced, left_out: Sequence[LeftOut]) -> OperatorFault:
 
 def _again(synced: Synced) -> str:
     return f"run inbond sync --name {synced.name} again: what is there already is not fetched twice"
+
+
+def _latest(attached: Sequence[Attached]) -> dict[tuple[str, str], Attached]:
+    """What counts for each file, by its name and sha256; the latest stands first."""
+    counts: dict[str, Attached] = {}
+    for one in attached:
+        counts.setdefault(one.sha256, one)
+    return {(one.filename, one.sha256): one for one in counts.values()}

@@ -51,8 +51,8 @@ class Fetcher:
     pages: PageKeeper
     index: Index
 
-    async def fetch(self, project: ProjectName, filename: Filename, *, present: bool, told: Told) -> FileOutcome:
-        """What became of a file that was let through. `present`: its bytes lie here already.
+    async def fetch(self, project: ProjectName, filename: Filename, *, kept: bool, told: Told) -> FileOutcome:
+        """What became of a file that was let through. `kept`: its bytes lay here before.
 
         Raises `StoreUnavailable`: where the disk refuses, no other file will do better.
         """
@@ -71,7 +71,7 @@ class Fetcher:
             filename=str(judgement.file.filename),
             sha256=blob.sha256,
             size=blob.size,
-            state=State.KEPT if present else State.FETCHED,
+            state=State.KEPT if kept else State.FETCHED,
             trouble=trouble,
         )
 

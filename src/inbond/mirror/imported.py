@@ -61,7 +61,6 @@ _NOT_FOUND: Final = 404
 class _Project:
     """A project as it was imported last. `etag` differs whenever anything that is answered about it may."""
 
-    entry: str
     etag: str
     page: str  # sha256
     as_of: datetime
@@ -192,7 +191,7 @@ class ImportedIndex:
                 f"the ledger's record of an import cannot be read: {error.message}", remedy=AGAIN
             ) from error
         files = {file.filename: file for file in bundled.files}
-        return _Project(entry=entry, etag=etag, page=bundled.page, as_of=as_of, files=files, version=version)
+        return _Project(etag=etag, page=bundled.page, as_of=as_of, files=files, version=version)
 
     async def _learn_address(self) -> None:
         for one in await self._ledger.imported_upstreams():

@@ -23,7 +23,7 @@ from inbond.bundles.keys import PublicKey
 from inbond.bundles.manifest import BundledProject, Manifest
 from inbond.bundles.manifest_json import decode_project, encode_project
 from inbond.gateway.clock import Clock
-from inbond.mirror.contents import Contents, read_decisions, read_project
+from inbond.mirror.contents import Contents, listed_on, read_attached, read_decisions, read_project, require_listed
 from inbond.mirror.import_outcome import Examined, Imported
 from inbond.mirror.joining import joined
 from inbond.mirror.receiving import Receiver, Told, check_room, missing_document
@@ -159,14 +159,20 @@ class Importer:
         sizes = {blob.sha256: blob.size for blob in manifest.blobs}
         memory: list[PageRecord] = []
         entries: list[BundledProject] = []
+        attached = await asyncio.to_thread(read_attached, manifest, receiver.read)
+        listed: set[tuple[str, str | None]] = set()
         for entry in manifest.projects:
             page, record = await asyncio.to_thread(read_project, entry, receiver.read, sizes)
             earlier = await self.ledger.imported(entry.upstream, entry.project)
             others = earlier is not None and earlier.name != manifest.name
             memory.append(record)
+            if attached:
+                listed |= listed_on(page, record)
             entries.append(joined(decode_project(earlier.entry), entry, page) if earlier and others else entry)
+        require_listed(attached, listed)
         pins, repositories = await asyncio.to_thread(read_decisions, manifest, receiver.read)
-        return tuple(entries), Contents(memory=tuple(memory), pins=pins, repositories=repositories)
+        contents = Contents(memory=tuple(memory), pins=pins, repositories=repositories, attached=attached)
+        return tuple(entries), contents
 
     async def _lent(self, entries: Sequence[BundledProject]) -> frozenset[str]:
         """The documents that judging may ask for: the bundle's, and those that other bundles brought before."""
@@ -228,6 +234,7 @@ class Importer:
             memory=[one for one in taking.contents.memory if (one.upstream, one.project) in kept],
             pins=[replace(pin, by=by) for pin in taking.contents.pins],
             established=taking.contents.repositories,
+            attached=[replace(one, by=f"{one.by} ({by})") for one in taking.contents.attached],
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.model.aging import Aged, stamp
+from inbond.model.errors import StoreUnavailable
 from inbond.model.imports import Import, ImportedProject
 from inbond.model.names import ProjectName
 from inbond.model.text import counted
@@ -80,6 +82,12 @@ class ImportsKeeper:
         if version != self._version:
             self.last = await self._read()
             self._version = version
+        return self.last
+
+    async def known(self) -> InForce:
+        """The same, or what it was when the ledger could last be read: for pages and gauges, which must not fail."""
+        with suppress(StoreUnavailable):
+            return await self.current()
         return self.last
 
     async def project(self, upstream: str, project: ProjectName) -> ImportedProject | None:

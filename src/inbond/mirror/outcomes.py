@@ -108,7 +108,7 @@ class Unresolved:
 class SyncOutcome:
     """A sync that ended. `synced`: its record; `recorded`: whether it was written.
 
-    `fetched`: bytes that came over the network for files.
+    `fetched`: bytes of the files that came since it began.
     """
 
     synced: Synced

@@ -163,15 +163,16 @@ async def _in_force(source: RootSource, files: TrustFiles) -> OutgoingRoot:
         assert error is not None
         raise error
     as_of = await source.as_of()
-    if as_of is None:  # nobody says how old it is: at least it is not from after it came here
-        as_of = kept.since if kept is not None and kept.raw == raw else await asyncio.to_thread(_installed)
+    if (
+        as_of is None
+    ):  # it is sigstore's, of which nobody says how old it is: at least it is not from after it came here
+        as_of = await asyncio.to_thread(_installed)
     return OutgoingRoot(scope=source.name, content=raw, as_of=as_of)
 
 
 def _installed() -> datetime:
-    """When the root came here that sigstore ships. Raises OperatorFault."""
+    """When the root came here that sigstore ships: the same at every export. Raises OperatorFault."""
     path = bundled_root_path()
     found = written_at(path)
-    if found is None:
-        raise OperatorFault(f"the trusted root {path} cannot be read", remedy="install inbond again")
+    assert found is not None, f"{path} was just read"
     return found

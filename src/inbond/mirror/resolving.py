@@ -67,16 +67,14 @@ class Resolver:
     within: float = RESOLVED_WITHIN
 
     async def resolve(
-        self, wanted: Iterable[Dependency], constraints: Iterable[Dependency], place: Place
+        self, wanted: Sequence[Dependency], constraints: Sequence[Dependency], place: Place
     ) -> Lock | Unresolved:
         """Everything that the requirements need there, pinned. Raises `OperatorFault`.
 
         Without digests: all files of a release count, as the same index has them, whichever of them uv would take.
         """
-        requirements = self.directory / "wanted.in"
-        limits = self.directory / "constraints.txt"
-        requirements.write_text("".join(f"{as_requirement(one)}\n" for one in wanted), encoding="utf-8")
-        limits.write_text("".join(f"{_as_constraint(one)}\n" for one in constraints), encoding="utf-8")
+        requirements = self._written("wanted.in", map(as_requirement, wanted))
+        limits = self._written("constraints.txt", map(_as_constraint, constraints)) if constraints else None
         code, out, err = await self._run(*self._command(requirements, limits, place))
         if code != _GOOD:
             return Unresolved(place=str(place), said=_said(err))
@@ -87,11 +85,17 @@ class Resolver:
                 f"{self.uv} wrote what cannot be read: {error.message}", remedy="name another uv with --uv"
             ) from error
 
-    def _command(self, requirements: Path, constraints: Path, place: Place) -> list[str]:
+    def _written(self, name: str, lines: Iterable[str]) -> Path:
+        path = self.directory / name
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return path
+
+    def _command(self, requirements: Path, constraints: Path | None, place: Place) -> list[str]:
+        limits = ["--constraints", str(constraints)] if constraints is not None else []
         python = ["--python-version", place.python] if place.python is not None else []
         platform = ["--python-platform", _PLATFORMS[place.platform]] if place.platform is not None else []
         return [
-            str(self.uv), "pip", "compile", str(requirements), "--constraints", str(constraints),
+            str(self.uv), "pip", "compile", str(requirements), *limits,
             "--default-index", self.index_url, "--python", self.interpreter, *python, *platform,
             "--refresh", "--no-config", "--no-header", "--no-annotate", "--no-progress", "--color", "never",
             "--keyring-provider", "disabled", *([] if self.builds else ["--no-build"]),

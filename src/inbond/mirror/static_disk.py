@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
@@ -19,8 +20,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from inbond.mirror.static_manifest import MANIFEST_NAME, TreeFile
-from inbond.model.errors import ConfigurationError
-from inbond.store.files import exclusively, open_regular, remove_tree, sync_directory
+from inbond.model.errors import ConfigurationError, OperatorFault
+from inbond.store.files import PRIVATE_FILE, open_regular, remove_tree, sync_directory
 
 INCOMING: Final = ".inbond-incoming"
 LOCK: Final = ".inbond-lock"
@@ -113,13 +114,26 @@ def writing(root: Path) -> Iterator[TreeWriter]:
     if not root.exists():
         root.mkdir(parents=True)
         root.chmod(DIRECTORY_MODE)
-    with exclusively(root / LOCK):
+    with _alone(root):
         remove_tree(root / INCOMING)
         (root / INCOMING).mkdir(mode=0o700)
         try:
             yield TreeWriter(root=root)
         finally:
             remove_tree(root / INCOMING)
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One process at a time; a dead one's lock does not count. Raises `OperatorFault` where another writes."""
+    handle = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise OperatorFault(f"another inbond is writing {root}", remedy="wait until it has ended") from error
+    finally:
+        os.close(handle)
 
 
 def _check_is_tree(root: Path) -> None:
@@ -198,7 +212,10 @@ def _made_directory(root: Path, path: str) -> Path:
 
 
 def _removed_below(directory: Path, prefix: str, named: frozenset[str]) -> int:
-    if directory.is_symlink() or not directory.is_dir():
+    if directory.is_symlink():
+        directory.unlink()
+        return 1
+    if not directory.is_dir():
         return 0
     removed = 0
     with os.scandir(directory) as entries:

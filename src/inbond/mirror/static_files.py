@@ -19,7 +19,7 @@ from inbond.mirror.static_disk import Placed, TreeWriter
 from inbond.mirror.static_manifest import TreeFile, is_tree_path
 from inbond.mirror.static_pages import ThereFile
 from inbond.mirror.synced import SyncedFile
-from inbond.model.errors import Denied, InbondError, NotFound
+from inbond.model.errors import Denied, InbondError, NotFound, NotYet, UpstreamFault
 from inbond.model.names import ProjectName
 from inbond.model.page import File
 from inbond.store.protocols import Blob, Blobs
@@ -27,6 +27,8 @@ from inbond.store.protocols import Blob, Blobs
 # Nobody's installer waits: what has to be established or looked into once more gets the time it needs.
 EVIDENCE_WITHIN: Final = 600.0  # seconds, for the files of one project
 LOOK_WITHIN: Final = 600.0  # seconds, for what is in one archive
+_TAKEN: Final = "its path {!a} cannot stand in the tree, or is another file's"
+_GONE: Final = "it is no longer in the cache: run inbond sync again"
 
 
 class Left(StrEnum):
@@ -120,7 +122,7 @@ class FileBringer:
     async def _brought(self, file: File, synced: SyncedFile) -> Brought:
         path = published_path(file)
         if not self.paths.take(path, synced.sha256):
-            raise _NotHad(f"its path {path!a} cannot stand in the tree, or is another file's")
+            raise _NotHad(_TAKEN.format(path))
         located = Located(index=self.sources.index, state=self.state, file=file)
         provenance = await self._provenance(located)
         itself = await self._itself(path, located, synced)
@@ -140,13 +142,13 @@ class FileBringer:
         with self.sources.blobs.lease(synced.sha256):
             blob = await self.sources.blobs.find(synced.sha256)
             if blob is None:
-                raise _NotHad("it is no longer in the cache: run inbond sync again")
+                raise _NotHad(_GONE)
             try:
                 until = asyncio.get_running_loop().time() + LOOK_WITHIN
                 await self.sources.files.inspected(located, blob, until=until)
                 return await self._placed(path, blob)
             except FileNotFoundError:
-                raise _NotHad("it is no longer in the cache: run inbond sync again") from None
+                raise _NotHad(_GONE) from None
 
     async def _placed(self, path: str, blob: Blob) -> TreeFile:
         placed = await asyncio.to_thread(
@@ -162,9 +164,7 @@ class FileBringer:
         try:
             until = asyncio.get_running_loop().time() + LOOK_WITHIN
             body = await self.sources.files.core_metadata(located, until=until)
-        except Denied:
-            raise
-        except InbondError:
+        except (NotFound, NotYet, UpstreamFault):
             return None
         return await self._beside(f"{published_path(located.file)}{METADATA_SUFFIX}", body)
 
@@ -179,5 +179,5 @@ class FileBringer:
 
     async def _beside(self, path: str, body: bytes) -> TreeFile:
         if not self.paths.take(path, hashlib.sha256(body).hexdigest()):
-            raise _NotHad(f"another file of the tree has the path {path!a}")
+            raise _NotHad(_TAKEN.format(path))
         return await asyncio.to_thread(self.writer.place_bytes, path, body)

@@ -21,6 +21,7 @@ SIGNATURE_NAME: Final = "inbond-tree.json.sig"
 MAX_MANIFEST_BYTES: Final = 256 * 2**20  # about a million files
 MAX_SEGMENT_BYTES: Final = 255  # of a path, between two slashes: what file systems take
 SIGNATURE_BYTES: Final = 64  # Ed25519
+MAX_PATH_BYTES: Final = 2048  # half of what Linux takes: the tree's own directory comes before
 FORMAT: Final = 1
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -83,13 +84,12 @@ def signed_tree(manifest: bytes) -> bytes:
 
 def is_tree_path(path: str) -> bool:
     """Whether a path may be a file of a tree: no way up, nothing empty, nothing that a file system cannot name."""
-    return all(_is_segment(segment) for segment in path.split("/"))
-
-
-def _is_segment(segment: str) -> bool:
-    if segment in {"", ".", ".."} or "\0" in segment:
-        return False
     try:
-        return len(segment.encode()) <= MAX_SEGMENT_BYTES
+        raw = path.encode()
     except UnicodeEncodeError:  # half a surrogate
         return False
+    return len(raw) <= MAX_PATH_BYTES and all(map(_is_segment, raw.split(b"/")))
+
+
+def _is_segment(segment: bytes) -> bool:
+    return segment not in {b"", b".", b".."} and b"\0" not in segment and len(segment) <= MAX_SEGMENT_BYTES

@@ -14,17 +14,18 @@ from inbond.mirror.fetching import Fetcher, Told
 from inbond.mirror.outcomes import FileOutcome
 from inbond.mirror.synced import SyncedFile
 from inbond.model.page import File
-from inbond.store.protocols import Blobs
+from inbond.store.protocols import Blob, Blobs
 
 FILES_AT_ONCE: Final = 16  # a quarter of the places that an upstream has for downloads: others want some too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A file that was let through. `present`: whether its bytes lie here."""
+    """A file that was let through. `present`: whether its bytes lie here; `kept`: and did before the sync began."""
 
     file: File
     present: bool
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +50,25 @@ class Plan:
         return sum(not one.present for one in self.files.values())
 
 
-async def planned(rows: Sequence[DependencyReport], blobs: Blobs) -> Plan:
-    """Every file that was let through, once."""
+async def planned(rows: Sequence[DependencyReport], blobs: Blobs, *, since: float) -> Plan:
+    """Every file that was let through, once. `since`: when the sync began, in seconds of the system's clock."""
     found = {key: file.judgement.file for row in rows for key, file in to_fetch(row).items()}
-    return Plan(files={key: Planned(file=file, present=await _present(blobs, file)) for key, file in found.items()})
+    return Plan(files={key: await _planned(blobs, file, since) for key, file in found.items()})
 
 
-async def _present(blobs: Blobs, file: File) -> bool:
+async def _planned(blobs: Blobs, file: File, since: float) -> Planned:
     blob = await blobs.find(file.sha256) if file.sha256 is not None else None
-    return blob is not None and file.size in {None, blob.size}
+    if blob is None or file.size not in {None, blob.size}:
+        return Planned(file=file, present=False, kept=False)
+    return Planned(file=file, present=True, kept=await asyncio.to_thread(_is_older, blob, since))
+
+
+def _is_older(blob: Blob, since: float) -> bool:
+    """Whether a blob was there before: uv reads whole wheels where an index has no core metadata beside them."""
+    try:
+        return blob.path.stat().st_mtime < since
+    except OSError:  # evicted a moment ago
+        return False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,7 +87,7 @@ class Syncer:
         async def one(key: FileKey, wanted: Planned) -> None:
             async with places:
                 _, project, filename = key
-                self.here[key] = await self.fetcher.fetch(project, filename, present=wanted.present, told=self.told)
+                self.here[key] = await self.fetcher.fetch(project, filename, kept=wanted.kept, told=self.told)
             self.told.file(filename)
 
         with ExitStack() as leases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Final
 
 from inbond.model.imports import Attached
@@ -12,28 +13,31 @@ from inbond.store.migrations import transaction
 _READ: Final = "SELECT sha256, filename, provenance, reason, made_by, made_at FROM attached"
 
 
+def adopt(connection: sqlite3.Connection, attached: Iterable[Attached]) -> None:
+    """Adds what was attached elsewhere, within a transaction; what was attached here stays. Raises as `attach` does."""
+    for one in attached:
+        if attached_to(connection, one.sha256) is None:
+            _add(connection, one)
+
+
 def attach(connection: sqlite3.Connection, attached: Attached) -> bool:
     """Adds one; False where what counts for the file has the same provenance.
 
     Raises ValueError for what is no digest, sqlite3.Error.
     """
-    sha256 = packed(attached.sha256)
     with transaction(connection, "IMMEDIATE"):
         latest = attached_to(connection, attached.sha256)
         if latest is not None and latest.provenance == attached.provenance:
             return False
-        connection.execute(
-            "INSERT INTO attached (sha256, filename, provenance, reason, made_by, made_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                sha256,
-                attached.filename,
-                attached.provenance,
-                attached.reason,
-                attached.by,
-                moment_of(attached.at),
-            ),
-        )
+        _add(connection, attached)
     return True
+
+
+def _add(connection: sqlite3.Connection, one: Attached) -> None:
+    connection.execute(
+        "INSERT INTO attached (sha256, filename, provenance, reason, made_by, made_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (packed(one.sha256), one.filename, one.provenance, one.reason, one.by, moment_of(one.at)),
+    )
 
 
 def attached_to(connection: sqlite3.Connection, sha256: str) -> Attached | None:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from inbond.model.decisions import Pin
-from inbond.model.imports import Import, ImportedDocument, ImportedProject, ImportedUpstream
+from inbond.model.imports import Attached, Import, ImportedDocument, ImportedProject, ImportedUpstream
 from inbond.model.memory import PageRecord
 from inbond.model.names import ProjectName
 from inbond.model.standing import Established
 from inbond.store import decisions, page_records, publishers
+from inbond.store.attached import adopt as adopt_attached
 from inbond.store.columns import moment_of, packed, time_of
 from inbond.store.migrations import transaction
 
@@ -45,6 +46,7 @@ def take(
     memory: Sequence[PageRecord],
     pins: Sequence[Pin],
     established: Sequence[tuple[str, ProjectName, Sequence[Established]]],
+    attached: Sequence[Attached] = (),
 ) -> None:
     """Puts an import in force, in one transaction. Raises ValueError for a digest that is none, sqlite3.Error."""
     # Before the transaction, during which no other process writes.
@@ -55,6 +57,7 @@ def take(
         decisions.adopt(connection, pins, now=made.imported_at)
         for upstream, project, found in established:
             publishers.adopt(connection, upstream, project, found)
+        adopt_attached(connection, attached)
         _put(connection, upstreams, projects, documents)
         connection.execute(_ADD_IMPORT, _import_row(made))
 

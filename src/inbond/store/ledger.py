@@ -245,6 +245,7 @@ class Ledger:
         memory: Sequence[PageRecord],
         pins: Sequence[Pin],
         established: Sequence[tuple[str, ProjectName, Sequence[Established]]],
+        attached: Sequence[Attached] = (),
     ) -> None:
         """Puts an import in force: all of it in one transaction, on disk before this returns, or nothing.
 
@@ -261,6 +262,7 @@ class Ledger:
                 memory=memory,
                 pins=pins,
                 established=established,
+                attached=attached,
             )
         )
 

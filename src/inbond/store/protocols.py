@@ -306,12 +306,14 @@ class Imports(Protocol):
         memory: Sequence[PageRecord],
         pins: Sequence[Pin],
         established: Sequence[tuple[str, ProjectName, Sequence[Established]]],
+        attached: Sequence[Attached] = (),
     ) -> None:
         """Puts an import in force: all of it in one transaction, on disk before it returns, or nothing.
 
         A project, document or upstream takes the place of the one that was imported before; others stay. Memory is
         joined with what is there: the earlier of two first sights, the first digest that was recorded here, the higher
         serial. Pins and repositories that are not there yet are added; a pin that was revoked here stays revoked.
+        What is attached to files that have nothing attached here is added.
         `decisions_version` differs afterwards.
         """
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -13,7 +12,6 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from inbond.mirror.in_force import ImportsKeeper
-from inbond.model.errors import StoreUnavailable
 from inbond.web.access_log import METRICS
 
 
@@ -48,6 +46,5 @@ async def ready(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """`GET /metrics`."""
-    with suppress(StoreUnavailable):  # the age of what was known last is still told
-        await request.app[IMPORTS].current()
+    await request.app[IMPORTS].known()  # a gauge cannot wait for it
     return web.Response(body=request.app[METRICS].exposition(), headers={**_PLAIN, "Content-Type": CONTENT_TYPE_LATEST})

@@ -123,7 +123,7 @@ async def home(request: web.Request) -> web.Response:
     indexes = request.app[GATEWAY].indexes.values()
     urls = request.app.get(UPSTREAMS, {})
     upstreams = {name: _shown(urls.get(name, name)) for index in indexes for name in index.upstreams}
-    imported = await request.app[IMPORTS].current()
+    imported = await request.app[IMPORTS].known()
     fed = {one.name: one for one in imported.upstreams}
     shown = imported.imports if fed else ()
     return _page(
@@ -174,6 +174,7 @@ async def _story(request: web.Request, subject: Subject) -> dict[str, Any] | Non
         located = await gateway.files.named(gateway.index(index), project, filename)
         judgement = await gateway.files.judgement(located)
         background = await gateway.files.background(located, judgement)
+        imported = await request.app[IMPORTS].project(located.state.upstream, located.state.page.name)
     except NotFound:
         return None
     except InbondError as error:
@@ -188,7 +189,7 @@ async def _story(request: web.Request, subject: Subject) -> dict[str, Any] | Non
         "logged": logged_at(judgement),
         "commands": commands(judgement),
         "instead": _instead(judgement),
-        "imported": await request.app[IMPORTS].project(located.state.upstream, located.state.page.name),
+        "imported": imported,
     }
 
 
