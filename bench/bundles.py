@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -95,7 +96,7 @@ async def measured(place: Path, arguments: argparse.Namespace) -> tuple[dict[str
         took["bare"].append(await timed(lambda: asyncio.to_thread(hash_all, bundle)))
         took["copy"].append(await timed(lambda: asyncio.to_thread(copy_safely, bundle, place / "copy")))
         for name, keep in (("verify", False), ("import", True), ("again", True)):
-            took[name].append(await timed(lambda keep=keep, far=far: taken(far, bundle, keep=keep)))
+            took[name].append(await timed(partial(taken, far, bundle, keep=keep)))
         shutil.rmtree(far)
     attested = sum(file.provenance is not None for file in wheels)
     return took, bundle.stat().st_size, len(wheels), attested

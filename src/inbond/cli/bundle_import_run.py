@@ -36,6 +36,7 @@ from inbond.store.ledger import open_ledger
 from inbond.upstream.settings import UpstreamSettings
 
 STREAM: Final = "-"
+LARGE_BYTES: Final = 2**20
 ADVISORIES: Final = "advisories"  # what was fetched of them, below the cache's directory
 
 Verifying = Callable[[Config], AbstractAsyncContextManager[tuple[tuple[UpstreamSettings, ...], Verifier]]]
@@ -115,15 +116,22 @@ def _lend(config: Config, there: Config) -> None:
     ):
         if path.is_dir():
             make_private(copy.parent)
-            shutil.copytree(path, copy, copy_function=_linked)
+            shutil.copytree(path, copy, copy_function=_lent)
 
 
-def _linked(source: str, copy: str) -> None:
-    """A second name where the file system allows it: archives are large, and replaced by renaming."""
+def _lent(source: str, copy: str) -> None:
+    """A copy, or for what is large a second name: archives are replaced by renaming, never written to.
+
+    What is small may be a lock, which would be the same one under another name.
+    """
     try:
-        os.link(source, copy)
-    except OSError:
+        if Path(source).stat().st_size >= LARGE_BYTES:
+            with contextlib.suppress(OSError):  # another file system
+                os.link(source, copy)
+                return
         shutil.copy2(source, copy)
+    except FileNotFoundError:
+        return  # a server replaced it a moment ago
 
 
 @contextmanager
@@ -141,22 +149,28 @@ def _stream(bundle: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _scratch(config: Config, *, keep: bool) -> Iterator[Path]:
-    """A directory that is gone afterwards. Of imports there is one at a time, and the next one removes its traces."""
-    if not keep:
-        with tempfile.TemporaryDirectory(prefix="inbond-verify-") as directory:
-            yield Path(directory)
-        return
-    mirror = config.storage.mirror_dir
+    """A directory that is gone afterwards."""
     try:
-        make_private(mirror)
-        with _alone(mirror / "import.lock"):
-            remove_tree(mirror / "importing")
-            try:
-                yield mirror / "importing"
-            finally:
-                remove_tree(mirror / "importing")
+        if keep:
+            with _scratch_of_import(config.storage.mirror_dir) as directory:
+                yield directory
+        else:
+            with tempfile.TemporaryDirectory(prefix="inbond-verify-") as name:
+                yield Path(name)
     except OSError as error:
-        raise unavailable("import a bundle", error) from error
+        raise unavailable("import a bundle" if keep else "verify a bundle", error) from error
+
+
+@contextmanager
+def _scratch_of_import(mirror: Path) -> Iterator[Path]:
+    """There is one import at a time: the next one removes what an interrupted one left."""
+    make_private(mirror)
+    with _alone(mirror / "import.lock"):
+        remove_tree(mirror / "importing")
+        try:
+            yield mirror / "importing"
+        finally:
+            remove_tree(mirror / "importing")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from inbond.cli.why_parts import (
 from inbond.cli.why_run import Story
 from inbond.model.text import printable
 from inbond.model.units import format_size
+from inbond.model.verdict import Judgement
 from inbond.policy.explain import commands, ending_of
 from inbond.web.identity_facts import identity_facts
 from inbond.web.verdict_json import judgement_json
@@ -55,7 +56,7 @@ def as_text(story: Story) -> str:
         print_findings(console, judgement.verdict.findings)
         print_facts(console, "Evidence", _evidence(story, body["evidence"]))
         for number, attestation in enumerate(body["evidence"]["attestations"], 1):
-            print_facts(console, f"Attestation {number}: {attestation['state']}", _attestation(attestation))
+            print_facts(console, f"Attestation {number}: {attestation['state']}", _attestation(attestation, judgement))
         print_timeline(console, str(judgement.project), project.timeline, current=judgement.version)
         print_decided(console, str(judgement.project), project.standing, affecting=judgement.advisories)
         console.print(f"\n[dim]while inbond serves: {escape(body['why'])}[/]", soft_wrap=True)
@@ -111,12 +112,13 @@ def _attached(story: Story) -> str | None:
     return f"by {note.by}, {dated(note.at)}{reason}; its index has none"
 
 
-def _attestation(attestation: Mapping[str, Any]) -> dict[str, str | None]:
+def _attestation(attestation: Mapping[str, Any], judgement: Judgement) -> dict[str, str | None]:
     identity: Mapping[str, str | None] = attestation["identity"] or {}
     index = attestation["log_index"]
     facts = {
         "reason": attestation["reason"],
-        "publisher, as the index says": attestation["publisher"],
+        # No index says anything of what was attached.
+        "publisher, as the index says": attestation["publisher"] if judgement.attached is None else None,
         "identity, as the certificate proves": identity.get("name"),
         "predicate type": attestation["predicate_type"],
         "signed": _written(attestation["signed_at"]),

@@ -1,8 +1,8 @@
 """A bundle taken in: everything is verified and judged first, and then put in force at once, or nothing is.
 
     one import at a time → the signature → may it be taken: its age, its base, the clock, the disk
-    → every blob, by its digest → every document, by what it says → every file, by this side's policies, on a copy of
-    the ledger → one transaction
+    → every document, by its digest and by what it says → every file, by its digest, and by this side's policies on a
+    copy of the ledger → one transaction
 
 Blobs are there before anything names them: what ends the process in between leaves bytes that nobody is given, and
 that the next import finds.
@@ -26,7 +26,7 @@ from inbond.gateway.clock import Clock
 from inbond.mirror.contents import Contents, listed_on, read_attached, read_decisions, read_project, require_listed
 from inbond.mirror.import_outcome import Examined, Imported
 from inbond.mirror.joining import joined
-from inbond.mirror.receiving import Receiver, Told, check_room, missing_document
+from inbond.mirror.receiving import Receiver, Told, check_room
 from inbond.mirror.references import documents_of
 from inbond.mirror.rejudging import Bench, Bytes, rejudged
 from inbond.model.errors import InvalidBundle
@@ -61,8 +61,6 @@ class _Taking:
     """An import under way. `entries` and `contents` are the bundle's, joined with what other bundles brought."""
 
     opened: OpenedBundle
-    receiver: Receiver
-    absent: frozenset[str]
     entries: tuple[BundledProject, ...]
     contents: Contents
 
@@ -126,20 +124,17 @@ class Importer:
         documents = documents_of(manifest.projects, manifest.documents)
         with told(len(carried), sum(carried)) as progress:
             receiver = Receiver(
-                arrivals,
-                (directory, self.mirror / BLOBS),
-                (lambda _: True) if self.rules.keep else documents.__contains__,
-                progress,
+                opened, arrivals, (directory, self.mirror / BLOBS), documents, progress, keep=self.rules.keep
             )
-            await asyncio.to_thread(receiver.receive, opened)
-        absent = await asyncio.to_thread(receiver.absent, manifest)
-        for sha256 in absent & documents:
-            raise missing_document(sha256)
-        entries, contents = await self._contents(manifest, receiver)
-        if not self.rules.keep:
-            await asyncio.to_thread(receiver.lend, await self._lent(entries))
-        taking = _Taking(opened=opened, receiver=receiver, absent=absent, entries=entries, contents=contents)
-        examined = await self._judged(taking)
+            try:
+                await asyncio.to_thread(receiver.receive_documents)
+                entries, contents = await self._contents(manifest, receiver)
+                if not self.rules.keep:
+                    await asyncio.to_thread(receiver.lend, await self._lent(entries))
+                taking = _Taking(opened=opened, entries=entries, contents=contents)
+                examined = await self._judged(taking, receiver)
+            finally:
+                receiver.stop()
         if self.rules.keep:
             await self._put_in_force(taking, examined)
             await asyncio.to_thread(arrivals.undo, but=_named(taking, examined))
@@ -179,7 +174,24 @@ class Importer:
         others = await self.ledger.imported_documents()
         return documents_of(entries, others)
 
-    async def _judged(self, taking: _Taking) -> tuple[Examined, ...]:
+    async def _judged(self, taking: _Taking, receiver: Receiver) -> tuple[Examined, ...]:
+        """What this side finds. The files are read meanwhile, to the bundle's end."""
+        files = asyncio.create_task(asyncio.to_thread(receiver.receive_files))
+        try:
+            await self._copied(taking)
+            sizes = {blob.sha256: blob.size for blob in taking.manifest.blobs}
+            projects = taking.manifest.projects
+            async with self.open_bench(self.scratch) as bench:
+                # Verifying attestations takes longest and no file's bytes: it is done while the disk is busy with them.
+                await rejudged(bench, projects, Bytes(sizes=sizes, here=False))
+                absent = await files
+                return await rejudged(bench, projects, Bytes(sizes=sizes, absent=absent, here=self.rules.keep))
+        finally:
+            receiver.stop()
+            await asyncio.gather(files, return_exceptions=True)
+
+    async def _copied(self, taking: _Taking) -> None:
+        """Makes the scratch ledger, in which the bundle is in force."""
         path = self.scratch / "ledger" / self.ledger.path.name
         await asyncio.to_thread(make_private, path.parent)
         await self.ledger.copy_without_history(path)
@@ -188,10 +200,6 @@ class Importer:
             await self._take(scratch, taking, taking.entries, files=())
         finally:
             await scratch.aclose()
-        sizes = {blob.sha256: blob.size for blob in taking.manifest.blobs}
-        async with self.open_bench(self.scratch) as bench:
-            blobs = Bytes(sizes=sizes, absent=taking.absent, here=self.rules.keep)
-            return await rejudged(bench, taking.manifest.projects, blobs)
 
     async def _put_in_force(self, taking: _Taking, examined: Sequence[Examined]) -> None:
         taken = [file for file in examined if not file.refused]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,36 +36,69 @@ class Told(Protocol):
         ...
 
 
+class Stopped(Exception):
+    """Nobody wants the rest of a bundle any more."""
+
+
 @dataclass(slots=True)
 class Receiver:
     """Takes the blobs of one bundle. `below`: directories of blobs that were taken earlier, the writable one first.
 
-    `wanted`: which blobs are kept; the others are only hashed.
+    `documents`: the blobs that are read for what they say. They lie first in a bundle, so that it can be judged while
+    the files are read. Where not `keep`, files are only hashed. One thread at a time, but for `stop`.
     """
 
+    opened: OpenedBundle
     arrivals: Arrivals
     below: tuple[Path, ...]
-    wanted: Callable[[str], bool]
+    documents: frozenset[str]
     told: Told
+    keep: bool = True
     written: int = field(default=0, init=False)
+    _blobs: Iterator[tuple[BundledBlob, Iterator[bytes]]] = field(init=False)
+    _stopped: bool = field(default=False, init=False)
 
-    def receive(self, opened: OpenedBundle) -> None:
-        """Reads the bundle to its end. Raises `InvalidBundle`, `StoreUnavailable`."""
-        for blob, pieces in opened.blobs():
-            counted = self._counted(pieces)
-            before = len(self.arrivals.new)
-            if self.wanted(blob.sha256):
-                self.arrivals.take(blob.sha256, blob.size, counted)
-            for _ in counted:  # what nobody keeps is hashed all the same
-                pass
-            if len(self.arrivals.new) > before:
-                self.written += blob.size
-            self.told.file(blob.sha256)
+    def __post_init__(self) -> None:
+        """Begins to read."""
+        self._blobs = self.opened.blobs()
+
+    def receive_documents(self) -> None:
+        """Reads on until all documents are here. Raises `InvalidBundle`, `StoreUnavailable`."""
+        left = {blob.sha256 for blob in self.opened.manifest.blobs if blob.carried} & self.documents
+        while left:
+            left.discard(self._take(*next(self._blobs)))
         self.arrivals.settle()
+        for sha256 in self._absent(self.documents):
+            raise missing_document(sha256)
 
-    def absent(self, manifest: Manifest) -> frozenset[str]:
-        """The blobs of a delta that are not here: not there, or with other bytes than once."""
-        left = [blob for blob in manifest.blobs if not blob.carried]
+    def receive_files(self) -> frozenset[str]:
+        """Reads the rest, and the end. Returns the files that a delta leaves to an earlier bundle and are not here.
+
+        Raises as `receive_documents`, and `Stopped`.
+        """
+        for blob, pieces in self._blobs:
+            self._take(blob, pieces)
+        self.arrivals.settle()
+        return self._absent({blob.sha256 for blob in self.opened.manifest.blobs} - self.documents)
+
+    def stop(self) -> None:
+        """Has whoever reads give up soon."""
+        self._stopped = True
+
+    def _take(self, blob: BundledBlob, pieces: Iterator[bytes]) -> str:
+        counted, before = self._counted(pieces), len(self.arrivals.new)
+        if self.keep or blob.sha256 in self.documents:
+            self.arrivals.take(blob.sha256, blob.size, counted)
+        for _ in counted:  # what nobody keeps is hashed all the same
+            pass
+        if len(self.arrivals.new) > before:
+            self.written += blob.size
+        self.told.file(blob.sha256)
+        return blob.sha256
+
+    def _absent(self, wanted: Collection[str]) -> frozenset[str]:
+        """Those of a delta that are not here: not there, or with other bytes than once."""
+        left = [blob for blob in self.opened.manifest.blobs if not blob.carried and blob.sha256 in wanted]
         with ThreadPoolExecutor(HASHED_AT_ONCE, thread_name_prefix="hashing") as pool:
             there = list(pool.map(self._is_here, left))
         return frozenset(blob.sha256 for blob, is_there in zip(left, there, strict=True) if not is_there)
@@ -102,6 +135,8 @@ class Receiver:
 
     def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
+            if self._stopped:
+                raise Stopped
             self.told.bytes(len(piece))
             yield piece
 

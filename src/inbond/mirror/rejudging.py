@@ -63,9 +63,12 @@ async def rejudged(bench: Bench, projects: Sequence[BundledProject], blobs: Byte
         async with places:
             return await _Project(bench, project, blobs).examined()
 
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(one(project)) for project in projects]
-    return tuple(file for task in running for file in task.result())
+    running = [asyncio.create_task(one(project)) for project in projects]
+    try:
+        return tuple(file for files in await asyncio.gather(*running) for file in files)
+    finally:
+        for task in running:
+            task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
