@@ -54,6 +54,7 @@ bench: $(VENV)/.dev ## measure beside nginx; writes bench/results/
 	$(BIN)/python bench/settling.py
 	$(BIN)/python bench/verification.py
 	$(BIN)/python bench/imports.py
+	$(BIN)/python bench/bundles.py
 
 tampering: $(VENV)/.dev ## write docs/verification.md: every kind of tampering tried, and a short run of mutations
 	$(BIN)/python docs/verification.py

@@ -1,7 +1,7 @@
 """Extra fields of a zip header: the two that change what a file is called and how long it is.
 
 APPNOTE 4.5. Some readers follow them and some do not, so a name must not be another one there, and lengths may stand
-there only where the header refers to them, and no others beside them. Bazel writes both a second time, which is as well:
+there only where the header refers to them, and no others beside them. Bazel writes both a second time, which is let be:
 whichever a reader follows, it finds the same.
 """
 
