@@ -167,6 +167,20 @@ DEFECTS: dict[str, tuple[bytes, str]] = {
     "a zip64 field that says more than is asked": (
         spoilt(INIT, central={"inflated": 2**32 - 1, "extra": ZIP64_LONG}), "nothing refers to",
     ),
+    "a zip64 field that repeats lengths which stand behind the data": (
+        spoilt(
+            INIT, flags=8, local={"crc": 0, "stored": 0, "inflated": 0, "extra": struct.pack("<HHQQ", 1, 16, 0, 0)},
+            descriptor=descriptor(SOURCE, len(member("x", SOURCE).packed)),
+        ),
+        "nothing refers to",
+    ),
+    "the same in the directory": (
+        spoilt(
+            INIT, flags=8, descriptor=descriptor(SOURCE, len(member("x", SOURCE).packed)),
+            central={"extra": struct.pack("<HHQQ", 1, 16, len(SOURCE), len(member("x", SOURCE).packed))},
+        ),
+        "nothing refers to",
+    ),
     "many extra fields": (spoilt(INIT, local={"extra": b"\xfe\xca\0\0" * 17}), "over 8 extra fields"),
     "another name in an extra field": (
         spoilt(INIT, central={"extra": unicode_path(b"evil.py", INIT.encode())}), "another name in its extra field",

@@ -179,9 +179,9 @@ PIN = Pin(project=ProjectName("flask"), publisher=EVIL, reason="moved", by="ann"
 REPOSITORY = Established(repository="github:evil/flask", repository_id="1", owner_id="2", since=CREATED)
 
 
-def with_document(bundle: Genuine, kind: DocumentKind, content: bytes) -> bytes:
+def with_document(bundle: Genuine, kind: DocumentKind, content: bytes, *, name: str = "default") -> bytes:
     def change(blobs: Blobs, manifest: Manifest) -> Manifest:
-        added = BundledDocument(kind=kind, name="default", sha256=blobs.put(content), as_of=CREATED)
+        added = BundledDocument(kind=kind, name=name, sha256=blobs.put(content), as_of=CREATED)
         documents = sorted([*manifest.documents, added], key=lambda one: (str(one.kind), one.name))
         return replace(manifest, documents=tuple(documents))
 
@@ -191,6 +191,20 @@ def with_document(bundle: Genuine, kind: DocumentKind, content: bytes) -> bytes:
 @MEANING.told("pins accept publishers for a project that the bundle does not carry")
 def pin_of_another_project(bundle: Genuine) -> bytes:
     return with_document(bundle, DocumentKind.PINS, encode_pins([PIN]))
+
+
+@MEANING.told("a pin accepts a publisher for a project of which nothing is fit to be taken")
+def pin_of_a_refused_project(bundle: Genuine) -> bytes:
+    pin = replace(PIN, project=bundle.manifest.projects[0].project)
+    content = encode_pins([pin])
+
+    def change(blobs: Blobs, manifest: Manifest) -> Manifest:
+        evil = with_content(blobs, manifest.projects[0], b"#!/bin/sh\n" * 99)
+        document = BundledDocument(kind=DocumentKind.PINS, name="default", sha256=blobs.put(content), as_of=CREATED)
+        documents = sorted([*manifest.documents, document], key=lambda one: (str(one.kind), one.name))
+        return replace(manifest, projects=(evil, *manifest.projects[1:]), documents=tuple(documents))
+
+    return remade(bundle, change)
 
 
 @MEANING.told("the document of pins is none")
@@ -207,7 +221,13 @@ def repository_of_another_project(bundle: Genuine) -> bytes:
 @MEANING.told("evidence is attached to a file of another project, which is not in the bundle")
 def attached_to_another_file(bundle: Genuine) -> bytes:
     attached = Attached(
-        sha256="0" * 64, filename="flask-3.0.tar.gz", provenance=b"{}", reason="fine", by="ann", at=CREATED
+        upstream="pypi",
+        sha256="0" * 64,
+        filename="flask-3.0.tar.gz",
+        provenance=b"{}",
+        reason="fine",
+        by="ann",
+        at=CREATED,
     )
     return with_document(bundle, DocumentKind.ATTACHED, encode_attached([attached]))
 
@@ -215,6 +235,37 @@ def attached_to_another_file(bundle: Genuine) -> bytes:
 @MEANING.told("the document of attached evidence is none")
 def attached_that_is_none(bundle: Genuine) -> bytes:
     return with_document(bundle, DocumentKind.ATTACHED, b"{}")
+
+
+@MEANING.told("the trusted root is none")
+def root_that_is_none(bundle: Genuine) -> bytes:
+    return with_document(bundle, DocumentKind.ROOT, b'{"tlogs":[]}', name="public")
+
+
+@MEANING.told("the trusted root is none, and no text either")
+def root_of_random_bytes(bundle: Genuine) -> bytes:
+    return with_document(bundle, DocumentKind.ROOT, bytes(range(256)), name="public")
+
+
+@MEANING.told("the advisories are no archive, so that nothing would be known of any file")
+def advisories_that_are_none(bundle: Genuine) -> bytes:
+    return with_document(bundle, DocumentKind.ADVISORIES, b"no archive", name="osv")
+
+
+@MEANING.told("the archive of advisories is empty")
+def advisories_without_records(bundle: Genuine) -> bytes:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        archive.writestr("README.txt", "none today")
+    return with_document(bundle, DocumentKind.ADVISORIES, raw.getvalue(), name="osv")
+
+
+@MEANING.told("the archive of advisories is cut short")
+def advisories_cut_short(bundle: Genuine) -> bytes:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        archive.writestr("PYSEC-1.json", '{"id": "PYSEC-1"}')
+    return with_document(bundle, DocumentKind.ADVISORIES, raw.getvalue()[:-30], name="osv")
 
 
 @MEANING.told("a project is of an upstream that no index here has")
@@ -245,6 +296,38 @@ def at(manifest: Manifest, time: datetime) -> Manifest:
     projects = tuple(replace(one, validated_at=time) for one in manifest.projects)
     documents = tuple(replace(one, as_of=time) for one in manifest.documents)
     return replace(manifest, created_at=time, projects=projects, documents=documents)
+
+
+@MEANING.told("an older bundle is brought again under another name")
+def older_bundle_under_another_name(bundle: Genuine) -> bytes:
+    """It would say again what the index said then, of a file that is broken by now."""
+
+    def change(blobs: Blobs, manifest: Manifest) -> Manifest:
+        older = at(replace(manifest, name="else"), CREATED - DAY)
+        return replace(older, projects=tuple(with_memory(blobs, one, first_seen=LONG_AGO) for one in older.projects))
+
+    return remade(bundle, change)
+
+
+LONG_AGO = CREATED - 9 * DAY
+
+
+def with_memory(blobs: Blobs, project: BundledProject, **fields: Any) -> BundledProject:
+    """The project with fields of what is remembered of it and of its file changed."""
+    record = decode_memory(blobs.held[project.memory], upstream=project.upstream, project=project.project)
+    times = {"first_seen": fields["first_seen"]} if "first_seen" in fields else {}
+    files = tuple(replace(one, **times) for one in record.files)
+    return replace(project, memory=blobs.put(encode_memory(replace(record, files=files, **fields))))
+
+
+@MEANING.told("a file was first seen tomorrow, so that it stays young for longer")
+def memory_of_tomorrow(bundle: Genuine) -> bytes:
+    return of_demo(bundle, lambda blobs, it: with_memory(blobs, it, first_seen=CREATED + DAY))
+
+
+@MEANING.told("the memory has a later serial than the page, so that every later page counts as gone back")
+def memory_with_a_later_serial(bundle: Genuine) -> bytes:
+    return of_demo(bundle, lambda blobs, it: with_memory(blobs, it, highest_serial=2**50))
 
 
 @MEANING.told("a delta is against a bundle that was never imported")

@@ -10,6 +10,8 @@ from bundles.attack import Attack
 from bundles.attacks import ALL, GENUINE
 from bundles.attacks_on_the_meaning import MEANING
 from bundles.support import CREATED, TRUSTED
+from inbond.cli import bundle_text
+from inbond.model.decisions import Pin
 from inbond.model.errors import InvalidBundle
 from inbond.model.imports import Import
 from mirror.carrying import Receiver
@@ -28,6 +30,7 @@ class State:
     """What is in force and what lies in the mirror's directory."""
 
     imports: tuple[Import, ...]
+    pins: frozenset[str]
     files: frozenset[str]
 
 
@@ -54,7 +57,9 @@ class Target:
         try:
             done = await self.far.take(bundle, keys=TRUSTED)
             taken = frozenset(file.sha256 for file in done.taken)
-            said = "; ".join(f"{file.filename} is left out: {file.reason}" for file in done.refused) or None
+            left = [f"{file.filename} is left out: {file.reason}" for file in done.refused]
+            stays = [line for line in bundle_text.brought(done.brought) if line.startswith("not replaced: ")]
+            said = "; ".join([*left, *stays]) or None
         except InvalidBundle as error:
             said = error.message
         return Outcome(said, taken, before, await self.state())
@@ -62,7 +67,8 @@ class Target:
     async def state(self) -> State:
         mirror = self.far.place / "data" / "mirror"
         files = frozenset(str(path.relative_to(mirror)) for path in mirror.rglob("*") if path.is_file())
-        return State(await self.far.imports(), files)
+        pins = frozenset(one.id for one in await self.far.decisions() if isinstance(one, Pin))
+        return State(await self.far.imports(), pins, files)
 
 
 async def target(place: Path) -> Target:

@@ -14,17 +14,26 @@ from inbond.bundles.attached import decode_attached, encode_attached
 from inbond.model.errors import InvalidBundle
 from inbond.model.imports import Attached
 
-ONE = Attached(sha256="a" * 64, filename="demo-1.0.zip", provenance=b"{}", reason="looked at", by="ann", at=CREATED)
+ONE = Attached(
+    upstream="pypi",
+    sha256="a" * 64,
+    filename="demo-1.0.zip",
+    provenance=b"{}",
+    reason="looked at",
+    by="ann",
+    at=CREATED,
+)
 attached = st.builds(
-    Attached, sha256=digests, filename=filenames, provenance=st.binary(max_size=9), reason=words, by=words, at=times
+    Attached, upstream=st.sampled_from(["acme", "pypi"]), sha256=digests, filename=filenames,
+    provenance=st.binary(max_size=9), reason=words, by=words, at=times,
 )  # fmt: skip
 
 
 @settings(max_examples=50)
-@given(st.lists(attached, max_size=4, unique_by=lambda one: one.sha256))
+@given(st.lists(attached, max_size=4, unique_by=lambda one: (one.upstream, one.sha256)))
 def test_what_was_written_is_read(made: list[Attached]) -> None:
     raw = encode_attached(made)
-    assert list(decode_attached(raw)) == sorted(made, key=lambda one: one.sha256)
+    assert list(decode_attached(raw)) == sorted(made, key=lambda one: (one.upstream, one.sha256))
     assert encode_attached(made[::-1]) == raw
 
 

@@ -63,14 +63,17 @@ def hold_of_form(attack: Attack, outcome: Outcome) -> None:
 
 
 def hold_of_meaning(attack: Attack, outcome: Outcome) -> None:
-    """A bundle that lies is refused, or the file that lies is left out."""
+    """A bundle that lies is refused, the file that lies is left out, or what is newer here stays as it is."""
     assert outcome.said is not None, attack.id
     if not outcome.taken:
         assert outcome.after == outcome.before, attack.id
     else:  # the rest of it is genuine
         assert outcome.taken < frozenset(GENUINE.held), attack.id
         assert len(outcome.after.imports) == len(outcome.before.imports) + 1, attack.id
-        assert "demo-1.0-py3-none-any.whl is left out" in outcome.said, attack.id
+        stays = attack.id == "older-bundle-under-another-name"
+        told = "not replaced: page pypi/demo" if stays else "demo-1.0-py3-none-any.whl is left out"
+        assert told in outcome.said, attack.id
+        assert outcome.after.pins == outcome.before.pins == frozenset(), attack.id
 
 
 async def test_none_is_taken_by_import_and_the_page_tells_what_it_says(tmp_path: Path) -> None:
@@ -84,3 +87,7 @@ async def test_none_is_taken_by_import_and_the_page_tells_what_it_says(tmp_path:
 def test_each_attack_has_a_name_of_its_own() -> None:
     assert len({attack.id for attack in ALL}) == len(ALL)
     assert len({attack.done for attack in ALL}) == len(ALL)
+
+
+def test_the_readme_counts_them() -> None:
+    assert f"lists {len(ALL)} bundles that were tampered with" in PAGE.parents[1].joinpath("README.md").read_text()

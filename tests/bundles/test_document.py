@@ -111,7 +111,9 @@ def test_the_json_on_the_page_has_the_fields_that_are_written() -> None:
     assert by_first["inbond_bundle"] == list(Signature.__struct_fields__)
     assert by_first["inbond_manifest"][2:] == [field.name for field in fields(Manifest)]
     assert by_first["inbond_memory"] == keys_of(encode_memory(record).decode())
-    attached = Attached(sha256="0" * 64, filename="a.zip", provenance=b"{}", reason="x", by="y", at=CREATED)
+    attached = Attached(
+        upstream="pypi", sha256="0" * 64, filename="a.zip", provenance=b"{}", reason="x", by="y", at=CREATED
+    )
     assert by_first["inbond_attached"] == keys_of(encode_attached([attached]).decode())
     assert by_first["inbond_pins"] == keys_of(encode_pins([pin]).decode())
     assert by_first["inbond_repositories"] == keys_of(encode_repositories([("a", DEMO, [repository])]).decode())

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import io
 import json
+import os
+import shutil
+import signal
 import stat
+import subprocess
+import sys
+import tempfile
+import termios
+from array import array
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +28,13 @@ from click.testing import CliRunner, Result
 from check.support import signed_by
 from cli.desk import Desk, configured
 from inbond.bundles.keys import PublicKey, SigningKey
+from inbond.cli import bundle_scratch
+from inbond.cli.config import load_config
 from inbond.cli.main import cli
+from inbond.cli.telling import INTERRUPTED
+from inbond.mirror import receiving
+from inbond.store.ledger_file import connect
+from inbond.store.migrations import STEPS, migrate
 from mirror.importing import FED
 from mirror.syncing import NO_COOLDOWN, Connected, hashed
 from sim.index import SimFile, SimIndex
@@ -115,7 +132,7 @@ async def test_from_one_side_to_the_other(gap: Gap) -> None:
     assert [(one["name"], one["files"], one["manifest"]) for one in listed["imported"]] == [
         ("default", 2, taken["manifest"])
     ]
-    assert "imported default, made" in await gap.far.beside("bundle", "list")
+    assert "imported default: 2 files" in await gap.far.beside("bundle", "list")
     assert "synced default" in await gap.near.beside("bundle", "list")
 
 
@@ -191,8 +208,6 @@ async def test_what_is_no_bundle(gap: Gap) -> None:
 
 
 async def test_one_import_at_a_time(gap: Gap) -> None:
-    import fcntl  # noqa: PLC0415 (this test's alone)
-
     await gap.export()
     mirror = gap.far.place / "data" / "mirror"
     mirror.mkdir(parents=True)
@@ -200,3 +215,243 @@ async def test_one_import_at_a_time(gap: Gap) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = await gap.far.beside("bundle", "import", gap.bundle, code=2)
     assert "another import is under way here" in told
+
+
+async def test_import_tells_what_it_changed_besides_files(gap: Gap) -> None:
+    await gap.near.beside("pins", "accept", "demo", "github:octo/demo", "--reason", "known")
+    await gap.export()
+    first = await gap.far.beside("bundle", "import", gap.bundle)
+    assert "new pin: github:octo/demo may publish demo: known" in first
+    assert "root public: as of" in first
+    assert "the first of its name" in first
+    brought = (await gap.json(gap.far, "bundle", "import", gap.bundle))["brought"]
+    assert brought["pins"] == brought["documents"] == brought["not_replaced"] == []
+
+
+async def test_where_nothing_is_taken_it_says_so_and_ends_with_2(gap: Gap) -> None:
+    await gap.export()
+    gap.configure_far(NO_COOLDOWN + 'deny = ["other", "demo"]\n')
+    refused = await asyncio.to_thread(gap.far.run, "bundle", "import", gap.bundle)
+    assert refused.exit_code == 2
+    assert "not imported, signed with k-" in refused.stdout
+    assert "root public: as of" not in refused.stdout
+    assert "Nothing of it was taken: what was in force before is in force." in refused.stdout
+    verified = await asyncio.to_thread(gap.far.run, "bundle", "verify", gap.bundle, "--format", "json")
+    assert verified.exit_code == 2
+    assert json.loads(verified.stdout)["nothing_taken"] is True
+    assert await gap.far.beside("bundle", "list") == "nothing was imported or synced here\n"
+
+
+async def test_another_key_needs_a_word(gap: Gap) -> None:
+    await gap.export()
+    await gap.far.beside("bundle", "import", gap.bundle)
+    key = SigningKey(bytes(32))
+    (gap.near.place / "company.key").write_bytes(key.pem)
+    (gap.near.place / "company.pub").write_bytes(key.public.pem)
+    await gap.export()
+    assert "--new-key takes it" in await gap.far.beside("bundle", "import", gap.bundle, code=2)
+    assert f"signed with {key.public.id}" in await gap.far.beside("bundle", "import", gap.bundle, "--new-key")
+
+
+async def test_what_was_imported_is_taken_back(gap: Gap) -> None:
+    assert "nothing of a bundle named default is here" in await gap.far.beside(
+        "bundle", "remove", "default", "--yes", code=1
+    )
+    await gap.export()
+    await gap.far.beside("bundle", "import", gap.bundle)
+    blobs = gap.far.place / "data" / "mirror" / "blobs" / "sha256"
+    wheel = blobs / gap.demo.sha256[:2] / gap.demo.sha256
+    asked = await asyncio.to_thread(gap.far.run, "bundle", "remove", "default")  # nobody says yes
+    assert asked.exit_code == 1
+    assert "default: 1 import, 2 projects; what no bundle of another name brought is not served" in asked.stderr
+    assert wheel.is_file()
+    removed = await gap.json(gap.far, "bundle", "remove", "default", "--yes")
+    assert removed["removed"] == {"imports": 1, "projects": 2, "attached": 0}
+    assert removed["bytes"] > len(gap.demo.content)
+    assert not wheel.exists()
+    assert await gap.far.beside("bundle", "list") == "nothing was imported or synced here\n"
+    assert (await gap.json(gap.far, "bundle", "remove", "default", "--yes", code=1))["removed"] is None
+    assert "imported, signed" in await gap.far.beside("bundle", "import", gap.bundle)
+    text = await gap.far.beside("bundle", "remove", "default", "--yes")
+    assert text.startswith("removed default: 1 import, 2 projects, evidence attached to 0 files")
+    assert "inbond pins revoke takes back a pin" in text
+
+
+@pytest.mark.parametrize("schema", [len(STEPS), len(STEPS) - 1])
+async def test_verifying_leaves_the_ledger_as_it_is(gap: Gap, schema: int) -> None:
+    await gap.export()
+    data = gap.far.place / "data"
+    ledger = data / "ledger" / "ledger.sqlite3"
+    ledger.parent.mkdir(parents=True)
+    with closing(connect(ledger)) as connection:  # also of an earlier inbond
+        migrate(connection, STEPS[:schema])
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    before = ledger.read_bytes()
+    assert "verified, signed with k-" in await gap.far.beside("bundle", "verify", gap.bundle)
+    assert ledger.read_bytes() == before
+    assert list(data.iterdir()) == [ledger.parent]
+
+
+async def test_verifying_wants_room_for_documents_alone(gap: Gap, monkeypatch: pytest.MonkeyPatch) -> None:
+    await gap.export()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=receiving.SPARE_BYTES))
+    told = await gap.far.beside("bundle", "verify", gap.bundle, code=2)
+    assert "the bundle carries" in told
+    assert "besides its files" in told
+    assert "set TMPDIR to a directory on a larger disk" in told
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=receiving.SPARE_BYTES + 60_000))
+    assert "verified" in await gap.far.beside("bundle", "verify", gap.bundle)
+
+
+async def test_what_is_scratched_lies_where_there_is_room(gap: Gap, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config(file=gap.far.place / "inbond.toml", overrides={}, environ={})
+    data = config.storage.mirror_dir.parent
+    assert bundle_scratch.roomiest(config) == Path(tempfile.gettempdir())  # there is no data directory
+    data.mkdir(parents=True)
+    room = {str(data): 10, tempfile.gettempdir(): 1}
+    monkeypatch.setattr(bundle_scratch, "free_below", lambda place: room[str(place)])
+    assert bundle_scratch.roomiest(config) == data
+    room[str(data)] = 0
+    assert bundle_scratch.roomiest(config) == Path(tempfile.gettempdir())
+
+
+@pytest.mark.parametrize("command", ["import", "verify"])
+@pytest.mark.parametrize("sent", [100, 20_000])
+async def test_an_interrupt_ends_the_wait_for_standard_input(gap: Gap, command: str, sent: int) -> None:
+    """Its writer lives on, and sends no more."""
+    await gap.export()
+    coming, going = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "inbond", "bundle", command, "-",
+            "--config", str(gap.far.place / "inbond.toml"), "--data", str(gap.far.place / "data"),
+            stdin=coming, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "INBOND_TRUST__PUBLIC__ROOT": str(gap.near.place / "root.json")},
+        )  # fmt: skip
+        os.write(going, Path(gap.bundle).read_bytes()[:sent])
+        while unread(coming):
+            await asyncio.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, told = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == INTERRUPTED, told
+    finally:
+        os.close(coming)
+        os.close(going)
+
+
+def unread(pipe: int) -> int:
+    """Bytes that nobody has taken out yet."""
+    count = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
+async def test_an_export_never_takes_the_place_of_what_is_no_file(gap: Gap) -> None:
+    place = gap.near.place
+    key = str(place / "company.key")
+    pipe, link, directory = place / "pipe", place / "link", place / "directory"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    directory.mkdir()
+    for output in (pipe, link):
+        told = await gap.near.beside("bundle", "export", "--key", key, "-o", str(output), code=2)
+        assert f"{output} is no regular file, and is not replaced" in told
+        assert '"-" for standard output' in told
+    for typed in (str(directory), "."):
+        told = await gap.near.beside("bundle", "export", "--key", key, "-o", typed, code=2)
+        assert f"{typed} is a directory, and is not replaced" in told
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert link.is_symlink()
+    (place / "out.bundle.manifest.json").mkdir()
+    assert "out.bundle.manifest.json is a directory" in await gap.export(code=2)
+    assert not Path(gap.bundle).exists()
+
+
+async def test_an_export_without_a_directory_to_write_to_names_the_file(gap: Gap) -> None:
+    key, nowhere = str(gap.near.place / "company.key"), str(gap.near.place / "nowhere" / "out.bundle")
+    told = await gap.near.beside("bundle", "export", "--key", key, "-o", nowhere, code=2)
+    assert f"refused to write {nowhere}" in told
+
+
+async def test_a_name_that_is_none_is_a_usage_error(gap: Gap) -> None:
+    told = await gap.export("--name", "Bad Name", code=2)
+    assert "--name 'Bad Name' is no name" in told
+    assert "defect" not in told
+
+
+async def test_a_short_file_is_no_bundle_either(gap: Gap) -> None:
+    for raw in (b"", b"hello\n"):
+        Path(gap.bundle).write_bytes(raw)
+        for command in ("verify", "import", "show"):
+            assert "this is no bundle" in await gap.far.beside("bundle", command, gap.bundle, code=2)
+
+
+OFFLINE_AND_PRESET = """
+[server]
+{offline}
+[storage]
+path = "{data}"
+[imports]
+keys = ["{key}"]
+[policies.default]
+min_age = "0"
+"""
+
+
+async def test_the_preset_upstream_is_fed_where_inbond_is_offline_and_refused_where_it_is_asked(gap: Gap) -> None:
+    await gap.export()
+    for offline, code in (("", 2), ("offline = true", 0)):
+        text = OFFLINE_AND_PRESET.format(
+            offline=offline, data=gap.far.place / "data", key=gap.near.place / "company.pub"
+        )
+        (gap.far.place / "inbond.toml").write_text(text)
+        for command in ("verify", "import"):
+            done = await asyncio.to_thread(gap.far.run, "bundle", command, gap.bundle)
+            assert done.exit_code == code, done.output
+            assert ("asked over the network" in done.stdout) == bool(code), done.output
+
+
+async def test_what_is_imported_and_not_used_is_told_by_whatever_judges(gap: Gap) -> None:
+    await gap.export()
+    await gap.far.beside("bundle", "import", gap.bundle)
+    config = gap.far.place / "inbond.toml"
+    config.write_text(config.read_text().replace('"imports"', '"http://127.0.0.1:9/simple/"'))
+    done = await asyncio.to_thread(gap.far.run, "why", "demo")
+    said = "upstream pypi is asked over the network, and what was imported for it is not used"
+    assert said in done.stderr
+    done = await asyncio.to_thread(gap.far.run, "why", "demo", "--offline")
+    assert done.exit_code == 0, done.output
+    assert said not in done.stderr
+
+
+async def test_a_list_fits_a_terminal(gap: Gap) -> None:
+    await gap.export()
+    await gap.far.beside("bundle", "import", gap.bundle)
+    shown = await gap.far.beside("bundle", "list")
+    assert shown.startswith("imported default: 2 files, ")
+    assert "signed with k-" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+async def test_an_upstream_that_no_index_has_is_told_in_one_line(gap: Gap) -> None:
+    await gap.export()
+    config = gap.far.place / "inbond.toml"
+    text = config.read_text().replace("[upstreams.pypi]", "[upstreams.acme]")
+    config.write_text(f'{text}\n[indexes.root]\npolicy = "default"\nupstreams = ["acme"]\n')
+    told = (await asyncio.to_thread(gap.far.run, "bundle", "import", gap.bundle, "--offline")).stdout
+    (line,) = [line for line in told.splitlines() if line.startswith("refused: ")]
+    assert line.startswith("refused: 2 files of demo, other (pypi): no index here has an upstream called pypi")
+    assert "the same on both sides" in line
+
+
+async def test_an_import_says_that_it_was_here_already_and_what_a_running_server_needs(gap: Gap) -> None:
+    await gap.export()
+    config = gap.far.place / "inbond.toml"
+    config.write_text(config.read_text().replace('url = "imports"', 'url = "http://127.0.0.1:9/simple/"'))
+    restarted = "A server that runs offline here serves upstream pypi once it is restarted."
+    first = await gap.far.beside("bundle", "import", gap.bundle, "--offline")
+    assert "here already" not in first
+    assert restarted in first
+    again = await gap.far.beside("bundle", "import", gap.bundle, "--offline")
+    assert "This very bundle was here already." in again
+    assert restarted not in again

@@ -96,10 +96,10 @@ async def test_a_signature_counts_from_the_next_request_on_and_so_does_its_remov
     ]
     assert told.splitlines()[4].startswith("  logged 2025-06-02 12:00 UTC, entry ")
     assert again.splitlines()[0] == f"attached already: {line}"
-    assert removed == f"removed: {line}\n"
+    assert removed == f"removed for upstream pypi: {line}\n"
     assert await desk.happened() == [
-        ("decision-made", f"ada attached evidence to {NAME}: from the release job"),
-        ("decision-revoked", f"bob removed the evidence attached to {NAME}: from the release job"),
+        ("decision-made", f"ada attached evidence to {NAME} of pypi: from the release job"),
+        ("decision-revoked", f"bob removed the evidence attached to {NAME} of pypi: from the release job"),
     ]
 
 
@@ -184,10 +184,10 @@ def test_with_an_upstream_that_is_named_nobody_is_asked(tmp_path: Path) -> None:
 
     assert desk.json(*words, "--upstream", "pypi")["upstreams"] == ["pypi"]
     (row,) = desk.told("evidence", "list").splitlines()[1:]
-    assert row.split()[:3] == [NAME, file.sha256, "signature"]
+    assert row.split()[:4] == [NAME, "pypi", file.sha256, "signature"]
     assert "there is no upstream 'acme'" in desk.told(*words, "--upstream", "acme", code=2)
     assert "127.0.0.1:9" in desk.told(*words, code=2)
-    assert desk.told("evidence", "remove", file.sha256).startswith("removed: ")
+    assert desk.told("evidence", "remove", file.sha256).startswith("removed for upstream pypi: ")
     assert desk.told("evidence", "list") == "nothing is attached\n"
 
 

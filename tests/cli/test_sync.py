@@ -242,3 +242,20 @@ def refused_without_uv(place: Path) -> str:
     result = CliRunner().invoke(cli, ["sync", "flask"], env=environ)
     assert result.exit_code == 2, result.output
     return " ".join(result.output.split())
+
+
+async def test_where_no_file_is_here_nothing_is_recorded_and_it_ends_with_2(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        here = Connected(tmp_path, index)
+        wheel = index.add_wheel("demo", "1.0", upload_time=OLD)
+        await here.json(here.lock([hashed("demo", "1.0", wheel)]))
+        before = here.record()
+        nothing = await here.run(here.lock(["# nothing"]))
+        assert nothing.exit_code == 2, nothing.stdout
+        assert "no file is here, so nothing was recorded" in nothing.stdout
+        assert here.record() == before
+        fresh = index.add_wheel("fresh", "1.0", upload_time=young())
+        held = await here.run(here.lock([hashed("fresh", "1.0", fresh), "absent==1.0"]))
+        assert held.exit_code == 2
+        assert "not here: 1 held, 1 missing" in held.stdout
+        assert here.record() == before

@@ -34,7 +34,9 @@ REQUIRE = '[policies.default]\nattestations = "require"\n'
 
 
 def attached(provenance: bytes = b"{}", *, sha256: str = SHA256, filename: str = NAME) -> Attached:
-    return Attached(sha256=sha256, filename=filename, provenance=provenance, reason="", by="ada", at=NOW)
+    return Attached(
+        upstream="pypi", sha256=sha256, filename=filename, provenance=provenance, reason="", by="ada", at=NOW
+    )
 
 
 @dataclass
@@ -58,15 +60,15 @@ class Memory:
         self.version += 1
         return True
 
-    async def attached_to(self, sha256: str) -> Attached | None:
-        return next((one for one in self.rows if one.sha256 == sha256), None)
+    async def attached_to(self, upstream: str, sha256: str) -> Attached | None:
+        return next((one for one in self.rows if (one.upstream, one.sha256) == (upstream, sha256)), None)
 
     async def all_attached(self) -> tuple[Attached, ...]:
         self.read += 1
         return tuple(self.rows)
 
-    async def detach(self, sha256: str) -> bool:
-        self.rows = [one for one in self.rows if one.sha256 != sha256]
+    async def detach(self, upstream: str, sha256: str) -> bool:
+        self.rows = [one for one in self.rows if (one.upstream, one.sha256) != (upstream, sha256)]
         self.version += 1
         return True
 
@@ -95,10 +97,10 @@ async def test_the_ledger_is_read_again_only_where_something_else_is_attached() 
     await made.refresh()
     assert memory.read == 1
 
-    await memory.detach(SHA256)
+    await memory.detach("pypi", SHA256)
     await made.refresh()
     assert made.version() != unread
-    assert made.of(FILE) is None
+    assert made.of("pypi", FILE) is None
 
 
 @pytest.mark.parametrize(
@@ -112,26 +114,35 @@ async def test_the_ledger_is_read_again_only_where_something_else_is_attached() 
 )
 async def test_it_is_of_the_file_of_that_name_with_those_bytes(other: File) -> None:
     made, _ = await keeper(attached())
-    assert made.of(FILE) is not None
-    assert made.of(other) is None
-    assert await made.published(other) is None
+    assert made.of("pypi", FILE) is not None
+    assert made.of("pypi", other) is None
+    assert await made.published("pypi", other) is None
+
+
+async def test_it_counts_for_the_upstream_by_whose_trust_it_was_verified_alone() -> None:
+    made, _ = await keeper(attached())
+    assert made.of("acme", FILE) is None
+    assert await made.published("acme", FILE) is None
+    assert await made.published("pypi", FILE) == b"{}"
 
 
 async def test_what_was_attached_last_counts() -> None:
     made, _ = await keeper(attached(b"first"), attached(b"last"))
-    note = made.of(FILE)
+    note = made.of("pypi", FILE)
     assert note is not None
     assert note.provenance_sha256 == hashlib.sha256(b"last").hexdigest()
-    assert await made.published(FILE) == b"last"
+    assert await made.published("pypi", FILE) == b"last"
 
 
 async def test_evidence_is_said_to_be_attached_only_where_it_was_made_from_that() -> None:
     made, _ = await keeper(attached())
     of = Derivation(provenance_sha256=hashlib.sha256(b"{}").hexdigest(), trusted_root_sha256="a" * 64, verified_at=NOW)
 
-    assert made.behind(FILE, Verified(attestations=(), derivation=of)) == made.of(FILE)
-    assert made.behind(FILE, Verified(attestations=(), derivation=replace(of, provenance_sha256="b" * 64))) is None
-    assert made.behind(FILE, Absent()) is None
+    assert made.behind("pypi", FILE, Verified(attestations=(), derivation=of)) == made.of("pypi", FILE)
+    assert (
+        made.behind("pypi", FILE, Verified(attestations=(), derivation=replace(of, provenance_sha256="b" * 64))) is None
+    )
+    assert made.behind("pypi", FILE, Absent()) is None
 
 
 # --- in a whole inbond
@@ -167,7 +178,7 @@ async def test_what_changes_during_a_check_is_checked_anew(tmp_path: Path) -> No
         await ledger_of(proxy).attach(signature(file, EVIL))
         with pytest.raises(AttachedChanged):
             await made.provenance(key)
-        await ledger_of(proxy).detach(file.sha256)
+        await ledger_of(proxy).detach("pypi", file.sha256)
         with pytest.raises(AttachedChanged):
             await made.provenance(key)
         assert await state(proxy, file) == "absent"
@@ -196,11 +207,12 @@ async def test_an_index_cannot_send_what_only_an_operator_attaches(tmp_path: Pat
         async with inbond(tmp_path, index, more=REQUIRE) as proxy:
             await ledger_of(proxy).attach(form)  # so that the finding itself is known
             verdict = await proxy.verdict("widgets", NAME)
-            assert verdict["decision"] != "allow"
-            assert verdict["evidence"]["state"] == "unavailable"
+            assert (verdict["decision"], verdict["attached"]) == ("deny", None)
+            assert verdict["evidence"]["state"] == "rejected"
             assert "only an operator's command may attach" in verdict["evidence"]["reason"]
-            await ledger_of(proxy).detach(file.sha256)
-            assert await state(proxy, file) == "unavailable"
+            assert await proxy.metric("inbond_alerts_total", name="provenance-of-a-foreign-form") == 1
+            await ledger_of(proxy).detach("pypi", file.sha256)
+            assert await state(proxy, file) == "rejected"
 
 
 async def test_provenance_that_the_index_has_later_takes_its_place(tmp_path: Path) -> None:
@@ -228,6 +240,22 @@ async def test_what_is_attached_and_rejected_stays_so_and_is_asked_about_again(t
             verdict = await proxy.verdict("widgets", NAME)
     assert (verdict["decision"], verdict["evidence"]["state"]) == ("deny", "rejected")
     assert verdict["attached"]["by"] == "ada"
+
+
+async def test_what_one_upstreams_trust_verified_counts_for_no_other(tmp_path: Path) -> None:
+    """The same bytes on an index whose own trust knows nothing of who signed: there nothing is attached."""
+    more = REQUIRE + (
+        '[upstreams.acme]\nurl = "{upstream1}"\n[indexes.own]\npolicy = "default"\nupstreams = ["acme"]\n'
+    )
+    async with SimIndex() as public, SimIndex() as own:
+        file, same = (index.add_wheel("widgets", "1.0") for index in (public, own))
+        assert file.sha256 == same.sha256
+        async with inbond(tmp_path, public, own, more=more) as proxy:
+            await ledger_of(proxy).attach(replace(signature(file), upstream="acme"))
+            assert await state(proxy, file) == "absent"
+            _, body, _ = await proxy.get(f"/-/verdict/own/widgets/{file.filename}")
+            verdict = json.loads(body)
+            assert (verdict["evidence"]["state"], verdict["attached"]["by"]) == ("verified", "ada")
 
 
 @pytest.mark.parametrize("by", [EVIL, None], ids=["by another", "not attested"])

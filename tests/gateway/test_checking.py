@@ -57,13 +57,13 @@ class NothingAttached:
     async def attach(self, attached: Attached) -> bool:
         raise AssertionError("nothing is attached")
 
-    async def attached_to(self, sha256: str) -> Attached | None:
+    async def attached_to(self, upstream: str, sha256: str) -> Attached | None:
         return None
 
     async def all_attached(self) -> tuple[Attached, ...]:
         return ()
 
-    async def detach(self, sha256: str) -> bool:
+    async def detach(self, upstream: str, sha256: str) -> bool:
         return False
 
 

@@ -109,3 +109,18 @@ async def test_an_index_without_projects_has_an_empty_list(tmp_path: Path) -> No
     async with SimIndex() as index, inbond(tmp_path, index) as proxy:
         status, body, _ = await proxy.get("/simple/", Accept=JSON)
         assert (status, json.loads(body)["projects"]) == (200, [])
+
+
+async def test_one_list_that_is_soon_old_has_no_other_fetched_again(tmp_path: Path) -> None:
+    quick = TWO.replace('url = "{upstream1}"', 'url = "{upstream1}"\nfresh_for = "1s"')
+    async with SimIndex() as public, SimIndex() as private:
+        public.add_wheel("one", "1.0")
+        private.add_wheel("two", "1.0")
+        async with inbond(tmp_path, public, private, more=quick) as proxy:
+            body = b""
+            for number in range(3):
+                _, body, _ = await proxy.get("/simple/", Accept=JSON)
+                private.add_wheel(f"more-{number}", "1.0")
+                proxy.clock.advance(timedelta(seconds=2))
+            assert [p["name"] for p in json.loads(body)["projects"]] == ["one", "more-0", "more-1", "two"]
+            assert (public.count("list"), private.count("list")) == (1, 3)

@@ -15,9 +15,11 @@ from inbond.cli.bundle_export_run import Exported
 from inbond.cli.config import Config, load_config, load_written
 from inbond.gateway.provenance import Verifier
 from inbond.mirror.import_outcome import Imported
+from inbond.model.decisions import Decided
 from inbond.model.events import unobserved
-from inbond.model.imports import Import
-from inbond.store.ledger import open_ledger
+from inbond.model.imports import Import, ImportedProject
+from inbond.model.names import ProjectName
+from inbond.store.ledger import Ledger, open_ledger
 from inbond.upstream.settings import UpstreamSettings
 from mirror.importing import FED
 from mirror.syncing import Connected
@@ -94,9 +96,26 @@ class Receiver:
             verifier=lambda config: locally(self.verifier, config),
         )
 
-    async def imports(self) -> tuple[Import, ...]:
+    @asynccontextmanager
+    async def ledger(self) -> AsyncIterator[Ledger]:
         ledger = open_ledger(self.config.storage.ledger, observer=unobserved)
         try:
+            yield ledger
+        finally:
+            await ledger.aclose()
+
+    async def imports(self) -> tuple[Import, ...]:
+        async with self.ledger() as ledger:
             return await ledger.imports()
+
+    async def rows(self, project: str) -> tuple[ImportedProject, ...]:
+        """What is in force of a project, the one whose page counts first."""
+        async with self.ledger() as ledger:
+            return await ledger.imported("pypi", ProjectName(project))
+
+    async def decisions(self) -> tuple[Decided, ...]:
+        ledger = open_ledger(self.config.storage.ledger, observer=unobserved)
+        try:
+            return tuple(await ledger.decisions())
         finally:
             await ledger.aclose()

@@ -11,11 +11,11 @@ import pytest
 from check.support import ACME
 from inbond.attest.attaching import provenance_of
 from inbond.bundles.attached import decode_attached, encode_attached
-from inbond.mirror.contents import require_listed
+from inbond.mirror.contents import Listed, Project, require_listed
 from inbond.model.errors import InvalidBundle
 from inbond.model.events import unobserved
 from inbond.model.imports import Attached
-from inbond.model.names import Filename
+from inbond.model.names import Filename, ProjectName
 from inbond.store.ledger import open_ledger
 from mirror.carrying import Receiver, Sender
 from mirror.importing import FED, fed
@@ -39,7 +39,8 @@ def signature(file: SimFile, by: str = "ada") -> Attached:
     raw = json.dumps(sigstore().signer(ACME).bundle(file.content)).encode()
     provenance = provenance_of(raw, filename=Filename(file.filename), sha256=file.sha256)
     return Attached(
-        sha256=file.sha256, filename=file.filename, provenance=provenance, reason="by the job", by=by, at=AT
+        upstream="pypi", sha256=file.sha256, filename=file.filename, provenance=provenance, reason="by the job", by=by,
+        at=AT,
     )  # fmt: skip
 
 
@@ -126,6 +127,14 @@ def test_the_document_has_one_spelling() -> None:
 
 def test_what_is_attached_to_a_file_on_no_page_is_refused() -> None:
     row = signature(SimIndex().add_wheel("widgets", "1.0"))
-    require_listed([row], {(row.filename, row.sha256)})
-    with pytest.raises(InvalidBundle, match="which is on none of its pages"):
-        require_listed([row], {(row.filename, "0" * 64)})
+    listed: Listed = (row.filename, row.sha256)
+    require_listed([row], {listed: {("pypi", ProjectName("widgets"))}})
+    other: Listed = (row.filename, "0" * 64)
+    wrong: list[dict[Listed, set[Project]]] = [
+        {other: {("pypi", ProjectName("widgets"))}},
+        {listed: set()},
+        {listed: {("acme", ProjectName("widgets"))}},
+    ]
+    for places in wrong:
+        with pytest.raises(InvalidBundle, match="which is on none of its pages"):
+            require_listed([row], places)

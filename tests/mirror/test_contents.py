@@ -176,17 +176,17 @@ def entry_of(*files: BundledFile) -> BundledProject:
 
 
 def test_what_another_bundle_brought_stays() -> None:
-    assert joined(entry_of(BUNDLED), entry_of(), PAGE) == entry_of(BUNDLED)
-    assert joined(entry_of(), entry_of(BUNDLED), PAGE) == entry_of(BUNDLED)
+    assert joined([entry_of(), entry_of(BUNDLED)], PAGE) == entry_of(BUNDLED)
+    assert joined([entry_of(BUNDLED), entry_of()], PAGE) == entry_of(BUNDLED)
     history = replace(BUNDLED, carried=False, metadata=None, claimed=Claimed.UNKNOWN, provenance=None)
-    assert joined(entry_of(BUNDLED), entry_of(history), PAGE) == entry_of(BUNDLED)
-    assert joined(entry_of(history), entry_of(BUNDLED), PAGE) == entry_of(BUNDLED)
+    assert joined([entry_of(history), entry_of(BUNDLED)], PAGE) == entry_of(BUNDLED)
+    assert joined([entry_of(BUNDLED), entry_of(history)], PAGE) == entry_of(BUNDLED)
 
 
 def test_what_the_page_has_otherwise_now_does_not_stay() -> None:
-    assert joined(entry_of(BUNDLED), entry_of(), with_file(hashes={"sha256": digest("x")})) == entry_of()
-    assert joined(entry_of(BUNDLED), entry_of(), replace(PAGE, files=())) == entry_of()
-    assert joined(entry_of(REMEMBERED), entry_of(), PAGE) == entry_of()
+    assert joined([entry_of(), entry_of(BUNDLED)], with_file(hashes={"sha256": digest("x")})) == entry_of()
+    assert joined([entry_of(), entry_of(BUNDLED)], replace(PAGE, files=())) == entry_of()
+    assert joined([entry_of(), entry_of(REMEMBERED)], PAGE) == entry_of()
 
 
 bundled_files = st.builds(
@@ -203,7 +203,7 @@ bundled_files = st.builds(
 def test_joining_loses_nothing_and_once_more_changes_nothing(
     earlier: list[BundledFile], later: list[BundledFile]
 ) -> None:
-    once = joined(entry_of(*earlier), entry_of(*later), PAGE)
-    assert joined(entry_of(*earlier), once, PAGE) == once
+    once = joined([entry_of(*later), entry_of(*earlier)], PAGE)
+    assert joined([once, entry_of(*earlier)], PAGE) == once
     assert any(file.carried for file in once.files) == any(file.carried for file in (*earlier, *later))
     assert {file.filename for file in once.files} == {file.filename for file in (*earlier, *later)}

@@ -96,8 +96,7 @@ async def test_a_blob_that_is_no_page_of_the_project_is_broken(tmp_path: Path, p
 
 async def test_a_record_that_is_none_is_broken(tmp_path: Path) -> None:
     async with imported(tmp_path) as (source, _, to):
-        row, (made,) = await to.ledger.imported("pypi", DEMO), await to.ledger.imports()
-        assert row is not None
+        (row,), (made,) = await to.ledger.imported("pypi", DEMO), await to.ledger.imports()
         damaged = replace(row, entry="{}")
         await to.ledger.take_import(
             made, upstreams=(), projects=[damaged], documents=(), memory=(), pins=(), established=()

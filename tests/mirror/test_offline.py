@@ -75,8 +75,21 @@ async def test_an_import_for_an_upstream_that_only_the_cache_answers_for_needs_a
     index.add_wheel("demo", "1.0")
     async with fed(tmp_path / "far", index, config=OFFLINE) as far:
         await taken_over(tmp_path / "here", index, tmp_path / "far", Cargo())
-        ready = json.loads((await far.get("/-/ready"))[1])
-        assert "upstream pypi was imported since inbond started: restart it" in ready["advice"]["imports"]
+        status, body, _ = await far.get("/-/ready")
+        assert status == 503
+        assert "upstream pypi was imported since inbond started: restart it" in json.loads(body)["problems"]["imports"]
+
+
+async def test_offline_with_nothing_imported_and_nothing_cached_is_not_ready_and_the_site_says_so(
+    tmp_path: Path, index: SimIndex
+) -> None:
+    async with fed(tmp_path / "far", index, config=OFFLINE) as far:
+        status, body, _ = await far.get("/-/ready")
+        assert status == 503
+        assert "offline, and nothing was imported or cached here" in json.loads(body)["problems"]["imports"]
+        home = (await far.get("/"))[1].decode()
+        assert "upstream pypi, which is not asked: inbond runs offline, nothing was imported of it" in home
+        assert index.url not in home
 
 
 async def test_no_webhook_is_told_and_what_there_was_to_tell_is_kept(tmp_path: Path, index: SimIndex) -> None:

@@ -189,3 +189,18 @@ async def test_the_index_that_is_named_decides_and_is_the_one_that_uv_asks(tmp_p
         assert here.filenames() == [wheel("app", "1.0"), wheel("lib", "2.0")]
         await here.sync("app", name="root")
         assert here.filenames("root") == [wheel("app", "1.0"), wheel("lib", "1.0")]
+
+
+async def test_a_requirement_that_no_platform_needs_is_named_and_leaves_no_empty_record(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        here = Connected(tmp_path, index)
+        index.add_wheel("app", "1.0", upload_time=OLD)
+        nowhere = "app ; sys_platform == 'nowhere'"
+        outcome = await here.sync(nowhere)
+        assert not outcome.recorded
+        assert here.book.names() == ()
+        said = 'app ; sys_platform == "nowhere" names nothing for the Pythons and platforms asked for'
+        assert outcome.warnings == (said,)
+        both = await here.sync(nowhere, "app")
+        assert both.recorded
+        assert both.warnings == ()

@@ -67,7 +67,7 @@ async def test_what_uv_says_is_fit_for_a_terminal_and_no_longer_than_that(tmp_pa
 
 
 async def test_what_uv_writes_is_read_as_any_lock_is(tmp_path: Path) -> None:
-    found = await resolved(resolver(tmp_path, "echo 'demo==1.0'"), "x")
+    found = await resolved(resolver(tmp_path, "echo 'demo==1.0'"), "demo")
     assert isinstance(found, Lock)
     assert [as_requirement(entry) for entry in joined([found, found])] == ["demo==1.0"]
     for written in ("-r /etc/passwd", "== no lock"):
@@ -115,3 +115,11 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_a_uv_that_names_nothing_for_what_is_needed_has_resolved_nothing(tmp_path: Path) -> None:
+    wanted = ["x>=1", "y", "z; sys_platform == 'nowhere'"]
+    found = await resolved(resolver(tmp_path, "echo 'y==1.0'"), *wanted)
+    assert found == Unresolved(place="this Python on this platform", said="it chose nothing for x>=1")
+    found = await resolved(resolver(_new(tmp_path), "printf 'x==1\\ny==2\\n'"), *wanted)
+    assert isinstance(found, Lock)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from inbond.model.decisions import Pin
-from inbond.model.imports import Attached, Import, ImportedDocument, ImportedProject, ImportedUpstream
+from inbond.model.imports import Attached, Brought, Import, ImportedDocument, ImportedProject, ImportedUpstream
 from inbond.model.memory import FileRecord, PageRecord
 from inbond.model.names import Filename, ProjectName
+from inbond.model.occurrence import Occurrence
 from inbond.model.standing import Established
 from inbond.store.ledger import Ledger
 from store.samples import FLASK, PIN, REPOSITORY, T0, T1, T2
@@ -34,6 +35,7 @@ RECORD = PageRecord(
     ),
 )
 ATTACHED = Attached(
+    upstream="pypi",
     sha256="f" * 64,
     filename="acme_tools-1.0.tar.gz",
     provenance=b'{"version":1}',
@@ -53,9 +55,13 @@ async def take(
     memory: Sequence[PageRecord] = (RECORD,),
     pins: Sequence[Pin] = (PIN,),
     established: Sequence[tuple[str, ProjectName, Sequence[Established]]] = (("pypi", FLASK, (REPOSITORY,)),),
-) -> None:
+    attached: Sequence[Attached] = (),
+    recorded: bool = True,
+    older: bool = False,
+    tell: Callable[[Pin | Attached], Occurrence] | None = None,
+) -> Brought:
     """Takes an import of one of each thing."""
-    await ledger.take_import(
+    return await ledger.take_import(
         made,
         upstreams=upstreams,
         projects=projects,
@@ -63,13 +69,17 @@ async def take(
         memory=memory,
         pins=pins,
         established=established,
+        attached=attached,
+        recorded=recorded,
+        older=older,
+        tell=tell,
     )
 
 
 async def check_taken(ledger: Ledger) -> None:
     """All of it is there, where nothing was before."""
     assert await ledger.imports() == (MADE,)
-    assert await ledger.imported("pypi", FLASK) == PROJECT
+    assert await ledger.imported("pypi", FLASK) == (PROJECT,)
     assert await ledger.imported_projects() == (PROJECT,)
     assert await ledger.imported_documents() == (DOCUMENT,)
     assert await ledger.imported_upstreams() == (UPSTREAM,)
@@ -81,7 +91,7 @@ async def check_taken(ledger: Ledger) -> None:
 async def check_untouched(ledger: Ledger) -> None:
     """None of it is there."""
     assert await ledger.imports() == ()
-    assert await ledger.imported("pypi", FLASK) is None
+    assert await ledger.imported("pypi", FLASK) == ()
     assert await ledger.imported_projects() == ()
     assert await ledger.imported_documents() == ()
     assert await ledger.imported_upstreams() == ()

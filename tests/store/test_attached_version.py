@@ -20,7 +20,9 @@ State = frozenset[tuple[str, bytes, int]]
 
 def row(number: int, provenance: bytes) -> Attached:
     sha256 = f"{number}" * 64
-    return Attached(sha256=sha256, filename="w-1.0.tar.gz", provenance=provenance, reason="", by="ada", at=AT)
+    return Attached(
+        upstream="pypi", sha256=sha256, filename="w-1.0.tar.gz", provenance=provenance, reason="", by="ada", at=AT
+    )  # fmt: skip
 
 
 def state(connection: sqlite3.Connection) -> State:
@@ -37,7 +39,7 @@ def test_equal_versions_are_equal_states(steps: list[tuple[int, bytes | None]]) 
             assert list(seen) == [(0, 0)]
             for number, provenance in steps:
                 if provenance is None:
-                    attached.detach(connection, f"{number}" * 64)
+                    attached.detach(connection, "pypi", f"{number}" * 64)
                 else:
                     attached.attach(connection, row(number, provenance))
                 now = state(connection)
@@ -50,7 +52,7 @@ def test_what_was_attached_here_stays_when_others_is_adopted(tmp_path: Path) -> 
     connection = open_file(tmp_path / "ledger" / "ledger.sqlite3")
     try:
         attached.attach(connection, row(1, b"here"))
-        attached.adopt(connection, [row(1, b"there"), row(2, b"there")])
+        attached.adopt(connection, [row(1, b"there"), row(2, b"there")], "default")
         assert [one.provenance for one in attached.all_attached(connection)] == [b"there", b"here"]
     finally:
         connection.close()

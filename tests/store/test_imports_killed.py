@@ -49,7 +49,7 @@ async def main(number):
             ledger,
             later(number),
             upstreams=[replace(UPSTREAM, url=f"https://{{number}}.example/")],
-            projects=[replace(PROJECT, project=name, name=str(number)) for name in NAMES],
+            projects=[replace(PROJECT, project=name, entry=str(number)) for name in NAMES],
             documents=[replace(DOCUMENT, sha256=f"{{number:064x}}")],
             memory=[record(name, number) for name in NAMES],
             pins=[replace(PIN, project=ProjectName(f"pin-{{number}}"))],
@@ -93,7 +93,7 @@ async def check(ledger: Ledger, number: int) -> None:
     """All of it is as the import of that number left it."""
     assert await ledger.imports() == tuple(later(one) for one in range(number, 0, -1))
     projects = await ledger.imported_projects()
-    assert [one.name for one in projects] == [str(number)] * PROJECTS * (number > 0)
+    assert [one.entry for one in projects] == [str(number)] * PROJECTS * (number > 0)
     assert [one.sha256 for one in await ledger.imported_documents()] == [f"{number:064x}"] * (number > 0)
     assert [one.url for one in await ledger.imported_upstreams()] == [f"https://{number}.example/"] * (number > 0)
     for project in projects:

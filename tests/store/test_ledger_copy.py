@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ async def fill(path: Path) -> None:
     """One of everything, and decisions that were revoked."""
     ledger = open_ledger(path, observer=Heard())
     await take(ledger)
+    await ledger.attach(replace(ATTACHED, sha256="0" * 64))
+    await ledger.detach("pypi", "0" * 64)
     await ledger.attach(ATTACHED)
     for decision in (WAIVER, REJECTION):
         await ledger.decide(decision, now=T0)

@@ -24,7 +24,7 @@ from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0
 
 SDIST = Filename("flask-3.0.0.tar.gz")
 ADDED_2 = {"decision", "repository", "standing", "asked", "occurrence", "webhook", "delivery"}
-ADDED_3 = {"import", "imported_upstream", "imported_project", "imported_document", "attached"}
+ADDED_3 = {"import", "imported_upstream", "imported_project", "imported_document", "attached", "detached"}
 
 
 def schema_1(path: Path) -> Path:
@@ -83,7 +83,7 @@ async def check_filled(ledger: Ledger) -> None:
     assert memory is not None
     assert SDIST in memory.first_digest
     assert await ledger.imports() == (MADE,)
-    assert await ledger.imported("pypi", FLASK) == PROJECT
+    assert await ledger.imported("pypi", FLASK) == (PROJECT,)
     assert await ledger.imported_documents() == (DOCUMENT,)
     assert await ledger.imported_upstreams() == (UPSTREAM,)
     assert await ledger.all_attached() == (ATTACHED,)
@@ -108,7 +108,7 @@ async def test_a_ledger_of_the_second_schema_keeps_what_it_held_and_takes_what_i
     await fill(ledger)
     assert ledger.decisions_version() > before
     assert set(await ledger.decisions()) == {WAIVER, PIN}
-    assert await ledger.imported("pypi", FLASK) == PROJECT
+    assert await ledger.imported("pypi", FLASK) == (PROJECT,)
     assert await ledger.all_attached() == (ATTACHED,)
     await ledger.aclose()
 

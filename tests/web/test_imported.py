@@ -101,12 +101,12 @@ async def test_a_clock_before_the_newest_bundle_is_a_problem_that_names_both_tim
 ) -> None:
     index.add_wheel("demo", "1.0")
     async with fed(tmp_path / "far", index) as far:
-        ahead = (far.clock() + timedelta(minutes=2)).replace(microsecond=0)
+        ahead = (far.clock() + timedelta(minutes=10)).replace(microsecond=0)
         await taken_over(tmp_path / "here", index, tmp_path / "far", Cargo(created_at=ahead))
         is_ready, problem, _ = await ready(far)
         assert (is_ready, "the clock says 20" in str(problem)) == (False, True)
         assert f"the newest bundle, default, was made {ahead:%Y-%m-%dT%H:%M:%SZ}: set the clock" in str(problem)
-        far.clock.advance(timedelta(minutes=3))
+        far.clock.advance(timedelta(minutes=6))
         assert await ready(far) == (True, None, None)
 
 

@@ -71,7 +71,8 @@ def _entry(raw: bytes, at: int) -> tuple[Entry, int]:
     if end > len(raw) or disk:
         raise Oddity("an entry of its central directory is cut, or lies in another archive")
     name = raw[name_at:extra_at]
-    told = lengths(raw[extra_at : extra_at + extra_bytes], name, Lengths(inflated, stored, offset))
+    behind = bool(flags & SIZES_BEHIND)
+    told = lengths(raw[extra_at : extra_at + extra_bytes], name, Lengths(inflated, stored, offset), behind=behind)
     entry = Entry(
         raw_name=name,
         name=_decoded(name, flags),

@@ -2,7 +2,8 @@
 
 APPNOTE 4.5. Some readers follow them and some do not, so a name must not be another one there, and lengths may stand
 there only where the header refers to them, and no others beside them. Bazel writes both a second time, which is let be:
-whichever a reader follows, it finds the same.
+whichever a reader follows, it finds the same. Not so where the lengths stand behind the data: there
+the field alone says how long they are written, and readers part over where the next file begins.
 """
 
 from __future__ import annotations
@@ -31,15 +32,18 @@ class Lengths(NamedTuple):
     offset: int = 0
 
 
-def lengths(raw: bytes, name: bytes, written: Lengths) -> Lengths:
-    """The lengths with those that stand in the extra field. Raises `Oddity`."""
+def lengths(raw: bytes, name: bytes, written: Lengths, *, behind: bool) -> Lengths:
+    """The lengths with those that stand in the extra field. Raises `Oddity`.
+
+    `behind`: whether they stand behind the data too.
+    """
     fields = _fields(raw, name)
     other = fields.get(_UNICODE_PATH)
     if other is not None and other[1:] != _NAME_HEAD.pack(1, zlib.crc32(name))[1:] + name:
         raise Oddity(f"{quoted(name)} has another name in its extra field")
     field = fields.get(_ZIP64)
     # Without the field it is the largest number that fits, and no more.
-    return written if field is None else _long(field, name, written)
+    return written if field is None else _long(field, name, written, behind=behind)
 
 
 def _fields(raw: bytes, name: bytes) -> dict[int, bytes]:
@@ -59,9 +63,10 @@ def _fields(raw: bytes, name: bytes) -> dict[int, bytes]:
     return fields
 
 
-def _long(field: bytes, name: bytes, written: Lengths) -> Lengths:
+def _long(field: bytes, name: bytes, written: Lengths, *, behind: bool) -> Lengths:
     """What the field says of each number that refers to it, and of no other, unless it only repeats both lengths."""
-    if FULL not in written and field == _LONG.pack(written.inflated) + _LONG.pack(written.stored):
+    repeated = field == _LONG.pack(written.inflated) + _LONG.pack(written.stored)
+    if repeated and FULL not in written and not behind:
         return written
     if len(field) != _LONG.size * written.count(FULL):
         raise Oddity(f"{quoted(name)} has a zip64 field that is too short, or says what nothing refers to")

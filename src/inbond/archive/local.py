@@ -66,7 +66,8 @@ def _data_offset(source: Source, entry: Entry) -> int:
         raise Oddity(f"{quoted(entry.name)} is packed in another way in its local header")
     told = Lengths(inflated, stored)
     if extra_bytes:
-        told = lengths(source.at(entry.offset + name_end, extra_bytes), entry.raw_name, told)
+        behind = bool(flags & SIZES_BEHIND)
+        told = lengths(source.at(entry.offset + name_end, extra_bytes), entry.raw_name, told, behind=behind)
     _check_sizes(entry, (crc, told.stored, told.inflated))
     return entry.offset + name_end + extra_bytes
 

@@ -21,6 +21,7 @@ _WHAT: Final = "the document of attached evidence"
 
 
 class _Attached(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    upstream: str
     sha256: str
     filename: Filename
     provenance: bytes
@@ -38,8 +39,8 @@ _READER: Final = canonical.reader(_Document)
 
 
 def encode_attached(attached: Sequence[Attached]) -> bytes:
-    """The bytes of what is attached, by the files' sha256, of which each stands there once. Raises `InvalidBundle`."""
-    stored = sorted(map(_stored, attached), key=lambda one: one.sha256)
+    """The bytes of what is attached, by upstream and sha256, each file once. Raises `InvalidBundle`."""
+    stored = sorted(map(_stored, attached), key=_place)
     raw = canonical.encode(_Document(FORMAT, tuple(stored)))
     decode_attached(raw)
     return raw
@@ -50,23 +51,34 @@ def decode_attached(raw: bytes) -> tuple[Attached, ...]:
     document = canonical.decode(raw, _READER, what=_WHAT)
     if document.inbond_attached != FORMAT:
         raise _refused(f"is of format {document.inbond_attached}, and this inbond reads format {FORMAT}")
-    if any(one.sha256 >= other.sha256 for one, other in pairwise(document.attached)):
+    if any(_place(one) >= _place(other) for one, other in pairwise(document.attached)):
         raise _refused("names a file twice, or not in its order")
     return tuple(map(_attached, document.attached))
+
+
+def _place(one: _Attached) -> tuple[str, str]:
+    return one.upstream, one.sha256
 
 
 def _stored(one: Attached) -> _Attached:
     # Its words are shown in terminals over there.
     return _Attached(
-        one.sha256, Filename(one.filename), one.provenance, printable(one.reason), printable(one.by), one.at
+        one.upstream,
+        one.sha256,
+        Filename(one.filename),
+        one.provenance,
+        printable(one.reason),
+        printable(one.by),
+        one.at,
     )
 
 
 def _attached(stored: _Attached) -> Attached:
-    words = (stored.reason, stored.by)
+    words = (stored.upstream, stored.reason, stored.by)
     if not is_sha256(stored.sha256) or not is_utc(stored.at) or not all(map(str.isprintable, words)):
         raise _refused(f"holds something for {stored.filename} that is not written as inbond writes it")
     return Attached(
+        upstream=stored.upstream,
         sha256=stored.sha256,
         filename=str(stored.filename),
         provenance=stored.provenance,

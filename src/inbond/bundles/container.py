@@ -148,7 +148,7 @@ class OpenedBundle:
 
 def _signature_bytes(source: _Source) -> bytes:
     """The first member, the one whose size nothing foretells."""
-    block = source.take(tar.BLOCK_BYTES, "the header of signature.json")
+    block = _first_block(source)
     size = tar.stated_size(block)
     if size is None or block != tar.header(tar.SIGNATURE_NAME, size):
         raise InvalidBundle("this is no bundle: it does not begin with a signature.json", remedy=_NAME_ONE)
@@ -157,6 +157,19 @@ def _signature_bytes(source: _Source) -> bytes:
     raw = source.take(size, tar.SIGNATURE_NAME)
     source.expect(tar.padding(size), "the zeros behind signature.json")
     return raw
+
+
+def _first_block(source: _Source) -> bytes:
+    """Raises `InvalidBundle`, in other words for what never was a bundle than for one that is cut off."""
+    begun = bytearray()
+    try:
+        for chunk in source.chunks(tar.BLOCK_BYTES, "the header of signature.json"):
+            begun += chunk
+    except InvalidBundle:
+        if begun.startswith(tar.SIGNATURE_NAME.encode()):
+            raise
+        raise InvalidBundle("this is no bundle: it is too short for one", remedy=_NAME_ONE) from None
+    return bytes(begun)
 
 
 def _write_member(out: BinaryIO, name: str, content: bytes) -> None:

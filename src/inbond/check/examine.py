@@ -16,7 +16,7 @@ from inbond.check.files import JudgedFile, Result, UnlistedFile
 from inbond.check.report import DependencyReport, Untold
 from inbond.check.selection import Selection
 from inbond.gateway.clock import Clock
-from inbond.gateway.indexes import Index, find_page
+from inbond.gateway.indexes import Index, find_page, not_found
 from inbond.gateway.judging import Judge
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
@@ -87,7 +87,8 @@ class Examiner:
             reason = f"it comes from {where(dependency)}, and the index has no file with its digest"
             return replace(report, untold=Untold(reason=reason, remedy="take it from the index"))
         if state is None:
-            return replace(report, findings=(selection.unknown_project(dependency, self.index.name),))
+            why = not_found(self.pages.fed, self.index, dependency.project) if self.pages.fed else None
+            return replace(report, findings=(selection.unknown_project(dependency, self.index.name, why),))
         if dependency.files:
             elsewhere = self._asked_elsewhere(dependency) is not None
             chosen = selection.locked_files(state.page, dependency, self.addresses, elsewhere=elsewhere)

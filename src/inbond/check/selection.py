@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from inbond.check.addresses import Addresses, origin
 from inbond.locks.lock import Dependency, LockedFile
+from inbond.model.errors import NotFound
 from inbond.model.names import Filename, Kind
 from inbond.model.page import File, Page
 from inbond.model.verdict import Finding, Judgement, Outcome
@@ -204,14 +205,13 @@ def no_candidate(dependency: Dependency) -> Finding:
     return deny(NOT_LISTED, message, remedy="ask for other versions", code="nothing-fits")
 
 
-def unknown_project(dependency: Dependency, index: str) -> Finding:
-    """That no upstream has the project."""
-    return deny(
-        NOT_LISTED,
-        f"no upstream of index {index} has a project {dependency.project}",
-        remedy="check the spelling; if it comes from another index, name that one in [upstreams] and [indexes]",
-        code="project",
-    )
+def unknown_project(dependency: Dependency, index: str, why: NotFound | None = None) -> Finding:
+    """That no upstream has the project. `why`: what is to be said instead, where imports answer."""
+    message = f"no upstream of index {index} has a project {dependency.project}"
+    remedy = "check the spelling; if it comes from another index, name that one in [upstreams] and [indexes]"
+    if why is not None:
+        message, remedy = why.message, why.remedy or remedy
+    return deny(NOT_LISTED, message, remedy=remedy, code="project")
 
 
 def stopped_versions(findings: Iterable[tuple[Version, Finding]], taken: Version) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from inbond.cli.options import TEXT, GivenOptions, config_from_options, config_options, written_from_options
-from inbond.cli.telling import ending, say
+from inbond.cli.telling import UNTOLD, ending, say
 
 DONE: Final = 0
 SOME_NOT: Final = 1
@@ -30,7 +30,18 @@ _TAKE_EPILOG: Final = """\b
 Exit codes:
   0  every file was taken, or would be
   1  some files are refused, and told; the others are taken, or would be
-  2  it cannot be taken: forged, damaged, older than what is here, or the disk refuses; also usage errors
+  2  nothing of it is taken: it is forged, damaged or older than what is here, every file is refused, or the disk
+     refuses; also usage errors
+"""
+_REMOVE_EPILOG: Final = """\b
+Exit codes:
+  0  what bundles of that name brought is gone
+  1  nothing of that name is here, or it was not confirmed
+  2  it is not removed: an import is under way, or the configuration or the ledger cannot be used; also usage errors
+\b
+Examples:
+  inbond bundle remove old-team
+  inbond bundle remove old-team --yes --format json
 """
 _bundle = click.argument("bundle", metavar="FILE|-")
 _form = click.option(
@@ -82,6 +93,7 @@ def export(*, name: str, key: Path, output: str, since: Path | None, form: str, 
         from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as above)
 
         set_up_logging(TEXT, verbose=False)
+        _require_name(name)
         wanted = bundle_export_run.Wanted(name=name, key=key, output=output, since=since)
         done = asyncio.run(bundle_export_run.run(written_from_options(given), wanted))
         told = bundle_json.exported(done) if form == "json" else bundle_text.exported(done)
@@ -108,15 +120,45 @@ def verify(*, bundle: str, keys: tuple[Path, ...], form: str, given: GivenOption
 @bundle_group.command("import", epilog=_TAKE_EPILOG)
 @_bundle
 @click.option("--allow-older", is_flag=True, help="Also a bundle made before the newest of its name here.")
+@click.option(
+    "--new-key", is_flag=True,
+    help="Also a bundle whose name another key signed before: its sender has a new one, and told you so.",
+)  # fmt: skip
 @_form
 @config_options
-def import_(*, bundle: str, allow_older: bool, form: str, given: GivenOptions) -> None:
+def import_(*, bundle: str, allow_older: bool, new_key: bool, form: str, given: GivenOptions) -> None:
     """Verify a bundle without a network, and put it in force at once: pages, files, evidence, pins and memory.
 
     A server may be running: it serves what was there before until the import is done, and then what came. Files that
     every index here denies are named and left out. An import that is interrupted changes nothing; run it again.
     """
-    _take(bundle, given, form, keep=True, allow_older=allow_older)
+    _take(bundle, given, form, keep=True, allow_older=allow_older, new_key=new_key)
+
+
+@bundle_group.command("remove", epilog=_REMOVE_EPILOG)
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_form
+@config_options
+def remove(*, name: str, yes: bool, form: str, given: GivenOptions) -> None:
+    """Take back what bundles of a name brought: pages, files, and evidence attached to them.
+
+    A file that a bundle of another name brought too stays. So do memory, pins, repositories, advisories and trusted
+    roots: they are as true as they were. Bytes that nothing refers to any more are deleted. A server may be running.
+    """
+    with ending():
+        from inbond.cli import bundle_json, bundle_remove_run, bundle_text  # noqa: PLC0415 (as above)
+
+        config = config_from_options(given)
+        if not yes:
+            found = asyncio.run(bundle_remove_run.to_remove(config, name))
+            if found is not None:
+                say(bundle_text.to_remove(found), err=True)
+                if not click.confirm("Remove it?", err=True):
+                    sys.exit(SOME_NOT)
+        done = asyncio.run(bundle_remove_run.remove(config, name))
+        say(bundle_json.removed(done) if form == "json" else bundle_text.removed(done))
+        sys.exit(SOME_NOT if done.withdrawn is None else DONE)
 
 
 @bundle_group.command("list")
@@ -145,6 +187,15 @@ def show(*, bundle: str, form: str, given: GivenOptions) -> None:
         say(shown(peeked.manifest, peeked.sha256, peeked.key, genuine=genuine))
 
 
+def _require_name(name: str) -> None:
+    from inbond.mirror.synced import parse_synced_name  # noqa: PLC0415 (as above)
+
+    try:
+        parse_synced_name(name)
+    except ValueError as error:
+        raise click.UsageError(f"--name {error}") from None
+
+
 def _take(
     bundle: str, given: GivenOptions, form: str, *, keep: bool, more_keys: tuple[Path, ...] = (), **how: Any
 ) -> None:
@@ -159,4 +210,4 @@ def _take(
         wanted = bundle_import_run.Wanted(bundle=bundle, keys=keys, keep=keep, **how)
         done = asyncio.run(bundle_import_run.run(config, wanted))
         say(bundle_json.imported(done) if form == "json" else bundle_text.imported(done))
-        sys.exit(SOME_NOT if done.refused else DONE)
+        sys.exit(UNTOLD if done.nothing else SOME_NOT if done.refused else DONE)

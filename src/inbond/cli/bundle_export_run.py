@@ -29,7 +29,7 @@ from inbond.mirror.known_provenance import KnownProvenance
 from inbond.mirror.outgoing import advisories_archive, trusted_roots
 from inbond.mirror.spool import Spool
 from inbond.mirror.synced import Synced, SyncedBook
-from inbond.mirror.writing import read_base, write_file, write_stream
+from inbond.mirror.writing import read_base, require_replaceable, write_file, write_stream
 from inbond.model.errors import ConfigurationError
 from inbond.model.events import unobserved
 from inbond.upstream.settings import UpstreamSettings
@@ -77,6 +77,8 @@ async def run(loaded: Loaded, wanted: Wanted, *, clock: Clock = utc_now, verifie
     started = asyncio.get_running_loop().time()
     config = replace(settings_of(loaded), offline=True)
     key = signing_key(wanted.key)
+    if wanted.output != STREAM:
+        require_replaceable(Path(wanted.output))  # also at the end, which may be minutes away
     synced = SyncedBook(config.storage.mirror_dir / SYNCED).read(wanted.name)
     base = None if wanted.since is None else read_base(wanted.since, (key.public,))
     with tempfile.TemporaryDirectory(prefix="inbond-export-") as directory:

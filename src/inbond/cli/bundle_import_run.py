@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import shutil
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from inbond.bundles.keys import PublicKey
+from inbond.cli.bundle_input import Input, reading
+from inbond.cli.bundle_scratch import copied_to_look_at, scratch_directory
 from inbond.cli.check_locks import PATIENT
 from inbond.cli.compose import assembled
 from inbond.cli.config import Config
 from inbond.cli.logs import log_alerts
 from inbond.cli.transfer_progress import transferring
 from inbond.cli.trust_sources import trust_dir
+from inbond.cli.upstream_sources import asked, late
 from inbond.cli.verifying import verifying
-from inbond.cli.whole_files import open_regular
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.provenance import Verifier
+from inbond.mirror.admission import Rules
 from inbond.mirror.import_outcome import Imported
-from inbond.mirror.importing import Importer, Rules
+from inbond.mirror.importing import Importer
+from inbond.mirror.receiving import Told
 from inbond.mirror.rejudging import Bench
-from inbond.model.errors import OperatorFault
-from inbond.store.files import PRIVATE_FILE, make_private, remove_tree, unavailable
+from inbond.store.files import make_private
 from inbond.store.ledger import open_ledger
 from inbond.upstream.settings import UpstreamSettings
 
-STREAM: Final = "-"
 LARGE_BYTES: Final = 2**20
 ADVISORIES: Final = "advisories"  # what was fetched of them, below the cache's directory
 
@@ -50,6 +49,7 @@ class Wanted:
     keys: tuple[PublicKey, ...]
     keep: bool = True
     allow_older: bool = False
+    new_key: bool = False
 
 
 @asynccontextmanager
@@ -61,10 +61,10 @@ async def _verifying(config: Config) -> AsyncIterator[tuple[tuple[UpstreamSettin
 async def run(config: Config, wanted: Wanted, *, clock: Clock = utc_now, verifier: Verifying = _verifying) -> Imported:
     """Imports a bundle, or verifies it. Raises `InvalidBundle`, `OperatorFault`."""
     doing = "importing" if wanted.keep else "verifying"
-    with _stream(wanted.bundle) as stream, _scratch(config, keep=wanted.keep) as scratch:
+    with reading(wanted.bundle) as coming, scratch_directory(config, keep=wanted.keep) as scratch:
         ledger_file = config.storage.ledger
-        if not wanted.keep and not ledger_file.exists():
-            ledger_file = scratch / "empty" / ledger_file.name  # who only looks at a bundle begins no ledger
+        if not wanted.keep:
+            ledger_file = await asyncio.to_thread(copied_to_look_at, ledger_file, scratch)
         ledger = await asyncio.to_thread(open_ledger, ledger_file, observer=log_alerts)
         try:
             importer = Importer(
@@ -74,11 +74,40 @@ async def run(config: Config, wanted: Wanted, *, clock: Clock = utc_now, verifie
                 open_bench=partial(_bench, config, wanted, clock, verifier),
                 clock=clock,
                 observer=log_alerts,
-                rules=Rules(keys=wanted.keys, keep=wanted.keep, allow_older=wanted.allow_older),
+                rules=Rules(
+                    keys=wanted.keys,
+                    keep=wanted.keep,
+                    allow_older=wanted.allow_older,
+                    new_key=wanted.new_key,
+                    asked=asked(config),
+                ),
             )
-            return await importer.run(stream, lambda files, size: transferring(doing, files=files, size=size))
+            told = partial(_transferring, doing)
+            before, fed = await ledger.imports(), {one.name for one in await ledger.imported_upstreams()}
+            done = await _unless_cancelled(asyncio.create_task(importer.run(coming.stream, told)), coming)
+            return replace(
+                done,
+                again=done.sha256 in {one.manifest for one in before},
+                late=tuple(sorted(late(config, {one.upstream for one in done.taken} - fed))) if wanted.keep else (),
+            )
         finally:
             await ledger.aclose()
+
+
+def _transferring(doing: str, files: int, size: int) -> AbstractContextManager[Told]:
+    return transferring(doing, files=files, size=size)
+
+
+async def _unless_cancelled(importing: asyncio.Task[Imported], coming: Input) -> Imported:
+    """What it returns. Where nobody wants that any more, it ends before this does: it waits for no more bytes."""
+    try:
+        await asyncio.wait([importing])
+    except asyncio.CancelledError:
+        coming.abandon()
+        importing.cancel()
+        await asyncio.gather(importing, return_exceptions=True)
+        raise
+    return importing.result()
 
 
 @asynccontextmanager
@@ -132,56 +161,3 @@ def _lent(source: str, copy: str) -> None:
         shutil.copy2(source, copy)
     except FileNotFoundError:
         return  # a server replaced it a moment ago
-
-
-@contextmanager
-def _stream(bundle: str) -> Iterator[BinaryIO]:
-    if bundle == STREAM:
-        yield sys.stdin.buffer
-        return
-    try:
-        stream = open_regular(Path(bundle))
-    except OSError as error:
-        raise OperatorFault(f"{bundle} cannot be read: {error.strerror or error}") from error
-    with stream:
-        yield stream
-
-
-@contextmanager
-def _scratch(config: Config, *, keep: bool) -> Iterator[Path]:
-    """A directory that is gone afterwards."""
-    try:
-        if keep:
-            with _scratch_of_import(config.storage.mirror_dir) as directory:
-                yield directory
-        else:
-            with tempfile.TemporaryDirectory(prefix="inbond-verify-") as name:
-                yield Path(name)
-    except OSError as error:
-        raise unavailable("import a bundle" if keep else "verify a bundle", error) from error
-
-
-@contextmanager
-def _scratch_of_import(mirror: Path) -> Iterator[Path]:
-    """There is one import at a time: the next one removes what an interrupted one left."""
-    make_private(mirror)
-    with _alone(mirror / "import.lock"):
-        remove_tree(mirror / "importing")
-        try:
-            yield mirror / "importing"
-        finally:
-            remove_tree(mirror / "importing")
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OperatorFault("another import is under way here", remedy="wait until it has ended") from error
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            os.close(handle)

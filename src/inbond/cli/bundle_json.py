@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from inbond.bundles.manifest import Manifest
 from inbond.cli.bundle_export_run import Exported
+from inbond.cli.bundle_remove_run import Removed
 from inbond.mirror.import_outcome import Examined, Imported
 from inbond.mirror.synced import Synced
-from inbond.model.imports import Import
+from inbond.model.imports import Brought, Change, Import
 from inbond.model.verdict import Judgement
 from inbond.web.verdict_json import finding_json, timestamp
 
@@ -53,6 +54,24 @@ def imported(done: Imported) -> str:
             "refused": [_file(one) for one in done.refused],
             "held": [_file(one) for one in done.held],
             "different": [_file(one) for one in done.different],
+            "nothing_taken": done.nothing,
+            "brought": _brought(Brought() if done.nothing else done.brought),
+        }
+    )
+
+
+def removed(done: Removed) -> str:
+    """What is gone. `removed` is null where nothing of that name was here."""
+    gone = done.withdrawn
+    return _dumps(
+        {
+            "version": VERSION,
+            "name": done.name,
+            "removed": None
+            if gone is None
+            else {"imports": gone.imports, "projects": gone.projects, "attached": gone.attached},
+            "blobs": done.swept.files,
+            "bytes": done.swept.size,
         }
     )
 
@@ -117,6 +136,30 @@ def _manifest(manifest: Manifest, sha256: str, key: str) -> dict[str, Any]:
             for project in manifest.projects
         ],
     }
+
+
+def _brought(changed: Brought) -> dict[str, Any]:
+    return {
+        "documents": [_change(one) for one in changed.documents],
+        "pins": [
+            {"id": pin.id, "project": str(pin.project), "publisher": str(pin.publisher), "reason": pin.reason}
+            for pin in changed.pins
+        ],
+        "repositories": [
+            {"upstream": upstream, "project": str(project), "repository": found.repository}
+            for upstream, project, found in changed.repositories
+        ],
+        "attached": [
+            {"filename": one.filename, "sha256": one.sha256, "reason": one.reason} for one in changed.attached
+        ],
+        "not_replaced": [_change(one) for one in changed.not_replaced],
+        "dropped": [{"upstream": upstream, "project": str(project)} for upstream, project in changed.dropped],
+    }
+
+
+def _change(one: Change) -> dict[str, Any]:
+    before = None if one.before is None else timestamp(one.before)
+    return {"kind": one.kind, "name": one.name, "before": before, "after": timestamp(one.after)}
 
 
 def _file(one: Examined) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def trusted_keys(config: Config, more: Iterable[Path] = ()) -> tuple[PublicKey, 
     paths = (*config.imports.keys, *more)
     if not paths:
         raise ConfigurationError(
-            "no key is trusted here, so no bundle can be",
+            "no key is trusted here, and so no bundle is",
             remedy='put the sending side\'s public key into the configuration: [imports] keys = ["NAME.pub"]',
         )
     return tuple(public_key(path) for path in paths)
@@ -64,7 +64,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise OperatorFault(
             f"the key {path} cannot be read: {error.strerror or error}",
-            remedy="inbond bundle keygen makes a pair; [imports] keys and --key name its files",
+            remedy="inbond bundle keygen makes a pair: --key of an export names NAME.key, [imports] keys name NAME.pub",
         ) from error
 
 

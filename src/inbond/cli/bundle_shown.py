@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inbond.bundles.container import open_bundle
 from inbond.cli.bundle_export_run import SYNCED
-from inbond.cli.bundle_import_run import STREAM
+from inbond.cli.bundle_input import STREAM
 from inbond.cli.bundle_keys import public_key
 from inbond.cli.config import Config
 from inbond.cli.logs import log_alerts

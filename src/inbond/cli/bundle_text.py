@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
 
 from inbond.bundles.manifest import Manifest
 from inbond.cli.bundle_export_run import STREAM, Exported
+from inbond.cli.bundle_remove_run import Removed, ToRemove
 from inbond.mirror.import_outcome import Examined, Imported
 from inbond.mirror.synced import Synced
 from inbond.mirror.writing import MANIFEST_SUFFIX
-from inbond.model.imports import Import
+from inbond.model.imports import Brought, Import
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
+
+MAX_NAMED: Final = 5  # projects in one line
+_STAYS: Final = "  memory, pins, repositories, advisories and trusted roots stay; inbond pins revoke takes back a pin"
+_NOTHING: Final = "Nothing of it would be taken."
 
 
 def exported(done: Exported) -> str:
@@ -34,14 +41,14 @@ def exported(done: Exported) -> str:
 def imported(done: Imported) -> str:
     """What was taken or would be, what is refused or held and why, and what looks different from here."""
     manifest = done.manifest
-    verb = "imported" if done.kept else "verified"
+    verb = "verified" if not done.kept else "not imported" if done.nothing else "imported"
     taken = done.taken
     whole = f"{counted(len(taken), 'file')} of {counted(_projects(taken), 'project')}"
     lines = [
         f"{manifest.name} of {moment(manifest)}: {verb}, signed with {done.key}",
         f"  {whole}, {format_size(sum(file.size for file in taken))}: every digest, attestation and this side's policy",
         f"  read {format_size(done.size)}{_rate(done.size, done.seconds)}"
-        + (f", {format_size(done.written)} of it new here" if done.kept else "; nothing was kept"),
+        + (f", {format_size(done.written)} of it new here" if done.kept and not done.nothing else "; nothing was kept"),
         f"  manifest {done.sha256}",
         *_listed("refused", done.refused),
         *_listed("held", done.held),
@@ -49,9 +56,53 @@ def imported(done: Imported) -> str:
     lines += [
         f"differs: {one.filename} was {one.told} on the sending side, and is {one.found} here" for one in done.different
     ]
+    lines += brought(done.brought)
+    if done.again and done.kept:
+        lines.append("This very bundle was here already.")
+    lines += [f"A server that runs offline here serves upstream {name} once it is restarted." for name in done.late]
+    if done.nothing:
+        lines.append("No file of it was taken." if done.kept else _NOTHING)
     if done.refused:
         lines.append("What is refused is not served. After a waiver or another policy, import the bundle again.")
     return _joined(lines)
+
+
+def brought(changed: Brought) -> Iterator[str]:
+    """What an import changed besides files; of documents also what it did not change."""
+    for one in changed.documents:
+        before = "the first of its name" if one.before is None else f"in the place of that as of {_time(one.before)}"
+        yield f"{one.kind} {one.name}: as of {_time(one.after)}, {before}"
+    for pin in changed.pins:
+        yield f"new pin: {pin.publisher} may publish {pin.project}: {pin.reason}"
+    for upstream, project, found in changed.repositories:
+        yield f"new repository: {project} ({upstream}) was published from {found.repository}"
+    for attached in changed.attached:
+        yield f"new evidence attached to {attached.filename}: {attached.reason}"
+    for upstream, project in changed.dropped:
+        yield f"no longer brought: {project} ({upstream}), which an earlier bundle of this name had"
+    for one in changed.not_replaced:
+        why = "it was removed here" if one.before is None else f"what is here is as of {_time(one.before)}"
+        yield f"not replaced: {one.kind} {one.name}, which the bundle has as of {_time(one.after)}: {why}"
+
+
+def removed(done: Removed) -> str:
+    """What is gone, and what stays."""
+    gone = done.withdrawn
+    if gone is None:
+        return f"nothing of a bundle named {printable(done.name)} is here"
+    counts = (counted(gone.imports, "import"), counted(gone.projects, "project"))
+    lines = [
+        f"removed {gone.name}: {', '.join(counts)}, evidence attached to {counted(gone.attached, 'file')}",
+        f"  {counted(done.swept.files, 'blob')}, {format_size(done.swept.size)}, which nothing else refers to",
+    ]
+    return _joined([*lines, _STAYS])
+
+
+def to_remove(found: ToRemove) -> str:
+    """What would go."""
+    gone = "what no bundle of another name brought is not served any more"
+    counts = f"{counted(found.imports, 'import')}, {counted(found.projects, 'project')}"
+    return _joined([f"{found.name}: {counts}; {gone}", _STAYS])
 
 
 def shown(manifest: Manifest, sha256: str, key: str, *, genuine: bool) -> str:
@@ -76,9 +127,13 @@ def shown(manifest: Manifest, sha256: str, key: str, *, genuine: bool) -> str:
 def listed(imports: Sequence[Import], synced: Iterable[Synced]) -> str:
     """What was imported, the latest first, and what was synced here."""
     lines = [
-        f"imported {one.name}, made {one.created_at:%Y-%m-%d %H:%M} UTC, taken in {one.imported_at:%Y-%m-%d %H:%M} UTC:"
-        f" {counted(one.files, 'file')}, {format_size(one.size)}, signed with {one.key}"
+        line
         for one in imports
+        for line in (
+            f"imported {one.name}: {counted(one.files, 'file')}, {format_size(one.size)}",
+            f"  made {_time(one.created_at)}, taken in {_time(one.imported_at)}",
+            f"  signed with {one.key}",
+        )
     ]
     for one in synced:
         size = format_size(sum(file.size for file in one.files))
@@ -88,7 +143,7 @@ def listed(imports: Sequence[Import], synced: Iterable[Synced]) -> str:
 
 def moment(manifest: Manifest) -> str:
     """When a bundle was made."""
-    return f"{manifest.created_at:%Y-%m-%d %H:%M} UTC"
+    return _time(manifest.created_at)
 
 
 def _whole(manifest: Manifest) -> str:
@@ -100,8 +155,21 @@ def _whole(manifest: Manifest) -> str:
 
 
 def _listed(word: str, files: Sequence[Examined]) -> Iterator[str]:
+    alike: dict[tuple[str, str | None], list[Examined]] = {}
     for one in files:
-        yield f"{word}: {one.filename} ({one.upstream}): {one.reason}"
+        alike.setdefault((one.upstream, one.reason), []).append(one)
+    for (upstream, reason), same in alike.items():
+        what = same[0].filename if len(same) == 1 else f"{counted(len(same), 'file')} of {_named_projects(same)}"
+        yield f"{word}: {what} ({upstream}): {reason}"
+
+
+def _named_projects(files: Sequence[Examined]) -> str:
+    names = sorted({str(one.project) for one in files})
+    return ", ".join(names) if len(names) <= MAX_NAMED else counted(len(names), "project")
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _projects(files: Sequence[Examined]) -> int:

@@ -126,7 +126,17 @@ async def assembled(
         cached = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit))
         blobs = cached if base.mirrored is None else LayeredBlobs(cached, base.mirrored)
         metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
-        downloads = closing(Downloads(upstreams, blobs, inspections, clock, observer, at_once=limits.downloads_at_once))
+        downloads = closing(
+            Downloads(
+                upstreams,
+                blobs,
+                inspections,
+                clock,
+                observer,
+                at_once=limits.downloads_at_once,
+                mirror=base.mirrored,
+            )
+        )
         why = WhyBook(documents)
         judge = Judge(
             evidence,

@@ -85,7 +85,7 @@ def add(*, form: str, given: GivenOptions, **asked: Any) -> None:
 @format_option
 @config_options
 def show(*, form: str, given: GivenOptions) -> None:
-    """List what is attached: of each file what counts."""
+    """List what is attached: of each file what counts, and for which upstream."""
     with ending():
         lazily()
         from inbond.cli import evidence_run, evidence_shown  # noqa: PLC0415 (see `lazily`)
@@ -99,10 +99,11 @@ def show(*, form: str, given: GivenOptions) -> None:
 @by_option
 @config_options
 def remove(*, which: str, by: str | None, given: GivenOptions) -> None:
-    """Remove what is attached to the file of this digest or name; its index's own word counts again."""
+    """Remove what is attached to the file of this digest or name, for all upstreams; their own word counts again."""
     with ending(_code_of):
         lazily()
         from inbond.cli import evidence_run, evidence_shown  # noqa: PLC0415 (see `lazily`)
 
         removed = asyncio.run(evidence_run.remove(config_from_options(given), which, by))
-        say(f"removed: {evidence_shown.told(removed)}")
+        for one in removed:
+            say(f"removed for upstream {one.upstream}: {evidence_shown.told(one)}")

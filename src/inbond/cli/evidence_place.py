@@ -51,7 +51,7 @@ async def _listed(look: Looking, filename: Filename) -> AsyncIterator[tuple[Page
     asked = set()
     for index in look.indexes.values():
         for project in index.projects_for(filename):
-            for upstream in index.upstreams_for(project):
+            for upstream in index.sought_at(project, look.pages.fed):
                 if (upstream, project) in asked:
                     continue
                 asked.add((upstream, project))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -46,7 +47,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """What was attached, what it proves, and whether it is new. `upstreams`: by whose trust it was verified."""
+    """What was attached, what it proves, and whether any of it is new. `upstreams`: by whose trust it was verified."""
 
     note: AttachedNote
     new: bool
@@ -58,11 +59,13 @@ class Added:
 async def add(config: Config, asked: Asked, *, clock: Clock = utc_now) -> Added:
     """Verifies and stores. Raises `NotAttached`, `ConfigurationError`, `OperatorFault`, `UpstreamFault`."""
     now = clock()
+    named = None if asked.upstream is None else _named(config, asked.upstream)
     reason = read("--reason", parse_reason, asked.reason) if asked.reason else ""
     by = author(asked.by)
     filename = read("FILE", Filename, asked.file.name)
     sha256 = await asyncio.to_thread(_digest, asked.file)
     attached = Attached(
+        upstream="",  # each that it verifies by
         sha256=sha256,
         filename=str(filename),
         provenance=await asyncio.to_thread(_provenance, asked.bundle, filename, sha256),
@@ -71,16 +74,16 @@ async def add(config: Config, asked: Asked, *, clock: Clock = utc_now) -> Added:
         at=now,
     )
     async with verifying(config) as (upstreams, verifier):
-        if asked.upstream is None:
+        if named is None:
             async with looking(config, upstreams, verifier, clock=clock) as look:
                 places = await places_of(look, filename, sha256)
         else:
-            places = (_named(config, asked.upstream),)
+            places = (named,)
         found = [(place, await _found(verifier, place, attached)) for place in places]
     verified = [(place, finding) for place, finding in found if isinstance(finding, Verified)]
     if not verified:
         raise _refused(*found[0])
-    new, counts = await _stored(config, attached)
+    new, counts = await _stored(config, [replace(attached, upstream=place.upstream) for place, _ in verified])
     return Added(
         note=note_of(counts),
         new=new,
@@ -140,53 +143,58 @@ def _refused(place: Beside, finding: Verified | Rejected | Unsupported) -> NotAt
     return NotAttached(f"the bundle {what} by the trust of upstream {place.upstream}: {finding.reason}", remedy=remedy)
 
 
-async def _stored(config: Config, attached: Attached) -> tuple[bool, Attached]:
-    """Whether it is new, and what counts now: what was there, where that is the same."""
+async def _stored(config: Config, attached: Sequence[Attached]) -> tuple[bool, Attached]:
+    """Whether any is new, and what counts now for the first: what was there, where that is the same."""
     async with opened(config) as ledger:
-        new = await ledger.attach(attached)
+        new = [one for one in attached if await ledger.attach(one)]
         if new:
-            await ledger.happened([_occurrence(OccurrenceKind.DECISION_MADE, attached, attached.by, attached.at)])
-        return new, await ledger.attached_to(attached.sha256) or attached
+            await ledger.happened([_occurrence(OccurrenceKind.DECISION_MADE, one, one.by, one.at) for one in new])
+        first = (new or attached)[0]
+        return bool(new), await ledger.attached_to(first.upstream, first.sha256) or first
 
 
 async def listed(config: Config) -> tuple[AttachedNote, ...]:
-    """What counts for each file, the latest first. Raises `OperatorFault` and `StoreUnavailable`."""
+    """What counts for each file of each upstream, the latest first. Raises `OperatorFault` and `StoreUnavailable`."""
     if not has_ledger(config):
         return ()
     async with opened(config) as ledger:
-        found: dict[str, AttachedNote] = {}
+        found: dict[tuple[str, str], AttachedNote] = {}
         for one in await ledger.all_attached():
-            found.setdefault(one.sha256, note_of(one))
+            found.setdefault((one.upstream, one.sha256), note_of(one))
         return tuple(found.values())
 
 
-async def remove(config: Config, which: str, by: str | None, *, clock: Clock = utc_now) -> AttachedNote:
-    """Removes what is attached to one file. Raises `NotAttached`, `ConfigurationError` where several are meant."""
+async def remove(config: Config, which: str, by: str | None, *, clock: Clock = utc_now) -> tuple[AttachedNote, ...]:
+    """Removes what is attached to one file, for all upstreams.
+
+    Raises `NotAttached`, and `ConfigurationError` where several files are meant.
+    """
     who, now = author(by), clock()
     meant = [one for one in await listed(config) if which in {one.sha256, one.filename}]
     if not meant:
         name = which if is_sha256(which) else ascii(which)
         raise NotAttached(f"nothing is attached to {name}", remedy="inbond evidence list shows what is")
-    if len(meant) > 1:
-        digests = ", ".join(one.sha256 for one in meant)
+    several = dict.fromkeys(one.sha256 for one in meant)
+    if len(several) > 1:
+        digests = ", ".join(several)
         raise ConfigurationError(
             f"several files of the name {which} have something attached", remedy=f"name one by its sha256: {digests}"
         )
-    (note,) = meant
     async with opened(config) as ledger:
-        await ledger.detach(note.sha256)
-        await ledger.happened([_occurrence(OccurrenceKind.DECISION_REVOKED, note, who, now)])
-    return note
+        for note in meant:
+            await ledger.detach(note.upstream, note.sha256)
+        await ledger.happened([_occurrence(OccurrenceKind.DECISION_REVOKED, note, who, now) for note in meant])
+    return tuple(meant)
 
 
 def _occurrence(kind: OccurrenceKind, one: Attached | AttachedNote, by: str, now: datetime) -> Occurrence:
     reason = f": {one.reason}" if one.reason else ""
     did = "attached evidence to" if kind is OccurrenceKind.DECISION_MADE else "removed the evidence attached to"
     return Occurrence(
-        key=f"{kind}/evidence/{one.sha256}/{now.isoformat()}",
+        key=f"{kind}/evidence/{one.upstream}/{one.sha256}/{now.isoformat()}",
         kind=kind,
         at=now,
-        message=f"{by} {did} {one.filename}{reason}",
+        message=f"{by} {did} {one.filename} of {one.upstream}{reason}",
         filename=Filename(one.filename),
         detail={"id": f"evidence:{one.sha256}", "by": by},
     )

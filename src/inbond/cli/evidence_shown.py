@@ -61,8 +61,10 @@ def added_json(added: Added) -> str:
 
 def listed_text(notes: Sequence[AttachedNote]) -> str:
     """A table, with a newline at the end."""
-    head = ("file", "sha256", "what", "at", "by", "reason")
-    rows = [(one.filename, one.sha256, _form(one), stamp(one.at), one.by, one.reason or "-") for one in notes]
+    head = ("file", "upstream", "sha256", "what", "at", "by", "reason")
+    rows = [
+        (one.filename, one.upstream, one.sha256, _form(one), stamp(one.at), one.by, one.reason or "-") for one in notes
+    ]
     return table(head, rows) or "nothing is attached\n"
 
 
@@ -78,6 +80,7 @@ def _form(note: AttachedNote) -> str:
 def _note_json(note: AttachedNote) -> dict[str, Any]:
     return {
         "filename": note.filename,
+        "upstream": note.upstream,
         "sha256": note.sha256,
         "form": _form(note),
         "provenance_sha256": note.provenance_sha256,

@@ -11,7 +11,7 @@ from inbond import __version__
 from inbond.cli.advising import advising
 from inbond.cli.config import Config, policy_digest
 from inbond.cli.logs import log_alerts
-from inbond.cli.upstream_sources import answering
+from inbond.cli.upstream_sources import UNUSED, answering
 from inbond.gateway.advisories import AdvisoryKeeper, NoAdvisories
 from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.book import Book
@@ -28,7 +28,7 @@ from inbond.gateway.standings import Standings
 from inbond.gateway.why import WhyBook
 from inbond.mirror.imported import ImportedIndex
 from inbond.mirror.in_force import ImportsKeeper
-from inbond.model.events import Event, Observer
+from inbond.model.events import Alert, Event, Observer
 from inbond.policy.settings import ProjectPattern
 from inbond.store.blobs import DiskBlobs
 from inbond.store.documents import open_documents
@@ -124,6 +124,8 @@ async def foundation(
             advising(config, clock=clock, observer=observer, watch=serving, limits=limits)
         )
         who = await answering(config, upstream_settings, ledger)
+        for name in sorted(who.unused):
+            observer(Alert(name="imports-unused", message=UNUSED.format(name=name)))
         mirrored = _mirrored(config, stack, observer) if who.fed else None
 
         def source_of(one: UpstreamSettings) -> Source:

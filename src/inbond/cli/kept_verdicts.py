@@ -22,7 +22,7 @@ EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)  # before anything that history c
 
 async def kept_page(look: Looking, index: Index, project: ProjectName) -> PageState | None:
     """The page that the index would show, if it is kept: of the first of its upstreams that has one here."""
-    for upstream in index.upstreams_for(project):
+    for upstream in index.sought_at(project, look.pages.fed):
         state = await look.pages.kept(upstream, project)
         if state is not None:
             return state

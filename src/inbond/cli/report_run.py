@@ -102,7 +102,7 @@ async def _nows(look: Looking, page: _Page, stops: Iterable[Stop], at: datetime)
     untold: Untold | None = None
     if index is None:
         untold = Untold(reason=f"the index {name} is not configured any more")
-    elif upstream not in index.upstreams_for(project):
+    elif upstream not in index.sought_at(project, look.pages.fed):
         untold = Untold(reason=f"the index {name} does not ask {upstream} for it any more")
     elif (state := await look.pages.kept(upstream, project)) is None:
         untold = NO_PAGE

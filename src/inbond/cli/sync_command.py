@@ -28,7 +28,8 @@ _EPILOG: Final = """\b
 Exit codes:
   0  everything is here
   1  something is denied or held; the rest is here
-  2  something could not be had, judged or resolved: run it again; also usage errors
+  2  something could not be had, judged or resolved: run it again; or nothing is here, and nothing is recorded; also
+     usage errors
   130  interrupted: the same command goes on from there
 \b
 Examples:
@@ -156,7 +157,8 @@ def exit_code(done: Sequence[Done]) -> int:
 
     states = {one.outcome.state for one in done}
     trees = {of_tree(one.tree) for one in done if one.tree is not None}
-    if State.MISSING in states or MISSING in trees:
+    nothing = not all(one.outcome.synced.files for one in done)
+    if nothing or State.MISSING in states or MISSING in trees:
         return MISSING
     return STOPPED if states & {State.HELD, State.DENIED} or STOPPED in trees else WHOLE
 

@@ -22,11 +22,11 @@ from inbond.cli.serve import address_of, start
 from inbond.cli.sync_wanted import How, Sorted, Wanted, pinned
 from inbond.cli.telling import say
 from inbond.gateway.indexes import Index
-from inbond.locks.lock import Dependency, Lock
+from inbond.locks.lock import Lock
 from inbond.mirror.narrowing import Narrowed
 from inbond.mirror.newest import Newest
 from inbond.mirror.outcomes import Unresolved
-from inbond.mirror.resolving import Place, Resolver, find_uv, joined
+from inbond.mirror.resolving import Place, Resolver, as_requirement, find_uv, joined, not_chosen
 from inbond.web.settings import ListenAddress
 
 # uv is asked again so often at most: each time it may meet one more release that turns out to be stopped.
@@ -36,10 +36,11 @@ _SOON: Final = 1.0  # seconds that requests of uv's may still take once it has e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """Reports on all entries, and the requirements that have no solution."""
+    """Reports on all entries, and the requirements that have no solution. `idle`: those that no place needs."""
 
     rows: tuple[DependencyReport, ...]
     unresolved: tuple[Unresolved, ...] = ()
+    idle: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +106,14 @@ class Examination:
         return examined
 
     async def _chosen_once(self, resolver: Resolver, parts: Sequence[Sorted]) -> Examined:
-        chosen, unresolved = await self._chosen(resolver, parts)
+        locks, unresolved = await self._chosen(resolver, parts)
+        chosen = joined(locks)
+        idle = [] if unresolved else not_chosen((entry for part in parts for entry in part.loose), locks)
         with progressing(len(chosen)) as progress:
-            return Examined(rows=await self._examiner().examine(chosen, progress), unresolved=unresolved)
+            rows = await self._examiner().examine(chosen, progress)
+        return Examined(rows=rows, unresolved=unresolved, idle=tuple(map(as_requirement, idle)))
 
-    async def _chosen(
-        self, resolver: Resolver, parts: Sequence[Sorted]
-    ) -> tuple[tuple[Dependency, ...], tuple[Unresolved, ...]]:
+    async def _chosen(self, resolver: Resolver, parts: Sequence[Sorted]) -> tuple[list[Lock], tuple[Unresolved, ...]]:
         locks: list[Lock] = []
         unresolved: list[Unresolved] = []
         for part, place in product(parts, self._places()):
@@ -122,7 +124,7 @@ class Examination:
                     unresolved.append(failed)
                 case Lock() as lock:
                     locks.append(lock)
-        return joined(locks), tuple(unresolved)
+        return locks, tuple(unresolved)
 
     def _places(self) -> list[Place]:
         wheels = self.wanted.wheels

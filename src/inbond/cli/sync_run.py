@@ -14,7 +14,7 @@ from inbond.cli.check_locks import PATIENT, base_url
 from inbond.cli.compose import Running, assembled
 from inbond.cli.config import Config
 from inbond.cli.static_run import tree_of
-from inbond.cli.sync_examined import Examination
+from inbond.cli.sync_examined import Examination, Examined
 from inbond.cli.sync_wanted import How, Sorted, Wanted, read_wanted
 from inbond.cli.telling import say
 from inbond.cli.transfer_progress import transferring
@@ -92,7 +92,7 @@ class _Sync:
         )
         examined = await examination.of(parts)
         plan = await planned(examined.rows, self.up.parts.blobs, since=began)
-        warnings = self._warnings(plan)
+        warnings = self._warnings(plan, examined)
         here = await self._fetched(index, plan)
         files = records_of(here)
         outcome = SyncOutcome(
@@ -126,18 +126,19 @@ class _Sync:
                 say(f"inbond: {there:,} of {counted(len(plan.files), 'file')} are here; {rest}", err=True)
                 raise
 
-    def _warnings(self, plan: Plan) -> tuple[str, ...]:
+    def _warnings(self, plan: Plan, examined: Examined) -> tuple[str, ...]:
         """Said before anything is fetched, and once more in the report."""
         limit = self.config.storage.limit() - self.up.parts.base.documents_limit
         free = shutil.disk_usage(self.config.storage.cache_dir).free
-        warnings = tuple(room_warnings(plan, limit=limit, free=free))
+        idle = [f"{one} names nothing for the Pythons and platforms asked for" for one in examined.idle]
+        warnings = (*idle, *room_warnings(plan, limit=limit, free=free))
         for warning in warnings:
             say(f"inbond: {warning}", err=True)
         return warnings
 
     async def _recorded(self, outcome: SyncOutcome) -> Done:
         whole = outcome.state not in STOPPED_OR_MISSING
-        if not whole and (self.how.all_or_nothing or not outcome.synced.files):
+        if not outcome.synced.files or (self.how.all_or_nothing and not whole):
             return Done(outcome=outcome)
         book = SyncedBook(self.config.storage.mirror_dir / SYNCED)
         try:

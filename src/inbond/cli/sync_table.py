@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -29,6 +30,7 @@ STYLES: Final = {
     State.MISSING: "cyan",
 }
 _WORDS: Final = {State.LEFT_OUT: "here", State.KEPT: "here", State.FETCHED: "here", State.UNFIT: "nothing fits"}
+_NOT_HERE: Final = (State.DENIED, State.HELD, State.MISSING, State.UNFIT)
 _COLUMNS: Final = (State.FETCHED, State.KEPT, State.DENIED, State.HELD, State.MISSING)
 
 
@@ -108,13 +110,16 @@ def _print_totals(console: Console, outcome: SyncOutcome) -> None:
         f" {counts[State.FETCHED]:,} fetched ({format_size(outcome.fetched)}) in {outcome.seconds:.1f} s",
         soft_wrap=True,
     )
-    stopped = [f"{counts[state]:,} {state}" for state in _COLUMNS[2:] if counts[state]]
+    # An entry that has no file to count, such as a project that nobody knows, counts itself.
+    counts += Counter(entry.state for entry in outcome.entries if not entry.files)
+    stopped = [f"{counts[state]:,} {state}" for state in _NOT_HERE if counts[state]]
     if stopped:
         console.print(f"not here: {', '.join(stopped)}", soft_wrap=True)
     if outcome.recorded:
         console.print(f"recorded as {synced.name}: inbond bundle export --name {synced.name}", soft_wrap=True)
     else:
-        console.print("[bold]nothing was recorded[/]: what was synced before under this name stays as it is")
+        nothing = "" if synced.files else "no file is here, so "
+        console.print(f"[bold]{nothing}nothing was recorded[/]: what was synced before under this name stays as it is")
     for warning in outcome.warnings:
         console.print(f"[yellow]{_said(warning)}[/]", soft_wrap=True)
 

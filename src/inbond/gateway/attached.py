@@ -1,6 +1,7 @@
 """Evidence that operators attached to files, current at every look, and what of it stands for which file.
 
-It counts where the file's own index has no provenance of it, for the file of that name with those bytes. The ledger
+It counts for the upstream by whose trust it was verified, where that has no provenance of its own, for the file of that
+name with those bytes. The ledger
 says in microseconds whether anything was attached or removed since, by whichever process; only then it is read again.
 """
 
@@ -32,7 +33,7 @@ class AttachedChanged(InbondError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
     version: _Version = _NOTHING
-    notes: Mapping[str, AttachedNote] = field(default_factory=dict)  # by the file's sha256
+    notes: Mapping[tuple[str, str], AttachedNote] = field(default_factory=dict)  # by upstream and the file's sha256
 
 
 class AttachedKeeper:
@@ -67,19 +68,19 @@ class AttachedKeeper:
             self._newest = self._memory.attached_version()
             self._ledger = version
 
-    def of(self, file: File) -> AttachedNote | None:
-        """What is attached to a file of that name with those bytes."""
-        note = self._loaded.notes.get(file.sha256 or "")
+    def of(self, upstream: str, file: File) -> AttachedNote | None:
+        """What is attached to an upstream's file of that name with those bytes."""
+        note = self._loaded.notes.get((upstream, file.sha256 or ""))
         return note if note is not None and note.filename == file.filename else None
 
     def key(self, state: PageState, file: File) -> FileKey:
         """The key of a file of a page, with what is attached to it."""
-        note = self.of(file)
+        note = self.of(state.upstream, file)
         return FileKey.of(state, file, attached=note.provenance_sha256 if note is not None else "")
 
-    def behind(self, file: File, evidence: EvidenceOrPending) -> AttachedNote | None:
+    def behind(self, upstream: str, file: File, evidence: EvidenceOrPending) -> AttachedNote | None:
         """What is attached to a file, where the evidence was made from that."""
-        note = self.of(file)
+        note = self.of(upstream, file)
         match evidence:
             case Verified() | Rejected() | Unsupported() if note is not None:
                 return note if evidence.derivation.provenance_sha256 == note.provenance_sha256 else None
@@ -91,29 +92,30 @@ class AttachedKeeper:
 
         Raises `StoreUnavailable`.
         """
-        found = await self._memory.attached_to(key.sha256)
+        found = await self._memory.attached_to(key.upstream, key.sha256)
         if found is None or hashlib.sha256(found.provenance).hexdigest() != key.attached:
             raise AttachedChanged(f"what was attached to {key.filename} has changed meanwhile")
         return found.provenance
 
-    async def published(self, file: File) -> bytes | None:
+    async def published(self, upstream: str, file: File) -> bytes | None:
         """The provenance object (PEP 740) that is attached to a file; None where nothing is, or another form."""
         await self.refresh()
-        note = self.of(file)
-        found = await self._memory.attached_to(note.sha256) if note is not None else None
+        note = self.of(upstream, file)
+        found = await self._memory.attached_to(upstream, note.sha256) if note is not None else None
         return found.provenance if found is not None and not is_signed_form(found.provenance) else None
 
 
-def _notes(found: Iterable[Attached]) -> dict[str, AttachedNote]:
-    notes: dict[str, AttachedNote] = {}
+def _notes(found: Iterable[Attached]) -> dict[tuple[str, str], AttachedNote]:
+    notes: dict[tuple[str, str], AttachedNote] = {}
     for one in found:  # the latest first, and that counts
-        notes.setdefault(one.sha256, note_of(one))
+        notes.setdefault((one.upstream, one.sha256), note_of(one))
     return notes
 
 
 def note_of(attached: Attached) -> AttachedNote:
     """All but the provenance itself."""
     return AttachedNote(
+        upstream=attached.upstream,
         sha256=attached.sha256,
         filename=attached.filename,
         provenance_sha256=hashlib.sha256(attached.provenance).hexdigest(),

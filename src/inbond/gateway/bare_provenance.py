@@ -44,7 +44,7 @@ class BareProvenance:
         Raises `UpstreamFault`; `NotYet` where it takes too long, `Overloaded` where too many files wait.
         """
         own = await self._own(state, file)
-        return own if own is not None else await self._attached.published(file)
+        return own if own is not None else await self._attached.published(state.upstream, file)
 
     async def _own(self, state: PageState, file: File) -> bytes | None:
         match await self._provenances.kept(state, file):

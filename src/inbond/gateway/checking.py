@@ -19,7 +19,7 @@ from inbond.gateway.known_evidence import MAX_KNOWN
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
-from inbond.gateway.provenance import Claimed, ProvenanceKeeper, Verifier
+from inbond.gateway.provenance import Claimed, ForeignForm, ProvenanceKeeper, Verifier
 from inbond.gateway.verifier import VerifierFailed, VerifierTimeout
 from inbond.model.errors import InbondError, StoreUnavailable, UpstreamFault, UpstreamTooLarge
 from inbond.model.events import CacheLookup, Observer, ProvenanceVerified
@@ -74,7 +74,7 @@ class Checker:
         key = self._attached.key(state, file)
         try:
             evidence = await self._checked(key, state, file, anew=doubted is not None)
-        except UpstreamTooLarge as error:
+        except (UpstreamTooLarge, ForeignForm) as error:
             evidence = Rejected(reason=error.message, attestations=(), derivation=self._unread(state.upstream))
         except (UpstreamFault, VerifierTimeout, VerifierFailed, AttachedChanged, StoreUnavailable) as error:
             evidence = doubted or self._unavailable(key, error)
@@ -129,7 +129,7 @@ class Checker:
         return evidence
 
     def _unread(self, upstream: str) -> Derivation:
-        """What a finding about an object was made from that was over the limit and not read to its end."""
+        """What a finding was made from about an object that was not verified: over the limit, or of a foreign form."""
         trust = self._verifier.trust_of(upstream)
         return Derivation(provenance_sha256=None, trusted_root_sha256=trust, verified_at=self._clock())
 

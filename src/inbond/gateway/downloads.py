@@ -11,6 +11,7 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.gateway.digests import NamedDigests, check_stored
 from inbond.gateway.download import Complete, Download, Failed, Fix, Renew
+from inbond.gateway.imported_bytes import ImportedBytes, Mirror
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.lru import Lru, LruSet
 from inbond.gateway.page_state import PageState
@@ -46,13 +47,15 @@ class Downloads:
         observer: Observer,
         *,
         at_once: int = DOWNLOADS_AT_ONCE,
+        mirror: Mirror | None = None,
     ) -> None:
-        """`at_once`: how many downloads each upstream has places for."""
+        """`at_once`: how many downloads each upstream has places for. `mirror`: where what was imported lies."""
         self._upstreams = upstreams
         self._blobs = blobs
         self._inspections = inspections
         self._clock = clock
         self._observer = observer
+        self._imported = ImportedBytes(mirror, observer)
         self._running: dict[_Key, tuple[Download, asyncio.Task[None]]] = {}
         self._mismatches: Lru[_Key, tuple[datetime, DigestMismatch]] = Lru(MAX_MISMATCHES)
         self._at_once = at_once
@@ -67,18 +70,22 @@ class Downloads:
         It stays where it is until then: either it was damaged, and is replaced, or this page lies about its size.
         """
         blob = await self._blobs.find(sha256)
-        if blob is not None and file.size is not None and blob.size != file.size:
+        differs = blob is not None and file.size is not None and blob.size != file.size
+        if blob is not None and differs and not self._imported.among(blob):  # of those the digest decides
             message = f"{file.filename}: {blob.size} bytes lie in the cache, its page says {file.size}; fetched anew"
             self._observer(Alert(name="stored-file-differs", message=message))
             blob = None
         self._observer(CacheLookup(kind="blob", hit=blob is not None))
         return blob
 
-    async def check(self, file: File, blob: Blob) -> None:
-        """Compares a stored file with what its page names instead of a sha256, once. Raises `DigestMismatch`.
+    async def check(self, file: File, blob: Blob, *, until: float) -> None:
+        """Compares a stored file with what its page names instead of a sha256, once; an imported one with that too.
 
-        Raises `FileNotFoundError` where it was evicted a moment ago.
+        Raises `DigestMismatch`, and `FileNotFoundError` where it was evicted a moment ago, or was imported and is
+        damaged. `until`: by when the answer is wanted, on the event loop's clock; `NotYet` where it takes longer.
         """
+        if self._imported.among(blob) and not await self._imported.whole(file.filename, blob, until=until):
+            raise FileNotFoundError(blob.path)
         if not NamedDigests(file):
             return
         key = _named(file, blob)
@@ -159,6 +166,7 @@ class Downloads:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._imported.aclose()
 
 
 def _key(state: PageState, file: File) -> _Key:

@@ -53,7 +53,7 @@ class EvidenceKeeper:
         self._observer = observer
         self._provenances = ProvenanceKeeper(upstreams, documents, clock, observer)
         self._checker = Checker(self._provenances, documents, verifier, clock, observer, attached=attached)
-        self._known = KnownEvidence(verifier, attached, clock)
+        self._known = KnownEvidence(verifier, attached, clock, is_local=self._provenances.is_local)
         self._stored = StoredEvidence(self._known, self._provenances, self._checker, attached, verifier)
         self._tidings = Tidings()
         queues = queues_of(upstreams, observer)
@@ -88,7 +88,7 @@ class EvidenceKeeper:
 
     def known_of(self, state: PageState, file: File) -> EvidenceOrPending:
         """The same of one file."""
-        if self._has_none(file):
+        if self._has_none(state, file):
             return Absent()
         known = self._known.get(self._known.key(state, file))
         return known.evidence if known is not None else Pending()
@@ -98,21 +98,21 @@ class EvidenceKeeper:
         return [
             file
             for file in files
-            if not self._has_none(file) and self._known.current(self._known.key(state, file)) is None
+            if not self._has_none(state, file) and self._known.current(self._known.key(state, file)) is None
         ]
 
-    def _has_none(self, file: File) -> bool:
+    def _has_none(self, state: PageState, file: File) -> bool:
         """Whether the page says that there is no provenance, and none was attached."""
-        return file.provenance is Claim.NONE and self._attached.of(file) is None
+        return file.provenance is Claim.NONE and self._attached.of(state.upstream, file) is None
 
     def attached(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
         """The files of which the page says that they have none, and that have something attached: *pending*."""
-        files = state.page.files
-        return {file.filename: Pending() for file in files if file.provenance is Claim.NONE and self._attached.of(file)}
+        unclaimed = [file for file in state.page.files if file.provenance is Claim.NONE]
+        return {file.filename: Pending() for file in unclaimed if self._attached.of(state.upstream, file)}
 
-    def attached_to(self, file: File, evidence: EvidenceOrPending) -> AttachedNote | None:
+    def attached_to(self, state: PageState, file: File, evidence: EvidenceOrPending) -> AttachedNote | None:
         """What an operator attached to a file, where the evidence about it was made from that."""
-        return self._attached.behind(file, evidence)
+        return self._attached.behind(state.upstream, file, evidence)
 
     def waits_for_bytes(self, state: PageState, file: File) -> bool:
         """Whether provenance is there that only a first download can be checked against: no page gives a digest."""
@@ -124,7 +124,7 @@ class EvidenceKeeper:
 
         It is pending only where it `waits_for_bytes`.
         """
-        if self._has_none(file):
+        if self._has_none(state, file):
             return Absent()
         key = self._known.key(state, file)
         known = self._known.get(key)

@@ -20,7 +20,7 @@ from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.paths import METADATA_SUFFIX
-from inbond.model.errors import Denied, DigestMismatch, InvalidFilename, NotFound, NotYet, Overloaded
+from inbond.model.errors import BytesLost, Denied, DigestMismatch, InvalidFilename, NotFound, NotYet, Overloaded
 from inbond.model.events import FileAsked, Observer
 from inbond.model.evidence import Pending
 from inbond.model.inspection import Inspection, Sane
@@ -183,6 +183,7 @@ class FileService:
 
     async def _fixed(self, located: Located, *, until: float) -> None:
         state, file = located.state, located.file
+        self._require_source(located)
         try:
             download = self._downloads.join(
                 state,
@@ -203,7 +204,8 @@ class FileService:
         """The bytes of a file that was cleared: whole from the store, or growing from upstream.
 
         `until`: by when the answer is wanted, on the event loop's clock. Raises `Denied` while a failed digest check
-        is remembered, and where a stored archive is looked into for the first time and found wanting.
+        is remembered, and where a stored archive is looked into for the first time and found wanting; `BytesLost` where
+        it was imported and is damaged, `NotYet` where telling that takes longer.
         """
         sha256 = located.file.sha256
         if sha256 is None:
@@ -212,14 +214,25 @@ class FileService:
             blob = await self._downloads.stored(located.file, sha256)
             if blob is not None:
                 with suppress(FileNotFoundError):
-                    await self._downloads.check(located.file, blob)
+                    await self._downloads.check(located.file, blob, until=until)
                     await self.inspected(located, blob, until=until)
                     return blob
+            self._require_source(located)
             return self._downloads.join(
                 located.state, located.file, renew=lambda: self._pages.other_url(located.state, located.file)
             )
         except DigestMismatch as error:
             raise await self.mismatched(located, error, until=until) from error
+
+    def _require_source(self, located: Located) -> None:
+        """Raises where nobody could give a file that is not here: it was imported, or was not carried over at all."""
+        if located.state.upstream not in self._pages.fed:
+            return
+        _require_carried(located.state, located.file)
+        raise BytesLost(
+            f"{located.file.filename} was imported, and its bytes here are damaged or gone",
+            remedy="import the bundle that held it again",
+        )
 
     async def inspected(self, located: Located, blob: Blob, *, until: float) -> None:
         """Judges a whole file once more where what is in it has become known since it was cleared.

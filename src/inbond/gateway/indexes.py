@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from inbond.gateway.page_state import PageState
@@ -44,6 +45,25 @@ class Index:
             return self.upstreams
         return tuple(upstream for upstream in self.upstreams if upstream in owners)
 
+    def sought_at(self, project: ProjectName, fed: Collection[str]) -> tuple[str, ...]:
+        """Those of them that are asked one after the other until one has the project. `fed`: by imports.
+
+        That nobody carried a project over does not say that nobody owns it. So where an upstream that is fed by imports
+        has it not, others that are asked over a network hear of it only where ownership decides: the project is theirs,
+        or the fed upstream says which projects are its own, and this is none of them. Other imports are looked into,
+        since nobody hears of it there, and since the sending side has chosen what they hold.
+        """
+        upstreams = self.upstreams_for(project)
+        if self.owners_of(project):
+            return upstreams
+        keeps = {name for name in fed if not any(one.upstream == name for one in self.ownership)}
+        sought: list[str] = []
+        for upstream in upstreams:
+            if upstream not in fed and keeps.intersection(sought):
+                break
+            sought.append(upstream)
+        return tuple(sought)
+
     def owners_of(self, project: ProjectName) -> tuple[str, ...]:
         """The upstreams to which a project belongs alone, whether they are upstreams of this index or not."""
         return tuple(o.upstream for o in self.ownership if any(p.matches(project) for p in o.projects))
@@ -75,8 +95,11 @@ ROOT = "root"
 async def find_page(
     pages: PageKeeper, index: Index, project: ProjectName, *, revalidate: bool = False
 ) -> PageState | None:
-    """The page of the first upstream that has the project; only "unknown" moves on, errors never do."""
-    for upstream in index.upstreams_for(project):
+    """The page of the first upstream that has the project; only "unknown" moves on, errors never do.
+
+    "Unknown" of an upstream that is fed by imports moves on only as `Index.sought_at` has it.
+    """
+    for upstream in index.sought_at(project, pages.fed):
         state = await pages.current(upstream, project, revalidate=revalidate)
         if state is not None:
             return state
@@ -87,8 +110,29 @@ async def require_page(pages: PageKeeper, index: Index, project: ProjectName, *,
     """As `find_page`; raises `NotFound`."""
     state = await find_page(pages, index, project, revalidate=revalidate)
     if state is None:
-        raise NotFound(
-            f"no upstream of index {index.name} has a project {project}",
-            remedy="check the spelling; a project published just now is found after half a minute",
-        )
+        raise not_found(pages.fed, index, project)
     return state
+
+
+def not_found(fed: Collection[str], index: Index, project: ProjectName) -> NotFound:
+    """Why a project is not found on an index, none of whose upstreams that are asked has it."""
+    message = f"no upstream of index {index.name} has a project {project}"
+    sought = index.sought_at(project, fed)
+    brought = [name for name in sought if name in fed]
+    if not brought:
+        return NotFound(message, remedy="check the spelling; a project published just now is found after half a minute")
+    message = f"{message}: it is not among what was imported for {_listed(brought)}"
+    unasked = [name for name in index.upstreams_for(project) if name not in sought]
+    if not unasked:
+        return NotFound(
+            message, remedy="add it to what is synced on the other side, and import the bundle that is made"
+        )
+    return NotFound(
+        f"{message}, and {_listed(unasked)} is not asked: under a name that is only not carried over, a stranger's "
+        "project may stand there",
+        remedy=f"add it to what is synced, or, where it is {unasked[0]}'s, to [upstreams.{unasked[0]}] projects",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"upstream {' and '.join(names)}"

@@ -186,7 +186,9 @@ class Judge:
             verdicts=verdicts,
             evidence=evidence,
             inspections=inspections,
-            attached=frozenset(f.filename for f in state.page.files if self._attached_to(f, evidence) is not None),
+            attached=frozenset(
+                f.filename for f in state.page.files if self._attached_to(state, f, evidence) is not None
+            ),
             at=now,
             expires_at=next_change(verdicts),
         )
@@ -342,7 +344,7 @@ class Judge:
             at=self._clock(),
             advisories=tuple(one.id for one in self._standing(state).advisories_on(version, file.sha256)),
             carried=state.offers(file),
-            attached=self._evidence.attached_to(file, evidence),
+            attached=self._evidence.attached_to(state, file, evidence),
         )
 
     async def _newest(self, index: Index, state: PageState, file: File, until: float) -> str | None:
@@ -362,8 +364,10 @@ class Judge:
                 return None
         return None
 
-    def _attached_to(self, file: File, evidence: Mapping[Filename, EvidenceOrPending]) -> AttachedNote | None:
-        return self._evidence.attached_to(file, evidence[file.filename])
+    def _attached_to(
+        self, state: PageState, file: File, evidence: Mapping[Filename, EvidenceOrPending]
+    ) -> AttachedNote | None:
+        return self._evidence.attached_to(state, file, evidence[file.filename])
 
     def tell(self, judgement: Judgement) -> None:
         """Reports a verdict that a request for bytes met."""

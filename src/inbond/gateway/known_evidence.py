@@ -22,6 +22,8 @@ from inbond.model.page import Claim, File
 MAX_KNOWN: Final = 100_000  # files whose evidence is kept in memory
 # What could not be checked is asked for again by the next request after this long.
 RETRY_UNAVAILABLE_AFTER: Final = timedelta(seconds=15)
+# What is imported says "none" for so long: the next import may bring it, and it costs nothing to ask.
+IMPORTED_ABSENT_FOR: Final = timedelta(minutes=1)
 # What was rejected stays so until something else comes; upstream is asked whether it has, by the first request after
 # this long: one wrong answer, a page of a server under maintenance for instance, must not deny a file for ever.
 ASK_REJECTED_AFTER: Final = timedelta(hours=1)
@@ -41,10 +43,18 @@ class Known:
 class KnownEvidence:
     """Evidence by file and trust. Safe to read and write from threads, but for the generations."""
 
-    def __init__(self, verifier: Verifier, attached: AttachedKeeper, clock: Clock) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        attached: AttachedKeeper,
+        clock: Clock,
+        *,
+        is_local: Callable[[str], bool],
+    ) -> None:
         self._verifier = verifier
         self._attached = attached
         self._clock = clock
+        self._is_local = is_local
         self._known: Lru[EvidenceKey, Known] = Lru(MAX_KNOWN, forgot=self._forgot)
         self._hears: Callable[[EvidenceKey], None] | None = None
 
@@ -66,13 +76,16 @@ class KnownEvidence:
             case Unavailable():
                 return known if age < RETRY_UNAVAILABLE_AFTER else None
             case Absent():
-                return known if age < ABSENT_FOR else None
+                return known if age < self._absent_for(key.file.upstream) else None
             case Rejected():
                 return known if age < ASK_REJECTED_AFTER else None
             case Verified() | Unsupported() if key.file.attached and key.file.claim != Claim.NONE:
                 return known if age < ABSENT_FOR else None  # the index may have provenance of its own by then
             case Verified() | Unsupported() | Pending():
                 return known
+
+    def _absent_for(self, upstream: str) -> timedelta:
+        return IMPORTED_ABSENT_FOR if self._is_local(upstream) else ABSENT_FOR
 
     def doubted(self, key: EvidenceKey) -> Rejected | None:
         """A rejection that holds, and was found so long ago that upstream is asked once more."""

@@ -57,6 +57,7 @@ class PageKeeper:
         self, upstreams: Mapping[str, Source], documents: Documents, ledger: Ledger, clock: Clock, observer: Observer
     ) -> None:
         self._upstreams = upstreams
+        self._fed = frozenset(name for name, source in upstreams.items() if source.local)
         self._documents = documents
         self._ledger = ledger
         self._clock = clock
@@ -65,6 +66,11 @@ class PageKeeper:
         self._unknown: Lru[tuple[str, ProjectName], datetime] = Lru(MAX_UNKNOWN)
         self._failed: Lru[tuple[str, ProjectName], datetime] = Lru(MAX_UNKNOWN)
         self._flights: SingleFlight[tuple[str, ProjectName], PageState | None] = SingleFlight()
+
+    @property
+    def fed(self) -> frozenset[str]:
+        """The upstreams that imports answer for."""
+        return self._fed
 
     async def current(self, upstream: str, project: ProjectName, *, revalidate: bool = False) -> PageState | None:
         """The project's page at that upstream, or None where upstream knows no such project."""

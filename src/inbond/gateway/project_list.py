@@ -1,16 +1,14 @@
-"""The list of all projects: hundreds of thousands of names that are never parsed or held whole.
+"""The list of all projects of an index, put together from its upstreams' lists and never held whole.
 
-Names stream from upstream into a blob, one a line; each format and coding is rendered from it into a blob of its own.
+Each format and coding is rendered into a blob of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -21,25 +19,26 @@ from inbond.gateway.clock import Clock
 from inbond.gateway.coding import compress_pieces
 from inbond.gateway.indexes import Index
 from inbond.gateway.single_flight import SingleFlight
-from inbond.model.errors import NotFound, UpstreamFault
-from inbond.model.events import CacheLookup, Observer
+from inbond.gateway.upstream_names import Names, UpstreamNames
+from inbond.model.errors import NotFound
+from inbond.model.events import Observer
 from inbond.model.names import ProjectName
-from inbond.simple.listing import HtmlNames, JsonNames, render_list_html, render_list_json
+from inbond.simple.listing import render_list_html, render_list_json
 from inbond.simple.negotiate import Coding, Format
 from inbond.store.protocols import Blob, Blobs, Documents
 from inbond.upstream.source import Source
 
-# After a failure the old list is served this long before upstream is asked again.
-RETRY_FAILED_AFTER: Final = timedelta(seconds=10)
-PIECE_BYTES: Final = 256 * 1024  # of upstream's list, parsed at a time
 PIECES_AT_ONCE: Final = 16  # rendered pieces of about 64 KiB written at a time
-_DUPLICATES_OF: Final = 2  # upstreams from which on a name can come twice
+NAMES_AT_ONCE: Final = 10_000  # of a list, put beside others at a time
 
 
 class _StoredList(msgspec.Struct, array_like=True):
-    """Where an index's list is: blobs by digest. `variants`: format and coding -> digest."""
+    """Where an index's list is: blobs by digest. `sources`: the lists of the upstreams that it was made from.
 
-    fetched_at: datetime
+    `variants`: format and coding -> digest.
+    """
+
+    sources: list[str]
     serial: int | None
     names: str
     variants: dict[str, str]
@@ -66,85 +65,72 @@ class ProjectList:
         clock: Clock,
         observer: Observer,
     ) -> None:
-        self._upstreams = upstreams
+        self._names = UpstreamNames(upstreams, documents, blobs, clock, observer)
         self._documents = documents
         self._blobs = blobs
-        self._clock = clock
-        self._observer = observer
-        self._failed: dict[str, datetime] = {}
-        self._fetches: SingleFlight[str, _StoredList] = SingleFlight()
+        self._made: SingleFlight[str, _StoredList] = SingleFlight()
         self._renders: SingleFlight[tuple[str, str], Blob] = SingleFlight()
 
     async def ready(self, index: Index, *, form: Format, coding: Coding) -> ReadyList:
         """The list of an index in a format and coding. Raises `UpstreamFault`."""
-        stored = await self._fetches.do(_key(index), lambda: self._current(index))
+        key = self._key(index)
+        stored = await self._made.do(key, lambda: self._current(index))
         variant = f"{stored.names}+{form.value}+{coding.value}"
-        blob = await self._renders.do((_key(index), variant), lambda: self._variant(index, stored, form, coding))
+        blob = await self._renders.do((key, variant), lambda: self._variant(index, stored, form, coding))
         return ReadyList(blob=blob, form=form, coding=coding, serial=stored.serial)
 
     async def _current(self, index: Index) -> _StoredList:
+        lists = [await self._names.current(upstream) for upstream in index.upstreams]
         stored = await self._load(index)
-        now = self._clock()
-        settings = [self._upstreams[name].settings for name in index.upstreams]
-        if stored is not None and now - stored.fetched_at < min(one.fresh_for for one in settings):
-            self._observer(CacheLookup(kind="list", hit=True))
+        serial = lists[0].serial if len(lists) == 1 else None
+        sources = [one.blob for one in lists]
+        same = stored is not None and (stored.sources, stored.serial) == (sources, serial)
+        if stored is not None and same and await self._blobs.find(stored.names) is not None:
             return stored
-        usable = stored is not None and now - stored.fetched_at <= min(one.max_stale for one in settings)
-        failed = self._failed.get(_key(index))
-        if stored is not None and usable and failed is not None and now - failed < RETRY_FAILED_AFTER:
-            return stored
-        self._observer(CacheLookup(kind="list", hit=False))
-        try:
-            fetched = await self._fetch(index, stored)
-        except UpstreamFault:
-            self._failed[_key(index)] = self._clock()
-            if stored is not None and usable:
-                return stored
-            raise
+        names = await self._put_together(index, lists)
+        same = stored is not None and (stored.names, stored.serial) == (names, serial)
+        made = _StoredList(sources, serial, names, stored.variants if stored is not None and same else {})
+        await self._save(index, made)
         if stored is not None:
-            await self._put_out(stored, keep=fetched)
-        return fetched
+            await self._put_out(stored, keep=made)
+        return made
 
     async def _put_out(self, stored: _StoredList, *, keep: _StoredList) -> None:
         """Removes a list's files once a newer one stands in its place: they are of no use to anybody."""
-        for digest in {stored.names, *stored.variants.values()} - {keep.names, *keep.variants.values()}:
+        kept = {keep.names, *keep.sources, *keep.variants.values()}
+        for digest in {stored.names, *stored.variants.values()} - kept:
             await self._blobs.remove(digest)
 
     async def _load(self, index: Index) -> _StoredList | None:
-        raw = await self._documents.get(_key(index))
+        raw = await self._documents.get(self._key(index))
         if raw is None:
             return None
         try:
-            stored = msgspec.msgpack.decode(raw, type=_StoredList)
+            return msgspec.msgpack.decode(raw, type=_StoredList)
         except msgspec.MsgspecError:
             return None
-        return stored if await self._blobs.find(stored.names) is not None else None
 
-    async def _fetch(self, index: Index, before: _StoredList | None) -> _StoredList:
-        serials: list[int | None] = []
-        seen: set[int] | None = set() if len(index.upstreams) >= _DUPLICATES_OF else None
+    async def _put_together(self, index: Index, lists: Sequence[Names]) -> str:
+        """The digest of a list of all names that can be had, each once."""
+        if len(lists) == 1 and not index.ownership:
+            return lists[0].blob
+        paths = [(await self._found(one.blob)).path for one in lists]
+        lines = _lines(index, self._names.fed, paths)
         async with self._blobs.writer() as writer:
-            await writer.write(b"\n")  # a list may hold no name at all, a blob not no byte
-            for upstream in index.upstreams:
-                foreign = partial(_is_foreign, index, upstream) if index.ownership else None
-                async with self._upstreams[upstream].project_list() as body:
-                    serials.append(body.serial)
-                    names = JsonNames() if body.is_json else HtmlNames()
-                    gathered = bytearray()
-                    async for chunk in body.chunks:
-                        gathered += chunk
-                        if len(gathered) >= PIECE_BYTES:
-                            piece, gathered = bytes(gathered), bytearray()
-                            await writer.write(await asyncio.to_thread(_lines, names, piece, seen, foreign))
-                    rest = await asyncio.to_thread(_lines, names, bytes(gathered), seen, foreign, last=True)
-                    await writer.write(rest)
+            await writer.write(b"\n")  # there may be no name at all, and a blob has at least one byte
+            try:
+                while batch := await asyncio.to_thread(lambda: "".join(islice(lines, NAMES_AT_ONCE))):
+                    await writer.write(batch.encode())
+            except FileNotFoundError as error:
+                raise _gone() from error
             await writer.flush()
-            blob = await writer.commit(sha256=writer.hexdigest)
-        serial = serials[0] if len(serials) == 1 else None
-        same = before is not None and (before.names, before.serial) == (blob.sha256, serial)
-        stored = _StoredList(self._clock(), serial, blob.sha256, before.variants if before is not None and same else {})
-        await self._save(index, stored)
-        return stored
+            return (await writer.commit(sha256=writer.hexdigest)).sha256
+
+    async def _found(self, digest: str) -> Blob:
+        blob = await self._blobs.find(digest)
+        if blob is None:
+            raise _gone()
+        return blob
 
     async def _variant(self, index: Index, stored: _StoredList, form: Format, coding: Coding) -> Blob:
         variant = f"{form.value}+{coding.value}"
@@ -152,13 +138,11 @@ class ProjectList:
         blob = await self._blobs.find(digest) if digest is not None else None
         if blob is not None:
             return blob
-        names = await self._blobs.find(stored.names)
-        if names is None:
-            raise NotFound("the list of projects was just removed from the cache", remedy="ask again")
+        names = await self._found(stored.names)
         try:
             blob = await self._render(names.path, stored.serial, form, coding)
         except FileNotFoundError as error:
-            raise NotFound("the list of projects was just removed from the cache", remedy="ask again") from error
+            raise _gone() from error
         current = await self._load(index)
         if current is not None and current.names == stored.names:
             current.variants[variant] = blob.sha256
@@ -177,11 +161,18 @@ class ProjectList:
             return await writer.commit(sha256=writer.hexdigest)
 
     async def _save(self, index: Index, stored: _StoredList) -> None:
-        await self._documents.put(_key(index), msgspec.msgpack.encode(stored))
+        await self._documents.put(self._key(index), msgspec.msgpack.encode(stored))
+
+    def _key(self, index: Index) -> str:
+        """Indexes over the same upstreams share their list; one that other names could be had from is not used."""
+        fed = sorted(self._names.fed.intersection(index.upstreams))
+        told = f"{index.ownership!r} {fed}" if index.ownership or fed else ""
+        return f"list/{','.join(index.upstreams)}" + (f"/{hashlib.sha256(told.encode()).hexdigest()}" if told else "")
 
     async def aclose(self) -> None:
         """Ends what is under way."""
-        await self._fetches.aclose()
+        await self._names.aclose()
+        await self._made.aclose()
         await self._renders.aclose()
 
 
@@ -189,36 +180,19 @@ def _batch(pieces: Iterator[bytes]) -> list[bytes]:
     return list(islice(pieces, PIECES_AT_ONCE))
 
 
-def _lines(
-    names: HtmlNames | JsonNames,
-    piece: bytes,
-    seen: set[int] | None,
-    foreign: Callable[[str], bool] | None,
-    *,
-    last: bool = False,
-) -> bytes:
-    found = names.feed(piece)
-    if last:
-        found += names.close()
-    if foreign is not None:
-        found = [name for name in found if not foreign(name)]
-    if seen is not None:
-        fresh = []
-        for name in found:
-            mark = hash(name)
-            if mark not in seen:
-                seen.add(mark)
-                fresh.append(name)
-        found = fresh
-    return "".join(f"{name}\n" for name in found).encode()
+def _lines(index: Index, fed: frozenset[str], paths: Sequence[Path]) -> Iterator[str]:
+    """The names, a line each. Blocks. Raises `FileNotFoundError`."""
+    seen: set[int] = set()
+    for upstream, path in zip(index.upstreams, paths, strict=True):
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                name = line.rstrip("\n")
+                mark = hash(name)
+                # What belongs to others is not had from here, whatever this upstream lists.
+                if name and mark not in seen and upstream in index.sought_at(ProjectName(name), fed):
+                    seen.add(mark)
+                    yield line
 
 
-def _is_foreign(index: Index, upstream: str, name: str) -> bool:
-    """Whether the project belongs to others, whatever this upstream lists under its name: it is not had from here."""
-    return upstream not in index.upstreams_for(ProjectName(name))
-
-
-def _key(index: Index) -> str:
-    """Indexes over the same upstreams share their list; a list made under another ownership is not used."""
-    owned = f"/{hashlib.sha256(repr(index.ownership).encode()).hexdigest()}" if index.ownership else ""
-    return f"list/{','.join(index.upstreams)}{owned}"
+def _gone() -> NotFound:
+    return NotFound("the list of projects was just removed from the cache", remedy="ask again")

@@ -20,7 +20,7 @@ from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.gateway.single_flight import SingleFlight
 from inbond.model.errors import UpstreamBroken
-from inbond.model.events import CacheLookup, Observer
+from inbond.model.events import Alert, CacheLookup, Observer
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
 from inbond.model.page import Claim, File
@@ -44,6 +44,10 @@ class Verifier(Protocol):
     ) -> Verified | Rejected | Unsupported:
         """Evidence, or `VerifierTimeout`/`VerifierFailed`."""
         ...
+
+
+class ForeignForm(UpstreamBroken):
+    """An index sent as provenance what only an operator's command may attach: received whole, and wrong."""
 
 
 class Claimed(msgspec.Struct, array_like=True, frozen=True):
@@ -100,10 +104,18 @@ class ProvenanceKeeper:
         claimed = await self._claimed(key)
         if claimed is None:
             return None
-        if claimed.provenance_sha256 is None and self._clock() - claimed.asked_at < ABSENT_FOR:
+        if claimed.provenance_sha256 is None and self._is_believed(key, claimed):
             return ProvenanceAbsent(reason="upstream said lately that there is none")
         stored = await self._stored(claimed)
         return ProvenanceFound(body=stored) if stored is not None else None
+
+    def _is_believed(self, key: FileKey, absent: Claimed) -> bool:
+        """Whether a kept "none" still counts. What is imported may change at any time, and costs nothing to ask."""
+        return not self.is_local(key.upstream) and self._clock() - absent.asked_at < ABSENT_FOR
+
+    def is_local(self, upstream: str) -> bool:
+        """Whether an upstream is answered for on this machine."""
+        return self._upstreams[upstream].local
 
     async def _claimed(self, key: FileKey) -> Claimed | None:
         raw = await self._documents.get(key.claim_document)
@@ -126,14 +138,16 @@ class ProvenanceKeeper:
                 return None
             case ProvenanceFound(body=body):
                 if is_signed_form(body):
-                    raise UpstreamBroken(
-                        f"the provenance of {file.filename} is of a form that only an operator's command may attach",
-                        remedy="whoever runs the index must tell where it has that from",
-                    )
+                    raise self._foreign(state.upstream, file)
                 digest = hashlib.sha256(body).hexdigest()
                 await self._documents.put(f"provenance/{digest}", body)
                 await self._claim(key, digest)
                 return body
+
+    def _foreign(self, upstream: str, file: File) -> ForeignForm:
+        message = f"the provenance of {file.filename} is of a form that only an operator's command may attach"
+        self._observer(Alert(name="provenance-of-a-foreign-form", message=f"{upstream}: {message}"))
+        return ForeignForm(message, remedy="whoever runs the index must tell where it has that from")
 
     async def _claim(self, key: FileKey, provenance_sha256: str | None) -> None:
         claimed = Claimed(self._clock(), provenance_sha256)

@@ -98,7 +98,7 @@ class StoredEvidence:
         """The claims of indexes, and what is attached where those have nothing."""
         claims = dict(own)
         for key, file in wanted.items():
-            note = self._attached.of(file)
+            note = self._attached.of(key.upstream, file)
             if note is None or note.provenance_sha256 != key.attached:
                 continue
             if file.provenance is Claim.NONE:

@@ -6,8 +6,9 @@ The sending side's key vouches for who wrote it and not for sense: what contradi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from inbond.bundles.attached import decode_attached
@@ -18,10 +19,14 @@ from inbond.model.decisions import Pin
 from inbond.model.errors import InvalidBundle
 from inbond.model.imports import Attached
 from inbond.model.memory import PageRecord
+from inbond.model.names import ProjectName
 from inbond.model.page import Claim, File, Page
 from inbond.simple.document import decode_page
 
 _MAKE_ANEW: Final = "it was signed like that: ask its sender for one that inbond bundle export made"
+
+Project = tuple[str, ProjectName]  # with its upstream's name first
+Listed = tuple[str, str | None]  # a file on a page: its name and sha256
 
 # A document's bytes by its sha256, which they have.
 Read = Callable[[str], bytes]
@@ -29,12 +34,29 @@ Read = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """The documents of a bundle. `memory` in the order of the manifest's projects."""
+    """The documents of a bundle. `memory` in the order of the manifest's projects; `serials`: of their pages.
+
+    `places`: on which projects' pages the files stand that something is attached to, by name and sha256.
+    """
 
     memory: tuple[PageRecord, ...]
     pins: tuple[Pin, ...]
     repositories: tuple[Repositories, ...]
     attached: tuple[Attached, ...] = ()
+    serials: Mapping[Project, int | None] = field(default_factory=dict)
+    places: Mapping[Listed, Collection[Project]] = field(default_factory=dict)
+
+    def about(self, projects: Iterable[BundledProject]) -> Contents:
+        """What of it is about these projects."""
+        kept = {(one.upstream, one.project) for one in projects}
+        names = {project for _, project in kept}
+        return replace(
+            self,
+            memory=tuple(one for one in self.memory if (one.upstream, one.project) in kept),
+            pins=tuple(one for one in self.pins if one.project in names),
+            repositories=tuple(one for one in self.repositories if one[:2] in kept),
+            attached=tuple(one for one in self.attached if kept.intersection(_places_of(one, self.places))),
+        )
 
 
 def read_project(entry: BundledProject, read: Read, sizes: Mapping[str, int]) -> tuple[Page, PageRecord]:
@@ -57,6 +79,25 @@ def read_project(entry: BundledProject, read: Read, sizes: Mapping[str, int]) ->
             raise _contradiction(bundled, f"is not on the page of {entry.project}")
         _check_file(bundled, file, remembered.get(file.filename), sizes)
     return page, memory
+
+
+def check_memory(memory: PageRecord, page: Page, made_at: datetime) -> None:
+    """Raises `InvalidBundle` where memory knows more than the sending side could when it made the bundle.
+
+    A first sight in the future would never pass, and a serial that no page has would refuse every later page.
+    """
+    times = [memory.first_seen, *(one.first_seen for one in memory.files)]
+    times += [one.vanished_at for one in memory.files if one.vanished_at is not None]
+    if max(times) > made_at:
+        raise InvalidBundle(
+            f"the bundle remembers of {memory.project} what happened after it was made itself", remedy=_MAKE_ANEW
+        )
+    if memory.highest_serial is not None and memory.highest_serial > (page.serial or 0):
+        raise InvalidBundle(
+            f"the bundle remembers serial {memory.highest_serial} of {memory.project}, and its page has "
+            f"{'none' if page.serial is None else page.serial}",
+            remedy=_MAKE_ANEW,
+        )
 
 
 def read_decisions(manifest: Manifest, read: Read) -> tuple[tuple[Pin, ...], tuple[Repositories, ...]]:
@@ -83,22 +124,24 @@ def read_attached(manifest: Manifest, read: Read) -> tuple[Attached, ...]:
     return tuple(one for document in documents for one in decode_attached(read(document.sha256)))
 
 
-def listed_on(page: Page, memory: PageRecord) -> set[tuple[str, str | None]]:
+def listed_on(page: Page, memory: PageRecord) -> set[Listed]:
     """A page's files by name and sha256, the one that it gives or the one that they were first had with."""
     remembered = {one.filename: one.first_sha256 for one in memory.files}
     return {(file.filename, file.listed_sha256 or remembered.get(file.filename)) for file in page.files}
 
 
-def require_listed(attached: Sequence[Attached], listed: Collection[tuple[str, str | None]]) -> None:
-    """Raises `InvalidBundle` for evidence beside a file that is on no page of the bundle.
-
-    `listed`: the files of those pages, by name and sha256.
-    """
+def require_listed(attached: Sequence[Attached], places: Mapping[Listed, Collection[Project]]) -> None:
+    """Raises `InvalidBundle` for evidence beside a file on no page of its upstream; `places` as in `Contents`."""
     for one in attached:
-        if (one.filename, one.sha256) not in listed:
+        if not _places_of(one, places):
             raise InvalidBundle(
                 f"the bundle attaches evidence to {one.filename}, which is on none of its pages", remedy=_MAKE_ANEW
             )
+
+
+def _places_of(one: Attached, places: Mapping[Listed, Collection[Project]]) -> set[Project]:
+    """On which pages of its own upstream the file stands that something is attached to."""
+    return {place for place in places.get((one.filename, one.sha256), ()) if place[0] == one.upstream}
 
 
 def checked(content: bytes, sha256: str) -> bytes:

@@ -32,6 +32,7 @@ from inbond.gateway.judging import Judge
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
+from inbond.mirror.carried_memory import as_of
 from inbond.mirror.known_provenance import KnownOf, KnownProvenance
 from inbond.mirror.references import documents_of
 from inbond.mirror.spool import Spool
@@ -151,7 +152,7 @@ class Exporter:
         upstream: str,
         project: ProjectName,
         wanted: Sequence[SyncedFile],
-        attached: Mapping[tuple[str, str], Attached],
+        attached: Mapping[tuple[str, str, str], Attached],
     ) -> _Project:
         state = await self._page(synced, upstream, project)
         there, left_out = _still_there(state, wanted)
@@ -171,7 +172,7 @@ class Exporter:
                 upstream=upstream,
                 project=project,
                 page=await self._put(encode_page(state.page)),
-                memory=await self._memory(upstream, project),
+                memory=await self._memory(state, synced.at),
                 # A server may have asked again since: older than it is does no harm, and the bundle stays the same.
                 validated_at=min(synced.at, state.as_of or state.validated_at),
                 files=tuple(sorted(files, key=lambda file: file.filename)),
@@ -179,7 +180,7 @@ class Exporter:
             established=await self.ledger.established(upstream, project),
             attached=tuple(
                 attached[key]
-                for key in {(file.filename, file.sha256 or ""): None for file in state.page.files}
+                for key in {(upstream, file.filename, file.sha256 or ""): None for file in state.page.files}
                 if key in attached
             ),
             left_out=tuple(left_out),
@@ -240,11 +241,12 @@ class Exporter:
             provenance=await self._put(known.provenance) if known.provenance is not None else None,
         )
 
-    async def _memory(self, upstream: str, project: ProjectName) -> str:
+    async def _memory(self, state: PageState, made_at: datetime) -> str:
+        upstream, project = state.upstream, state.page.name
         record = await self.ledger.page_record(upstream, project)
         if record is None:  # a page that was judged has been remembered
             raise OperatorFault(f"the ledger does not know {project} at {upstream}", remedy="sync it once more")
-        return await self._put(encode_memory(record))
+        return await self._put(encode_memory(as_of(record, made_at, state.page.serial)))
 
     async def _decisions(self, synced: Synced, parts: Sequence[_Project]) -> list[BundledDocument]:
         """Pins, repositories and attached evidence that bear on what is carried."""
@@ -262,7 +264,7 @@ class Exporter:
             name = str(DocumentKind.REPOSITORIES)
             extra = Extra(kind=DocumentKind.REPOSITORIES, name=name, content=content, as_of=synced.at)
             documents.append(await self._extra(synced, extra))
-        attached = {one.sha256: one for part in parts for one in part.attached}
+        attached = {(one.upstream, one.sha256): one for part in parts for one in part.attached}
         if attached:
             content = encode_attached(list(attached.values()))
             extra = Extra(kind=DocumentKind.ATTACHED, name=str(DocumentKind.ATTACHED), content=content, as_of=synced.at)
@@ -324,9 +326,9 @@ def _again(synced: Synced) -> str:
     return f"run inbond sync --name {synced.name} again: what is there already is not fetched twice"
 
 
-def _latest(attached: Sequence[Attached]) -> dict[tuple[str, str], Attached]:
-    """What counts for each file, by its name and sha256; the latest stands first."""
-    counts: dict[str, Attached] = {}
+def _latest(attached: Sequence[Attached]) -> dict[tuple[str, str, str], Attached]:
+    """What counts for each file, by its upstream, name and sha256; the latest stands first."""
+    counts: dict[tuple[str, str], Attached] = {}
     for one in attached:
-        counts.setdefault(one.sha256, one)
-    return {(one.filename, one.sha256): one for one in counts.values()}
+        counts.setdefault((one.upstream, one.sha256), one)
+    return {(one.upstream, one.filename, one.sha256): one for one in counts.values()}

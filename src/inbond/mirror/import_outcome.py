@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inbond.bundles.manifest import Manifest
+from inbond.model.imports import Brought
 from inbond.model.names import Filename, ProjectName
 from inbond.model.verdict import Decision, Judgement
 
@@ -53,7 +54,11 @@ class Examined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """A bundle that was read to its end, found genuine, and judged. `kept`: whether it is in force now."""
+    """A bundle that was read to its end, found genuine, and judged.
+
+    `kept`: whether it is in force now, unless nothing of it was `taken`. `brought`: what else changed here by that, or
+    would.
+    """
 
     manifest: Manifest
     sha256: str  # of the manifest
@@ -63,6 +68,14 @@ class Imported:
     size: int  # bytes of all carried blobs, which were read and hashed
     written: int  # bytes of those that were not here before
     seconds: float
+    brought: Brought = field(default_factory=Brought)
+    again: bool = False  # whether this very bundle was imported before
+    late: tuple[str, ...] = ()  # upstreams that a server which runs offline answers for only once it is restarted
+
+    @property
+    def nothing(self) -> bool:
+        """Whether all files of it are refused. What it says of others, as newer advisories, counts all the same."""
+        return bool(self.files) and not self.taken
 
     @property
     def refused(self) -> tuple[Examined, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,11 +18,12 @@ from typing import Final
 
 import msgspec
 
-from inbond.bundles.manifest import BundledFile, Claimed
+from inbond.bundles.manifest import BundledFile, BundledProject, Claimed
 from inbond.bundles.manifest_json import decode_project
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
 from inbond.gateway.pages import LARGE_PAGE_BYTES
+from inbond.mirror.joining import joined
 from inbond.model.errors import (
     ConfigurationError,
     DigestMismatch,
@@ -31,6 +32,7 @@ from inbond.model.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
+from inbond.model.imports import ImportedProject
 from inbond.model.names import Filename, ProjectName, project_candidates
 from inbond.model.page import Claim, File, Page
 from inbond.simple.addresses import last_segment
@@ -59,7 +61,7 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Project:
-    """A project as it was imported last. `etag` differs whenever anything that is answered about it may."""
+    """A project as all names together brought it. `etag` differs whenever anything that is answered about it may."""
 
     etag: str
     page: str  # sha256
@@ -100,7 +102,7 @@ class ImportedIndex:
         if validators is not None and validators.etag == known.etag:
             return NotModified()
         return FetchedPage(
-            page=await self._page(project, known),
+            page=await self._page(project, known.page),
             validators=Validators(etag=known.etag),
             received=self._clock(),
             carried=frozenset(name for name, file in known.files.items() if file.carried),
@@ -114,7 +116,7 @@ class ImportedIndex:
     async def project_list(self) -> AsyncIterator[ListBody]:
         """The projects that were imported."""
         rows = await self._ledger.imported_projects(self._settings.name)
-        names = [{"name": str(row.project)} for row in rows]
+        names = [{"name": name} for name in dict.fromkeys(str(row.project) for row in rows)]
         body = msgspec.json.encode({"meta": {"api-version": "1.0"}, "projects": names})
         yield ListBody(is_json=True, serial=None, chunks=_once(body))
 
@@ -169,29 +171,27 @@ class ImportedIndex:
         known = self._known.get(project)
         if known is not None and known.version == version:
             return known
-        row = await self._ledger.imported(self._settings.name, project)
-        if row is None:
+        rows = await self._ledger.imported(self._settings.name, project)
+        if not rows:
             self._known.pop(project)
             return None
         await self._learn_address()
-        etag = hashlib.sha256(f"{self._settings.url}\n{row.as_of.isoformat()}\n{row.entry}".encode()).hexdigest()
+        etag = _etag(self._settings.url, rows)
         if known is not None and known.etag == etag:
             known = replace(known, version=version)
         else:
-            known = await self._decoded(row.entry, etag, row.as_of, version)
+            bundled = await self._joined(project, rows)
+            files = {file.filename: file for file in bundled.files}
+            known = _Project(etag=etag, page=bundled.page, as_of=rows[0].as_of, files=files, version=version)
         self._known.put(project, known)
         return known
 
-    async def _decoded(self, entry: str, etag: str, as_of: datetime, version: int) -> _Project:
-        large = len(entry) > LARGE_PAGE_BYTES
-        try:
-            bundled = await asyncio.to_thread(decode_project, entry) if large else decode_project(entry)
-        except InvalidBundle as error:
-            raise UpstreamBroken(
-                f"the ledger's record of an import cannot be read: {error.message}", remedy=AGAIN
-            ) from error
-        files = {file.filename: file for file in bundled.files}
-        return _Project(etag=etag, page=bundled.page, as_of=as_of, files=files, version=version)
+    async def _joined(self, project: ProjectName, rows: Sequence[ImportedProject]) -> BundledProject:
+        entries = [await _decoded(row.entry) for row in rows]
+        if len(entries) == 1:
+            return entries[0]
+        page = await self._page(project, entries[0].page)
+        return await asyncio.to_thread(joined, entries, page)
 
     async def _learn_address(self) -> None:
         for one in await self._ledger.imported_upstreams():
@@ -213,8 +213,8 @@ class ImportedIndex:
 
     # --- what the blobs hold
 
-    async def _page(self, project: ProjectName, known: _Project) -> Page:
-        body = await self._blob(known.page, f"the page of {project}")
+    async def _page(self, project: ProjectName, sha256: str) -> Page:
+        body = await self._blob(sha256, f"the page of {project}")
         try:
             page = await asyncio.to_thread(decode_page, body) if len(body) > LARGE_PAGE_BYTES else decode_page(body)
         except ValueError as error:
@@ -235,6 +235,21 @@ class ImportedIndex:
         if actual != sha256:
             raise UpstreamBroken(f"{what} is not any more what was imported: its bytes have changed", remedy=AGAIN)
         return body
+
+
+def _etag(url: str, rows: Sequence[ImportedProject]) -> str:
+    told = "\n".join([url, *(f"{row.as_of.isoformat()}\n{row.entry}" for row in rows)])
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+async def _decoded(entry: str) -> BundledProject:
+    large = len(entry) > LARGE_PAGE_BYTES
+    try:
+        return await asyncio.to_thread(decode_project, entry) if large else decode_project(entry)
+    except InvalidBundle as error:
+        raise UpstreamBroken(
+            f"the ledger's record of an import cannot be read: {error.message}", remedy=AGAIN
+        ) from error
 
 
 def _same(file: File, files: dict[Filename, BundledFile]) -> BundledFile | None:

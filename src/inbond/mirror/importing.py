@@ -11,62 +11,47 @@ that the next import finds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from inbond.bundles.container import OpenedBundle, open_bundle
-from inbond.bundles.keys import PublicKey
-from inbond.bundles.manifest import BundledProject, Manifest
-from inbond.bundles.manifest_json import decode_project, encode_project
+from inbond.bundles.manifest import BundledProject
+from inbond.bundles.manifest_json import decode_project
 from inbond.gateway.clock import Clock
-from inbond.mirror.contents import Contents, listed_on, read_attached, read_decisions, read_project, require_listed
+from inbond.mirror.admission import Rules, check_admission
+from inbond.mirror.checked_documents import check_documents
+from inbond.mirror.contents import (
+    Contents,
+    Listed,
+    Project,
+    check_memory,
+    listed_on,
+    read_attached,
+    read_decisions,
+    read_project,
+    require_listed,
+)
 from inbond.mirror.import_outcome import Examined, Imported
-from inbond.mirror.joining import joined
 from inbond.mirror.receiving import Receiver, Told, check_room
-from inbond.mirror.references import documents_of
-from inbond.mirror.rejudging import Bench, Bytes, rejudged
-from inbond.model.errors import InvalidBundle
+from inbond.mirror.references import blobs_of, documents_of
+from inbond.mirror.rejudging import Bench, Bytes, attested_among, rejudged
+from inbond.mirror.sweeping import BLOBS, referenced, sweep_of
+from inbond.mirror.taking import Taking
+from inbond.model.errors import InbondError
 from inbond.model.events import Observer
-from inbond.model.imports import Import, ImportedDocument, ImportedProject, ImportedUpstream
+from inbond.model.imports import Brought
 from inbond.model.memory import PageRecord
 from inbond.store.arrivals import Arrivals
 from inbond.store.files import make_private
 from inbond.store.ledger import Ledger, open_ledger
 
-# A clock that is behind by less than this may only be set badly.
-CLOCK_TOLERANCE: Final = timedelta(minutes=5)
-BLOBS: Final = "blobs"  # the directory's name, below the mirror's
-
 # Opens what judges, on the ledger and the blobs below a scratch directory.
 OpenBench = Callable[[Path], AbstractAsyncContextManager[Bench]]
 # How progress is told, once it is known how many files and bytes come.
 OpenTold = Callable[[int, int], AbstractContextManager[Told]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """`keep`: else the bundle is only verified. `allow_older`: also one that was made before the newest of its name."""
-
-    keys: tuple[PublicKey, ...]
-    keep: bool = True
-    allow_older: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taking:
-    """An import under way. `entries` and `contents` are the bundle's, joined with what other bundles brought."""
-
-    opened: OpenedBundle
-    entries: tuple[BundledProject, ...]
-    contents: Contents
-
-    @property
-    def manifest(self) -> Manifest:
-        return self.opened.manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,37 +73,27 @@ class Importer:
         """Reads a bundle to its end, and takes it. Nothing is in force unless this returns."""
         started = asyncio.get_running_loop().time()
         opened = await asyncio.to_thread(open_bundle, stream, self.rules.keys)
-        await self._check_manifest(opened)
+        imports = await self.ledger.imports()
+        check_admission(opened.manifest, opened.key_id, imports, self.clock(), self.rules)
+        keep = self.rules.keep
+        await asyncio.to_thread(check_room, opened.manifest, self.mirror if keep else self.scratch, keep=keep)
         await asyncio.to_thread(make_private, self.scratch)
         directory = (self.mirror if self.rules.keep else self.scratch / "mirror") / BLOBS
         with await asyncio.to_thread(Arrivals, directory) as arrivals:
             try:
-                done = await self._received(opened, arrivals, directory, told)
-            except InvalidBundle:
+                taking, done = await self._received(opened, arrivals, directory, told)
+            except BaseException:
                 await asyncio.to_thread(arrivals.undo)
                 raise
-        return replace(done, seconds=asyncio.get_running_loop().time() - started)
+            if self.rules.keep:
+                brought = await self._put_in_force(taking, done, arrivals)
+            else:
+                brought = await self._would_bring(taking, done)
+        return replace(done, brought=brought, seconds=asyncio.get_running_loop().time() - started)
 
-    async def _check_manifest(self, opened: OpenedBundle) -> None:
-        manifest = opened.manifest
-        _check_clock(manifest, self.clock())
-        imports = await self.ledger.imports()
-        before = [one.created_at for one in imports if one.name == manifest.name]
-        if before and manifest.created_at < max(before) and not self.rules.allow_older:
-            raise InvalidBundle(
-                f"the bundle {manifest.name} is of {_time(manifest.created_at)}, and one of {_time(max(before))} was "
-                "imported already",
-                remedy="import the newest; --allow-older takes this one where you mean to go back",
-            )
-        if manifest.base is not None and manifest.base not in {one.manifest for one in imports}:
-            raise InvalidBundle(
-                f"the bundle is a delta against the one with the manifest {manifest.base}, which was not imported here",
-                remedy="import that one first, or export without --since",
-            )
-        if self.rules.keep:
-            await asyncio.to_thread(check_room, manifest, self.mirror)
-
-    async def _received(self, opened: OpenedBundle, arrivals: Arrivals, directory: Path, told: OpenTold) -> Imported:
+    async def _received(
+        self, opened: OpenedBundle, arrivals: Arrivals, directory: Path, told: OpenTold
+    ) -> tuple[Taking, Imported]:
         manifest = opened.manifest
         carried = [blob.size for blob in manifest.blobs if blob.carried]
         documents = documents_of(manifest.projects, manifest.documents)
@@ -128,17 +103,18 @@ class Importer:
             )
             try:
                 await asyncio.to_thread(receiver.receive_documents)
-                entries, contents = await self._contents(manifest, receiver)
+                taking = Taking(
+                    opened=opened,
+                    contents=await self._contents(opened, receiver),
+                    entries=tuple(one for one in manifest.projects if one.upstream not in self.rules.asked),
+                    allow_older=self.rules.allow_older,
+                )
                 if not self.rules.keep:
-                    await asyncio.to_thread(receiver.lend, await self._lent(entries))
-                taking = _Taking(opened=opened, entries=entries, contents=contents)
+                    await asyncio.to_thread(receiver.lend, await self._lent(taking))
                 examined = await self._judged(taking, receiver)
             finally:
                 receiver.stop()
-        if self.rules.keep:
-            await self._put_in_force(taking, examined)
-            await asyncio.to_thread(arrivals.undo, but=_named(taking, examined))
-        return Imported(
+        done = Imported(
             manifest=manifest,
             sha256=opened.sha256,
             key=opened.key_id,
@@ -148,132 +124,124 @@ class Importer:
             written=receiver.written,
             seconds=0.0,
         )
+        return taking, done
 
-    async def _contents(self, manifest: Manifest, receiver: Receiver) -> tuple[tuple[BundledProject, ...], Contents]:
-        """What the documents say, and the projects with what bundles of other names brought of them."""
+    async def _contents(self, opened: OpenedBundle, receiver: Receiver) -> Contents:
+        """What the documents say."""
+        manifest = opened.manifest
         sizes = {blob.sha256: blob.size for blob in manifest.blobs}
-        memory: list[PageRecord] = []
-        entries: list[BundledProject] = []
+        await asyncio.to_thread(check_documents, manifest, receiver.read, receiver.path)
         attached = await asyncio.to_thread(read_attached, manifest, receiver.read)
-        listed: set[tuple[str, str | None]] = set()
+        memory: list[PageRecord] = []
+        serials: dict[Project, int | None] = {}
+        places: dict[Listed, set[Project]] = {(one.filename, one.sha256): set() for one in attached}
         for entry in manifest.projects:
             page, record = await asyncio.to_thread(read_project, entry, receiver.read, sizes)
-            earlier = await self.ledger.imported(entry.upstream, entry.project)
-            others = earlier is not None and earlier.name != manifest.name
+            check_memory(record, page, manifest.created_at)
             memory.append(record)
-            if attached:
-                listed |= listed_on(page, record)
-            entries.append(joined(decode_project(earlier.entry), entry, page) if earlier and others else entry)
-        require_listed(attached, listed)
+            serials[entry.upstream, entry.project] = page.serial
+            for listed in listed_on(page, record) & places.keys() if places else ():
+                places[listed].add((entry.upstream, entry.project))
+        require_listed(attached, places)
         pins, repositories = await asyncio.to_thread(read_decisions, manifest, receiver.read)
-        contents = Contents(memory=tuple(memory), pins=pins, repositories=repositories, attached=attached)
-        return tuple(entries), contents
+        return Contents(
+            memory=tuple(memory),
+            pins=pins,
+            repositories=repositories,
+            attached=attached,
+            serials=serials,
+            places=places,
+        )
 
-    async def _lent(self, entries: Sequence[BundledProject]) -> frozenset[str]:
-        """The documents that judging may ask for: the bundle's, and those that other bundles brought before."""
-        others = await self.ledger.imported_documents()
-        return documents_of(entries, others)
+    async def _lent(self, taking: Taking) -> frozenset[str]:
+        """The documents that judging may ask for besides: what bundles brought before."""
+        rows = [await self.ledger.imported(one.upstream, one.project) for one in taking.entries]
+        before = [decode_project(row.entry) for found in rows for row in found if row.name != taking.manifest.name]
+        return documents_of([*taking.entries, *before], await self.ledger.imported_documents())
 
-    async def _judged(self, taking: _Taking, receiver: Receiver) -> tuple[Examined, ...]:
+    async def _judged(self, taking: Taking, receiver: Receiver) -> tuple[Examined, ...]:
         """What this side finds. The files are read meanwhile, to the bundle's end."""
         files = asyncio.create_task(asyncio.to_thread(receiver.receive_files))
         try:
             await self._copied(taking)
             sizes = {blob.sha256: blob.size for blob in taking.manifest.blobs}
-            projects = taking.manifest.projects
+            projects = taking.entries
             async with self.open_bench(self.scratch) as bench:
                 # Verifying attestations takes longest and no file's bytes: it is done while the disk is busy with them.
-                await rejudged(bench, projects, Bytes(sizes=sizes, here=False))
+                await rejudged(bench, attested_among(projects), Bytes(sizes=sizes, here=False))
                 absent = await files
-                return await rejudged(bench, projects, Bytes(sizes=sizes, absent=absent, here=self.rules.keep))
+                judged = await rejudged(bench, projects, Bytes(sizes=sizes, absent=absent, here=self.rules.keep))
+            asked = [_asked(one, sizes) for one in taking.manifest.projects if one.upstream in self.rules.asked]
+            return (*judged, *(file for found in asked for file in found))
         finally:
             receiver.stop()
             await asyncio.gather(files, return_exceptions=True)
 
-    async def _copied(self, taking: _Taking) -> None:
+    async def _copied(self, taking: Taking) -> None:
         """Makes the scratch ledger, in which the bundle is in force."""
-        path = self.scratch / "ledger" / self.ledger.path.name
-        await asyncio.to_thread(make_private, path.parent)
-        await self.ledger.copy_without_history(path)
-        scratch = await asyncio.to_thread(open_ledger, path, observer=self.observer)
+        scratch = await self._copy("ledger")
         try:
-            await self._take(scratch, taking, taking.entries, files=())
+            await taking.put(scratch, taking.entries, files=(), now=self.clock())
         finally:
             await scratch.aclose()
 
-    async def _put_in_force(self, taking: _Taking, examined: Sequence[Examined]) -> None:
-        taken = [file for file in examined if not file.refused]
-        refused = frozenset((str(one.upstream), str(one.project), str(one.filename)) for one in examined if one.refused)
-        left = [entry for entry in map(_leaving_out(refused), taking.entries) if any(f.carried for f in entry.files)]
-        await self._take(self.ledger, taking, left, files=taken)
+    async def _copy(self, directory: str) -> Ledger:
+        path = self.scratch / directory / self.ledger.path.name
+        await asyncio.to_thread(make_private, path.parent)
+        await self.ledger.copy_without_history(path)
+        return await asyncio.to_thread(open_ledger, path, observer=self.observer)
 
-    async def _take(
-        self, ledger: Ledger, taking: _Taking, entries: Sequence[BundledProject], *, files: Sequence[Examined]
-    ) -> None:
-        manifest, now = taking.manifest, self.clock()
-        kept = {(entry.upstream, entry.project) for entry in entries}
-        by = f"bundle {manifest.name}, key {taking.opened.key_id}"
-        await ledger.take_import(
-            Import(
-                name=manifest.name,
-                manifest=taking.opened.sha256,
-                created_at=manifest.created_at,
-                imported_at=now,
-                key=taking.opened.key_id,
-                files=len(files),
-                size=sum(file.size for file in files),
-            ),
-            upstreams=[ImportedUpstream(name=one.name, url=one.url) for one in manifest.upstreams],
-            projects=[
-                ImportedProject(
-                    upstream=entry.upstream,
-                    project=entry.project,
-                    name=manifest.name,
-                    as_of=entry.validated_at,
-                    imported_at=now,
-                    entry=await asyncio.to_thread(encode_project, entry),
-                )
-                for entry in entries
-            ],
-            documents=[
-                ImportedDocument(kind=str(one.kind), name=one.name, sha256=one.sha256, as_of=one.as_of)
-                for one in manifest.documents
-            ],
-            memory=[one for one in taking.contents.memory if (one.upstream, one.project) in kept],
-            pins=[replace(pin, by=by) for pin in taking.contents.pins],
-            established=taking.contents.repositories,
-            attached=[replace(one, by=f"{one.by} ({by})") for one in taking.contents.attached],
+    async def _would_bring(self, taking: Taking, done: Imported) -> Brought:
+        """What taking it would change here."""
+        scratch = await self._copy("would")
+        try:
+            left = taking.left(done.files, await self._known())
+            return await taking.put(scratch, left, files=done.taken, now=self.clock())
+        finally:
+            await scratch.aclose()
+
+    async def _put_in_force(self, taking: Taking, done: Imported, arrivals: Arrivals) -> Brought:
+        """From here on what came in may be in force, whatever happens: it is only undone by what the ledger says."""
+        left = taking.left(done.files, await self._known())
+        before = await self._before(taking)
+        try:
+            brought = await taking.put(self.ledger, left, files=done.taken, now=self.clock())
+        except Exception:
+            with suppress(InbondError):
+                await asyncio.to_thread(arrivals.undo, but=await referenced(self.ledger))
+            raise
+        # Of what is refused the documents stay as well: a delta may leave them to this bundle.
+        now = blobs_of(left, await self.ledger.imported_documents()) | documents_of(taking.manifest.projects, ())
+        with suppress(InbondError):  # it is in force: what stays too long on the disk is no reason to say otherwise
+            await sweep_of(self.ledger, self.mirror, (before | set(arrivals.new)) - now)
+        return brought
+
+    async def _known(self) -> frozenset[Project]:
+        """The projects of which any bundle brought something."""
+        return frozenset((row.upstream, row.project) for row in await self.ledger.imported_projects())
+
+    async def _before(self, taking: Taking) -> frozenset[str]:
+        """The blobs of what this import may take the place of."""
+        rows = [row for row in await self.ledger.imported_projects() if row.name == taking.manifest.name]
+        entries = [decode_project(row.entry) for row in rows]
+        return blobs_of(entries, await self.ledger.imported_documents())
+
+
+def _asked(project: BundledProject, sizes: dict[str, int]) -> list[Examined]:
+    reason = (
+        f"upstream {project.upstream} is asked over the network here; what bundles bring for it would never be served: "
+        'say url = "imports" for it, or offline = true under [server], or --offline'
+    )
+    return [
+        Examined(
+            upstream=project.upstream,
+            project=project.project,
+            filename=file.filename,
+            sha256=str(file.sha256),
+            size=sizes[str(file.sha256)],
+            unusable=reason,
+            told=file.evidence,
         )
-
-
-def _leaving_out(refused: frozenset[tuple[str, str, str]]) -> Callable[[BundledProject], BundledProject]:
-    def left(entry: BundledProject) -> BundledProject:
-        files = tuple(
-            replace(file, carried=False, metadata=None, evidence=None)
-            if (entry.upstream, entry.project, file.filename) in refused
-            else file
-            for file in entry.files
-        )
-        return replace(entry, files=files)
-
-    return left
-
-
-def _named(taking: _Taking, examined: Sequence[Examined]) -> frozenset[str]:
-    """The blobs that something in force refers to."""
-    taken = {one.sha256 for one in examined if not one.refused}
-    carried = {file.sha256 for entry in taking.entries for file in entry.files if file.carried and file.sha256}
-    refused = {one.sha256 for one in examined if one.refused} - taken
-    return documents_of(taking.manifest.projects, taking.manifest.documents) | (carried - refused)
-
-
-def _check_clock(manifest: Manifest, now: datetime) -> None:
-    if manifest.created_at > now + CLOCK_TOLERANCE:
-        raise InvalidBundle(
-            f"the bundle was made at {_time(manifest.created_at)}, and the clock here says {_time(now)}",
-            remedy="set the clock: ages, holds and signatures are judged by it",
-        )
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+        for file in project.files
+        if file.carried
+    ]

@@ -11,7 +11,7 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.model.aging import Aged, stamp
 from inbond.model.errors import StoreUnavailable
-from inbond.model.imports import Import, ImportedProject
+from inbond.model.imports import CLOCK_TOLERANCE, Import, ImportedProject
 from inbond.model.names import ProjectName
 from inbond.model.text import counted
 from inbond.store.ledger import Ledger
@@ -35,11 +35,12 @@ class FedUpstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
-    """All of it. `imports`: the newest of each name, the one that was made last first."""
+    """All of it. `imports`: of each name the last that anything is in force from, the one that was made last first."""
 
     imports: tuple[Import, ...] = ()
     upstreams: tuple[FedUpstream, ...] = ()
     late: tuple[str, ...] = ()  # upstreams that imports exist for by now, and that are answered otherwise
+    bare: bool = False  # whether nothing can be answered: inbond is offline and never saw a page
 
     @property
     def newest(self) -> Import | None:
@@ -76,6 +77,11 @@ class ImportsKeeper:
         """Whether any upstream answers from imports."""
         return bool(self._fed)
 
+    @property
+    def offline(self) -> tuple[str, ...]:
+        """The upstreams that nobody answers for, as inbond runs offline: only the cache does."""
+        return self._offline
+
     async def current(self) -> InForce:
         """What is in force now. Raises `StoreUnavailable`."""
         version = self._ledger.decisions_version()
@@ -92,7 +98,8 @@ class ImportsKeeper:
 
     async def project(self, upstream: str, project: ProjectName) -> ImportedProject | None:
         """What a project's page comes from; None where it comes from no import. Raises `StoreUnavailable`."""
-        return await self._ledger.imported(upstream, project) if upstream in self._fed else None
+        rows = await self._ledger.imported(upstream, project) if upstream in self._fed else ()
+        return rows[0] if rows else None
 
     def age(self) -> timedelta | None:
         """Since when the newest bundle was made, as far as `current` has found; None where nothing was imported."""
@@ -107,8 +114,11 @@ class ImportsKeeper:
             for one in found.upstreams
             if one.as_of is None
         ]
+        problems += [f"upstream {name} was imported since inbond started: restart it" for name in found.late]
+        if found.bare:
+            problems.append(f"inbond runs offline, and nothing was imported or cached here: {IMPORT_ONE}")
         newest, now = found.newest, self._clock()
-        if newest is not None and now < newest.created_at:
+        if newest is not None and now + CLOCK_TOLERANCE < newest.created_at:
             made = f"the newest bundle, {newest.name}, was made {stamp(newest.created_at)}"
             problems.append(f"the clock says {stamp(now)}, and {made}: set the clock")
         elif (aged := self._aged(newest)) is not None and aged.failing:
@@ -119,7 +129,6 @@ class ImportsKeeper:
         """What will become a problem, and what an operator may not expect. Raises `StoreUnavailable`."""
         found = await self.current()
         advice = [f"inbond runs offline: upstream {name} is answered for by the cache alone" for name in self._offline]
-        advice += [f"upstream {name} was imported since inbond started: restart it" for name in found.late]
         aged = self._aged(found.newest)
         if aged is not None and not aged.failing and aged.said is not None:
             advice.append(f"what was imported {aged.said}: {IMPORT_ONE}")
@@ -136,34 +145,42 @@ class ImportsKeeper:
         return Aged(as_of=one.created_at, max_age=self._max_age, now=self._clock())
 
     async def _read(self) -> InForce:
-        imports = _newest_of_each(await self._ledger.imports())
+        imports = await self._ledger.imports()
         urls = {one.name: one.url for one in await self._ledger.imported_upstreams()}
-        fed = [await self._fed_upstream(name, urls.get(name), imports) for name in self._fed]
+        rows = {name: await self._ledger.imported_projects(name) for name in self._fed}
+        fed = [_fed_upstream(name, urls.get(name), rows[name], imports) for name in self._fed]
         late = tuple(name for name in self._offline if name in urls)
-        return InForce(imports=imports, upstreams=tuple(fed), late=late)
-
-    async def _fed_upstream(self, name: str, url: str | None, imports: Collection[Import]) -> FedUpstream:
-        projects = await self._ledger.imported_projects(name)
-        names = {one.name for one in projects}
-        source = next((one for one in imports if one.name in names), None)
-        if source is None:
-            return FedUpstream(name=name, url=url)
-        return FedUpstream(
-            name=name,
-            url=url,
-            projects=len(projects),
-            as_of=source.created_at,
-            imported_at=source.imported_at,
-        )
+        behind = _behind([row for found in rows.values() for row in found], imports)
+        bare = bool(self._offline) and not urls and not self._fed and not await self._ledger.projects()
+        return InForce(imports=behind, upstreams=tuple(fed), late=late, bare=bare)
 
 
-def _newest_of_each(imports: Iterable[Import]) -> tuple[Import, ...]:
-    newest: dict[str, Import] = {}
-    for one in imports:
-        known = newest.get(one.name)
-        if known is None or one.created_at > known.created_at:
-            newest[one.name] = one
-    return tuple(sorted(newest.values(), key=lambda one: one.created_at, reverse=True))
+def _fed_upstream(
+    name: str, url: str | None, rows: Collection[ImportedProject], imports: Collection[Import]
+) -> FedUpstream:
+    sources = _behind(rows, imports)
+    if not sources:
+        return FedUpstream(name=name, url=url)
+    return FedUpstream(
+        name=name,
+        url=url,
+        projects=len({row.project for row in rows}),
+        as_of=sources[0].created_at,
+        imported_at=sources[0].imported_at,
+    )
+
+
+def _behind(rows: Iterable[ImportedProject], imports: Iterable[Import]) -> tuple[Import, ...]:
+    """The imports that rows come from, of each name the last one, the one that was made last first.
+
+    Not the last import of a name as such: it may have brought something else.
+    """
+    since = {(row.name, row.imported_at) for row in rows}
+    last: dict[str, Import] = {}
+    for one in imports:  # the latest first
+        if (one.name, one.imported_at) in since:
+            last.setdefault(one.name, one)
+    return tuple(sorted(last.values(), key=lambda one: one.created_at, reverse=True))
 
 
 def told(one: FedUpstream) -> str:

@@ -152,15 +152,18 @@ class Receiver:
         return (size, digest.hexdigest()) == (blob.size, blob.sha256)
 
 
-def check_room(manifest: Manifest, directory: Path) -> None:
-    """Raises `OperatorFault` where the disk has no room for what a bundle carries."""
-    wanted = sum(blob.size for blob in manifest.blobs if blob.carried) + SPARE_BYTES
+def check_room(manifest: Manifest, directory: Path, *, keep: bool = True) -> None:
+    """Raises `OperatorFault` where the disk has no room for what is written of a bundle. Files only where `keep`."""
+    files = {file.sha256 for project in manifest.projects for file in project.files} if not keep else set()
+    carried = sum(blob.size for blob in manifest.blobs if blob.carried and blob.sha256 not in files)
     free = shutil.disk_usage(next(path for path in (directory, *directory.parents) if path.exists())).free
-    if wanted > free:
-        raise OperatorFault(
-            f"the bundle carries {format_size(wanted - SPARE_BYTES)}, and {directory} has {format_size(free)} free",
-            remedy="free some space there, or put path under [storage] on a larger disk",
-        )
+    if carried + SPARE_BYTES <= free:
+        return
+    what = f"the bundle carries {format_size(carried)}" + ("" if keep else " besides its files")
+    elsewhere = "put path under [storage] on a larger disk" if keep else "set TMPDIR to a directory on a larger disk"
+    raise OperatorFault(
+        f"{what}, and {directory} has {format_size(free)} free", remedy=f"free some space there, or {elsewhere}"
+    )
 
 
 def missing_document(sha256: str) -> InvalidBundle:

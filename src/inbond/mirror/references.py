@@ -1,4 +1,4 @@
-"""Which blobs a bundle's projects and documents refer to, besides distribution files. Pure."""
+"""Which blobs a bundle's projects and documents refer to. Pure."""
 
 from __future__ import annotations
 
@@ -17,3 +17,12 @@ def documents_of(
         found |= {project.page, project.memory}
         found |= {digest for file in project.files for digest in (file.metadata, file.provenance) if digest}
     return frozenset(found)
+
+
+def blobs_of(
+    projects: Iterable[BundledProject], documents: Iterable[BundledDocument | ImportedDocument] = ()
+) -> frozenset[str]:
+    """All of the blobs: those documents, and the distribution files that are carried."""
+    known = tuple(projects)
+    carried = {file.sha256 for project in known for file in project.files if file.carried and file.sha256}
+    return documents_of(known, documents) | carried

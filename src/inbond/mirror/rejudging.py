@@ -55,6 +55,11 @@ class Bytes:
     here: bool = True
 
 
+def attested_among(projects: Sequence[BundledProject]) -> tuple[BundledProject, ...]:
+    """The projects that come with provenance, of whichever release."""
+    return tuple(one for one in projects if any(file.provenance is not None for file in one.files))
+
+
 async def rejudged(bench: Bench, projects: Sequence[BundledProject], blobs: Bytes) -> tuple[Examined, ...]:
     """Every carried file, in the manifest's order."""
     places = asyncio.Semaphore(PROJECTS_AT_ONCE)
@@ -81,7 +86,7 @@ class _Project:
         carried = [file for file in self.entry.files if file.carried]
         takers = [one for one in self.bench.indexes.values() if self._takes(one)]
         if not takers:
-            reason = f"no index here takes {self.entry.project} from an upstream called {self.entry.upstream}"
+            reason = self._not_taken()
             return tuple(self._unusable(file, reason) for file in carried)
         try:
             state = await self.bench.pages.current(self.entry.upstream, self.entry.project)
@@ -91,6 +96,12 @@ class _Project:
             reason = f"{self.entry.upstream} has no project {self.entry.project}"
             return tuple(self._unusable(file, reason) for file in carried)
         return await self._judged(state, carried, takers)
+
+    def _not_taken(self) -> str:
+        upstream = self.entry.upstream
+        if any(upstream in one.upstreams for one in self.bench.indexes.values()):
+            return f"no index here takes {self.entry.project} from an upstream called {upstream}"
+        return f"no index here has an upstream called {upstream}: its name must be the same on both sides"
 
     def _takes(self, index: Index) -> bool:
         return self.entry.upstream in index.upstreams_for(self.entry.project)

@@ -79,11 +79,13 @@ class Resolver:
         if code != _GOOD:
             return Unresolved(place=str(place), said=_said(err))
         try:
-            return read_requirements(f"what uv chose for {place}", out, open_beside=_nothing_beside)
+            lock = read_requirements(f"what uv chose for {place}", out, open_beside=_nothing_beside)
         except InvalidLock as error:
             raise OperatorFault(
                 f"{self.uv} wrote what cannot be read: {error.message}", remedy="name another uv with --uv"
             ) from error
+        unnamed = [as_requirement(entry) for entry in not_chosen(wanted, [lock]) if entry.marker is None]
+        return Unresolved(place=str(place), said=f"it chose nothing for {', '.join(unnamed)}") if unnamed else lock
 
     def _written(self, name: str, lines: Iterable[str]) -> Path:
         path = self.directory / name
@@ -167,6 +169,12 @@ def joined(locks: Sequence[Lock]) -> tuple[Dependency, ...]:
     for entry in (entry for lock in locks for entry in lock.dependencies):
         found.setdefault((entry.project, str(entry.version)), entry)
     return tuple(found.values())
+
+
+def not_chosen(wanted: Iterable[Dependency], locks: Iterable[Lock]) -> tuple[Dependency, ...]:
+    """The requirements whose projects no resolution names: their markers hold nowhere."""
+    chosen = {entry.project for lock in locks for entry in lock.dependencies}
+    return tuple(entry for entry in wanted if entry.project not in chosen)
 
 
 def _nothing_beside(_: str, path: str) -> bytes:

@@ -34,8 +34,9 @@ class Base:
 def write_file(path: Path, manifest: Manifest, key: SigningKey, spool: Spool, told: Callable[[int], None]) -> str:
     """Puts a bundle in the place of what is at `path`, and its manifest beside it; returns the manifest's sha256.
 
-    The manifest goes first: where the bundle is there, so is what a delta needs. Raises `OperatorFault`.
+    The manifest goes last: it never tells of a bundle that is not there. Raises `OperatorFault`.
     """
+    require_replaceable(path)
     growing = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     beside = path.with_name(path.name + MANIFEST_SUFFIX)
     try:
@@ -44,14 +45,28 @@ def write_file(path: Path, manifest: Manifest, key: SigningKey, spool: Spool, to
                 digest = write_stream(file, manifest, key, spool, told)
                 file.flush()
                 os.fsync(file.fileno())
-            _replace(beside, encode_manifest(manifest))
             growing.replace(path)
+            _replace(beside, encode_manifest(manifest))
             sync_directory(path.parent)
         finally:
             growing.unlink(missing_ok=True)
     except OSError as error:
-        raise unavailable(f"write {path.name}", error) from error
+        raise unavailable(f"write {path}", error) from error
     return digest
+
+
+def require_replaceable(path: Path) -> None:
+    """Raises `OperatorFault` where a bundle or its manifest would take the place of something that is no file.
+
+    A link is none: a device may be behind it.
+    """
+    for one in (path, path.with_name(path.name + MANIFEST_SUFFIX)) if path.name else (path,):
+        if os.path.lexists(one) and (one.is_symlink() or not one.is_file()):
+            what = "a directory" if one.is_dir() and not one.is_symlink() else "no regular file"
+            raise OperatorFault(
+                f"{one} is {what}, and is not replaced",
+                remedy="name a file in it, or another" if one.is_dir() else 'name a file, or "-" for standard output',
+            )
 
 
 def write_stream(out: BinaryIO, manifest: Manifest, key: SigningKey, spool: Spool, told: Callable[[int], None]) -> str:

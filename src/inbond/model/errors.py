@@ -133,6 +133,10 @@ class StoreUnavailable(OperatorFault):
     """The disk refuses: full, read-only, gone."""
 
 
+class BytesLost(OperatorFault):
+    """An imported file whose bytes on this disk are damaged or gone, and which nobody else is asked for."""
+
+
 class InvalidBundle(OperatorFault):
     """A bundle that is not taken: damaged, forged, or not what its manifest says. Nothing of it is in force."""
 

@@ -6,18 +6,35 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from inbond.model.imports import Attached
+from inbond.model.imports import Attached, Change
 from inbond.store.columns import moment_of, packed, time_of
 from inbond.store.migrations import transaction
 
-_READ: Final = "SELECT sha256, filename, provenance, reason, made_by, made_at FROM attached"
+_READ: Final = "SELECT upstream, sha256, filename, provenance, reason, made_by, made_at, bundle FROM attached"
 
 
-def adopt(connection: sqlite3.Connection, attached: Iterable[Attached]) -> None:
-    """Adds what was attached elsewhere, within a transaction; what was attached here stays. Raises as `attach` does."""
+def adopt(
+    connection: sqlite3.Connection, attached: Iterable[Attached], bundle: str
+) -> tuple[tuple[Attached, ...], tuple[Change, ...]]:
+    """Adds, within a transaction, what was attached elsewhere: what is new, and what stayed although it differs.
+
+    A bundle replaces what one of its name brought, never what was attached here; what was removed here stays removed.
+    Raises as `attach` does.
+    """
+    new: list[Attached] = []
+    stayed: list[Change] = []
     for one in attached:
-        if attached_to(connection, one.sha256) is None:
-            _add(connection, one)
+        there = _latest(connection, one.upstream, one.sha256)
+        if there is not None and there[0].provenance == one.provenance:
+            continue
+        if (there is None and not _was_removed(connection, one.upstream, one.sha256)) or (
+            there is not None and there[1] == bundle
+        ):
+            _add(connection, one, bundle)
+            new.append(one)
+        else:
+            stayed.append(Change("attached", one.filename, None if there is None else there[0].at, one.at))
+    return tuple(new), tuple(stayed)
 
 
 def attach(connection: sqlite3.Connection, attached: Attached) -> bool:
@@ -26,24 +43,43 @@ def attach(connection: sqlite3.Connection, attached: Attached) -> bool:
     Raises ValueError for what is no digest, sqlite3.Error.
     """
     with transaction(connection, "IMMEDIATE"):
-        latest = attached_to(connection, attached.sha256)
+        latest = attached_to(connection, attached.upstream, attached.sha256)
         if latest is not None and latest.provenance == attached.provenance:
             return False
-        _add(connection, attached)
+        _add(connection, attached, None)
+        connection.execute(
+            "DELETE FROM detached WHERE upstream = ? AND sha256 = ?", (attached.upstream, packed(attached.sha256))
+        )
     return True
 
 
-def _add(connection: sqlite3.Connection, one: Attached) -> None:
+def _add(connection: sqlite3.Connection, one: Attached, bundle: str | None) -> None:
     connection.execute(
-        "INSERT INTO attached (sha256, filename, provenance, reason, made_by, made_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (packed(one.sha256), one.filename, one.provenance, one.reason, one.by, moment_of(one.at)),
+        "INSERT INTO attached (upstream, sha256, filename, provenance, reason, made_by, made_at, bundle)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (one.upstream, packed(one.sha256), one.filename, one.provenance, one.reason, one.by, moment_of(one.at), bundle),
     )
 
 
-def attached_to(connection: sqlite3.Connection, sha256: str) -> Attached | None:
-    """What was attached to a file last, or None. Raises ValueError for what is no digest, sqlite3.Error."""
-    row = connection.execute(f"{_READ} WHERE sha256 = ? ORDER BY number DESC LIMIT 1", (packed(sha256),)).fetchone()
-    return None if row is None else _attached(row)
+def _latest(connection: sqlite3.Connection, upstream: str, sha256: str) -> tuple[Attached, str | None] | None:
+    """What was attached to a file last, and the name of the bundle that brought it."""
+    row = connection.execute(
+        f"{_READ} WHERE upstream = ? AND sha256 = ? ORDER BY number DESC LIMIT 1",
+        (upstream, packed(sha256)),
+    ).fetchone()
+    return None if row is None else (_attached(row), row[-1])
+
+
+def _was_removed(connection: sqlite3.Connection, upstream: str, sha256: str) -> bool:
+    """Whether what was attached to a file was removed here."""
+    asked = "SELECT 1 FROM detached WHERE upstream = ? AND sha256 = ?"
+    return connection.execute(asked, (upstream, packed(sha256))).fetchone() is not None
+
+
+def attached_to(connection: sqlite3.Connection, upstream: str, sha256: str) -> Attached | None:
+    """What was attached to an upstream's file last, or None. Raises ValueError for what is no digest, sqlite3.Error."""
+    latest = _latest(connection, upstream, sha256)
+    return None if latest is None else latest[0]
 
 
 def all_attached(connection: sqlite3.Connection) -> tuple[Attached, ...]:
@@ -60,15 +96,32 @@ def version(connection: sqlite3.Connection) -> tuple[int, int]:
     return last, count
 
 
-def detach(connection: sqlite3.Connection, sha256: str) -> bool:
-    """Removes all that is attached to a file; whether there was any.
+def detach(connection: sqlite3.Connection, upstream: str, sha256: str) -> bool:
+    """Removes all that is attached to an upstream's file, for good: no bundle brings it back. Whether there was any.
 
     Raises ValueError for what is no digest, sqlite3.Error.
     """
     with transaction(connection, "IMMEDIATE"):
-        return connection.execute("DELETE FROM attached WHERE sha256 = ?", (packed(sha256),)).rowcount > 0
+        which = (upstream, packed(sha256))
+        if not connection.execute("DELETE FROM attached WHERE upstream = ? AND sha256 = ?", which).rowcount:
+            return False
+        connection.execute("INSERT OR IGNORE INTO detached VALUES (?, ?)", which)
+    return True
 
 
-def _attached(row: tuple[bytes, str, bytes, str, str, int]) -> Attached:
-    sha256, filename, provenance, reason, by, at = row
-    return Attached(sha256=sha256.hex(), filename=filename, provenance=provenance, reason=reason, by=by, at=time_of(at))
+def withdraw(connection: sqlite3.Connection, bundle: str) -> int:
+    """Removes, within a transaction, what bundles of a name brought; how many. Raises sqlite3.Error."""
+    return connection.execute("DELETE FROM attached WHERE bundle = ?", (bundle,)).rowcount
+
+
+def _attached(row: tuple[str, bytes, str, bytes, str, str, int, str | None]) -> Attached:
+    upstream, sha256, filename, provenance, reason, by, at, _ = row
+    return Attached(
+        upstream=upstream,
+        sha256=sha256.hex(),
+        filename=filename,
+        provenance=provenance,
+        reason=reason,
+        by=by,
+        at=time_of(at),
+    )

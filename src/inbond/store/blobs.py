@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -75,7 +76,8 @@ class DiskBlobs:
         Raises ValueError for what is no digest, StoreUnavailable.
         """
         path = self._path(sha256)
-        size = await self._run("look for a file", _examine, path)
+        # what is never evicted needs no time of use; writing one would also make the file look changed
+        size = await self._run("look for a file", partial(_examine, path, touch=self._max_size is not None))
         if size is None:
             return None
         if size:
@@ -83,6 +85,10 @@ class DiskBlobs:
         self._tell(Alert(name="blob-refused", message=f"{path} is empty, a link, or no file: removed"))
         await self._run("remove a file", remove_tree, path)
         return None
+
+    def holds(self, blob: Blob) -> bool:
+        """Whether a blob lies in this store."""
+        return blob.path == self._path(blob.sha256)
 
     @contextlib.contextmanager
     def lease(self, sha256: str) -> Iterator[None]:
@@ -171,15 +177,18 @@ async def _close(opening: asyncio.Future[DiskBlobWriter]) -> None:
         await writer.close()
 
 
-def _examine(path: Path) -> int | None:
-    """The size of a blob; None where there is none, 0 where something else stands in its place."""
+def _examine(path: Path, *, touch: bool) -> int | None:
+    """The size of a blob; None where there is none, 0 where something else stands in its place.
+
+    `touch`: whether its time of use is kept.
+    """
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if not stat.S_ISREG(status.st_mode):
         return 0
-    if time.time() - status.st_atime > TOUCH_SECONDS:
+    if touch and time.time() - status.st_atime > TOUCH_SECONDS:
         with contextlib.suppress(OSError):  # a read-only disk still serves
             os.utime(path, ns=(time.time_ns(), status.st_mtime_ns), follow_symlinks=False)
     return status.st_size

@@ -56,14 +56,12 @@ def decide_all(
     return new
 
 
-def adopt(connection: sqlite3.Connection, pins: Sequence[Pin], *, now: datetime) -> None:
-    """Adds, in the caller's transaction, pins that were never made here: one that was revoked stays so.
+def adopt(connection: sqlite3.Connection, pins: Sequence[Pin], *, now: datetime) -> tuple[Pin, ...]:
+    """Adds, in the caller's transaction, pins that were never made here: one that was revoked stays so. The new ones.
 
     Raises sqlite3.Error.
     """
-    for pin in pins:
-        if connection.execute("SELECT 1 FROM decision WHERE id = ? LIMIT 1", (pin.id,)).fetchone() is None:
-            _add(connection, pin, now)
+    return tuple([pin for pin in pins if not _was_ever_made(connection, pin) and _add(connection, pin, now)])
 
 
 def revoke(connection: sqlite3.Connection, decision_id: str, *, by: str, now: datetime) -> Decided | None:
@@ -85,6 +83,10 @@ def _add(connection: sqlite3.Connection, decision: Decided, now: datetime) -> bo
     row = (decision.id, *_row(decision), moment_of(decision.at or now))
     connection.execute(f"INSERT INTO decision (id, {_FIELDS}) VALUES ({_PLACES})", row)  # noqa: S608 (constants)
     return True
+
+
+def _was_ever_made(connection: sqlite3.Connection, pin: Pin) -> bool:
+    return connection.execute("SELECT 1 FROM decision WHERE id = ? LIMIT 1", (pin.id,)).fetchone() is not None
 
 
 def _number(connection: sqlite3.Connection, decision_id: str) -> int | None:

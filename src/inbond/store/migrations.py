@@ -163,11 +163,13 @@ STEPS: Final[tuple[Step, ...]] = (
             size INTEGER NOT NULL
         ) STRICT
         """,
-        # What is in force: of each upstream, project and document what was imported last. `entry`: the manifest's JSON.
+        # What is in force. Of an upstream or a document the newest; of a project what each name of a bundle brought
+        # last: they are joined when they are read (mirror/joining.py). `entry`: the manifest's JSON.
         """
         CREATE TABLE imported_upstream (
             name TEXT NOT NULL PRIMARY KEY,
-            url TEXT NOT NULL
+            url TEXT NOT NULL,
+            as_of INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
         """
@@ -176,9 +178,10 @@ STEPS: Final[tuple[Step, ...]] = (
             project TEXT NOT NULL,
             name TEXT NOT NULL,
             as_of INTEGER NOT NULL,
+            serial INTEGER,
             imported_at INTEGER NOT NULL,
             entry TEXT NOT NULL,
-            PRIMARY KEY (upstream, project)
+            PRIMARY KEY (upstream, project, name)
         ) STRICT
         """,
         """
@@ -190,19 +193,32 @@ STEPS: Final[tuple[Step, ...]] = (
             PRIMARY KEY (kind, name)
         ) STRICT, WITHOUT ROWID
         """,
-        # Provenance that operators put beside files; what was attached to a file last counts.
+        # Provenance that operators put beside files; what was attached to a file last counts. `bundle`: the name of
+        # the bundle that brought it, if one did.
         """
         CREATE TABLE attached (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
+            upstream TEXT NOT NULL,
             sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
             filename TEXT NOT NULL,
             provenance BLOB NOT NULL,
             reason TEXT NOT NULL,
             made_by TEXT NOT NULL,
-            made_at INTEGER NOT NULL
+            made_at INTEGER NOT NULL,
+            bundle TEXT
         ) STRICT
         """,
-        "CREATE INDEX attached_to ON attached (sha256, number)",
+        "CREATE INDEX attached_to ON attached (upstream, sha256, number)",
+        # Files whose attached evidence was removed here: no bundle brings it back.
+        """
+        CREATE TABLE detached (
+            upstream TEXT NOT NULL,
+            sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+            PRIMARY KEY (upstream, sha256)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # Whether an import was the first to know of a project: what this ledger saw by itself stays when it saw it.
+        "ALTER TABLE project ADD COLUMN imported INTEGER NOT NULL DEFAULT 0 CHECK (imported IN (0, 1))",
         *_rising("import", "imported_upstream", "imported_project", "imported_document", "attached"),
     ),
 )

@@ -4,6 +4,9 @@ Joining is a union that forgets nothing: of two first sights the earlier stays, 
 first digests the one that was recorded here. A file that either side knows on its page is there: if it is gone after
 all, the next page that is read here shows it, and then it is told. So the order of imports does not matter, nor how
 often one is repeated, save that the digest that came first stays.
+
+Of a project that this ledger knew before any import brought it, every first sight stays as it is: what was seen here
+is known better here than by whoever signs bundles.
 """
 
 from __future__ import annotations
@@ -24,11 +27,11 @@ _DIGEST_BYTES: Final = 32
 
 # Scalar min and max are null where either is: "there" on either side is there, and no serial gives way to any.
 _JOIN_PROJECT: Final = """
-    INSERT INTO project (upstream, name, first_seen, highest_serial) VALUES (?, ?, ?, ?)
+    INSERT INTO project (upstream, name, first_seen, highest_serial, imported) VALUES (?, ?, ?, ?, 1)
     ON CONFLICT (upstream, name) DO UPDATE SET
-        first_seen = min(first_seen, excluded.first_seen),
+        first_seen = CASE imported WHEN 1 THEN min(first_seen, excluded.first_seen) ELSE first_seen END,
         highest_serial = coalesce(max(highest_serial, excluded.highest_serial), highest_serial, excluded.highest_serial)
-    RETURNING id
+    RETURNING id, imported
 """
 # All of a page's files at once: row by row, thousands of them would each hand the interpreter to another thread, and
 # whoever else wants to write would wait. JSON has no bytes: the digests lie side by side, in the order of the rows.
@@ -42,10 +45,10 @@ _JOIN_FILES: Final = f"""
         json_extract(value, '$[3]')
     FROM json_each(?2) WHERE true
     ON CONFLICT (project, filename) DO UPDATE SET
-        first_seen = min(first_seen, excluded.first_seen),
+        first_seen = CASE ?4 WHEN 1 THEN min(first_seen, excluded.first_seen) ELSE first_seen END,
         first_sha256 = coalesce(first_sha256, excluded.first_sha256),
         vanished_at = min(vanished_at, excluded.vanished_at)
-    WHERE excluded.first_seen < first_seen
+    WHERE (?4 = 1 AND excluded.first_seen < first_seen)
         OR first_sha256 IS NOT coalesce(first_sha256, excluded.first_sha256)
         OR vanished_at IS NOT min(vanished_at, excluded.vanished_at)
 """  # noqa: S608 (a constant) rows that stay as they are are not written anew
@@ -74,8 +77,8 @@ def prepared(record: PageRecord) -> Joining:
 
 def join(connection: sqlite3.Connection, joining: Joining) -> None:
     """Joins a page's memory with what is stored of it, in the caller's transaction. Raises sqlite3.Error."""
-    ((number,),) = connection.execute(_JOIN_PROJECT, joining.project).fetchall()
-    connection.execute(_JOIN_FILES, (number, joining.files, joining.digests))
+    ((number, imported),) = connection.execute(_JOIN_PROJECT, joining.project).fetchall()
+    connection.execute(_JOIN_FILES, (number, joining.files, joining.digests, imported))
 
 
 def page_record(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> PageRecord | None:

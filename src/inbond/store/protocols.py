@@ -9,7 +9,7 @@ raises.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,15 @@ from typing import BinaryIO, Final, Protocol
 
 from inbond.model.decisions import Decided, Pin
 from inbond.model.history import Asked, AskedRow, ServedFile
-from inbond.model.imports import Attached, Import, ImportedDocument, ImportedProject, ImportedUpstream
+from inbond.model.imports import (
+    Attached,
+    Brought,
+    Import,
+    ImportedDocument,
+    ImportedProject,
+    ImportedUpstream,
+    Withdrawn,
+)
 from inbond.model.memory import PageMemory, PageRecord
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
@@ -307,13 +315,19 @@ class Imports(Protocol):
         pins: Sequence[Pin],
         established: Sequence[tuple[str, ProjectName, Sequence[Established]]],
         attached: Sequence[Attached] = (),
-    ) -> None:
+        recorded: bool = True,
+        older: bool = False,
+        tell: Callable[[Pin | Attached], Occurrence] | None = None,
+    ) -> Brought:
         """Puts an import in force: all of it in one transaction, on disk before it returns, or nothing.
 
-        A project, document or upstream takes the place of the one that was imported before; others stay. Memory is
-        joined with what is there: the earlier of two first sights, the first digest that was recorded here, the higher
+        A project takes the place of the one that a bundle of the same name brought before, a document or upstream that
+        of one that is not newer, or of any where `older`; others stay. Memory is joined with what is there: the earlier
+        of two first sights unless the project was seen here first, the first digest that was recorded here, the higher
         serial. Pins and repositories that are not there yet are added; a pin that was revoked here stays revoked.
-        What is attached to files that have nothing attached here is added.
+        What is attached to files that have nothing attached here is added, or replaces what a bundle of the same name
+        brought; what was removed here stays removed. `recorded`: the import itself is kept, too. `tell` makes the
+        occurrence of each new decision. Returns what changed.
         `decisions_version` differs afterwards.
         """
         ...
@@ -322,12 +336,19 @@ class Imports(Protocol):
         """All of them, the latest first."""
         ...
 
-    async def imported(self, upstream: str, project: ProjectName) -> ImportedProject | None:
-        """A project as it was imported last, or None."""
+    async def withdraw_import(self, name: str) -> Withdrawn | None:
+        """Removes what bundles of a name brought: projects, attached evidence, imports. None where nothing is here.
+
+        Documents, pins, repositories and memory stay.
+        """
+        ...
+
+    async def imported(self, upstream: str, project: ProjectName) -> tuple[ImportedProject, ...]:
+        """A project as each name of a bundle brought it last, the one whose page counts first."""
         ...
 
     async def imported_projects(self, upstream: str | None = None) -> tuple[ImportedProject, ...]:
-        """All imported projects, or those of an upstream, by upstream and name."""
+        """All imported projects, or those of an upstream: by upstream, project and name of the bundle."""
         ...
 
     async def imported_upstreams(self) -> tuple[ImportedUpstream, ...]:
@@ -335,7 +356,7 @@ class Imports(Protocol):
         ...
 
     async def imported_documents(self) -> tuple[ImportedDocument, ...]:
-        """The documents as they were imported last, by kind and name."""
+        """The newest documents that were imported, by kind and name."""
         ...
 
     async def page_record(self, upstream: str, project: ProjectName) -> PageRecord | None:
@@ -362,14 +383,14 @@ class AttachedEvidence(Protocol):
         """Records one, on disk before it returns; False where what counts for the file has the same provenance."""
         ...
 
-    async def attached_to(self, sha256: str) -> Attached | None:
-        """What is attached to a file, the latest, or None."""
+    async def attached_to(self, upstream: str, sha256: str) -> Attached | None:
+        """What is attached to an upstream's file, the latest, or None."""
         ...
 
     async def all_attached(self) -> tuple[Attached, ...]:
         """All of them, the latest first."""
         ...
 
-    async def detach(self, sha256: str) -> bool:
-        """Removes what is attached to a file; whether there was anything."""
+    async def detach(self, upstream: str, sha256: str) -> bool:
+        """Removes what is attached to an upstream's file, and no bundle brings it back; whether there was anything."""
         ...

@@ -38,12 +38,16 @@ def establish(
     return connection.total_changes > before
 
 
-def adopt(connection: sqlite3.Connection, upstream: str, project: ProjectName, found: Sequence[Established]) -> None:
-    """Adds, in the caller's transaction, those that are not stored under their name and id. Raises sqlite3.Error."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO repository VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (upstream, str(project), one.repository, one.repository_id, one.owner_id, moment_of(one.since))
-            for one in found
-        ],
-    )
+def adopt(
+    connection: sqlite3.Connection, upstream: str, project: ProjectName, found: Sequence[Established]
+) -> tuple[Established, ...]:
+    """Adds, in the caller's transaction, those that are not stored under their name and id; which were new.
+
+    Raises sqlite3.Error.
+    """
+    return tuple([one for one in found if _add(connection, upstream, project, one)])
+
+
+def _add(connection: sqlite3.Connection, upstream: str, project: ProjectName, one: Established) -> bool:
+    row = (upstream, str(project), one.repository, one.repository_id, one.owner_id, moment_of(one.since))
+    return connection.execute("INSERT OR IGNORE INTO repository VALUES (?, ?, ?, ?, ?, ?)", row).rowcount == 1

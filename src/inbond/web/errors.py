@@ -11,6 +11,7 @@ from aiohttp import web
 
 from inbond.model.errors import (
     AdvisoriesUnavailable,
+    BytesLost,
     ClientFault,
     Denied,
     DigestMismatch,
@@ -134,7 +135,7 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.NOT_FOUND
         case UpstreamFault():
             return HTTPStatus.BAD_GATEWAY
-        case StoreUnavailable() | AdvisoriesUnavailable() | Overloaded() | NotYet():
+        case StoreUnavailable() | BytesLost() | AdvisoriesUnavailable() | Overloaded() | NotYet():
             return HTTPStatus.SERVICE_UNAVAILABLE
         case OperatorFault():
             return HTTPStatus.INTERNAL_SERVER_ERROR

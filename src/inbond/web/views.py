@@ -125,9 +125,14 @@ async def home(request: web.Request) -> web.Response:
     upstreams = {name: _shown(urls.get(name, name)) for index in indexes for name in index.upstreams}
     imported = await request.app[IMPORTS].known()
     fed = {one.name: one for one in imported.upstreams}
-    shown = imported.imports if fed else ()
     return _page(
-        "home.html", origin=origin_of(request), indexes=list(indexes), upstreams=upstreams, fed=fed, imports=shown
+        "home.html",
+        origin=origin_of(request),
+        indexes=list(indexes),
+        upstreams=upstreams,
+        fed=fed,
+        offline=request.app[IMPORTS].offline,
+        imports=imported.imports if fed else (),
     )
 
 
