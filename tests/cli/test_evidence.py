@@ -186,6 +186,8 @@ def test_with_an_upstream_that_is_named_nobody_is_asked(tmp_path: Path) -> None:
     (row,) = desk.told("evidence", "list").splitlines()[1:]
     assert row.split()[:4] == [NAME, "pypi", file.sha256, "signature"]
     assert "there is no upstream 'acme'" in desk.told(*words, "--upstream", "acme", code=2)
+    nonsense = ["evidence", "add", str(tmp_path / "absent.whl"), "--bundle", str(tmp_path / "absent")]
+    assert "there is no upstream 'acme'" in desk.told(*nonsense, "--upstream", "acme", code=2)
     assert "127.0.0.1:9" in desk.told(*words, code=2)
     assert desk.told("evidence", "remove", file.sha256).startswith("removed for upstream pypi: ")
     assert desk.told("evidence", "list") == "nothing is attached\n"

@@ -116,6 +116,13 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
     "provenance that the page denies": (
         lambda: project_of(page=with_file(provenance=Claim.NONE)), "comes with provenance, and its page says that",
     ),
+    "no provenance where the page names it": (
+        lambda: project_of(
+            replace(BUNDLED, claimed=Claimed.ABSENT, provenance=None),
+            page=with_file(provenance="https://acme.example/demo.provenance"),
+        ),
+        "is said to have no provenance, and its page names",
+    ),
 }  # fmt: skip
 
 

@@ -47,12 +47,14 @@ class Contents:
     places: Mapping[Listed, Collection[Project]] = field(default_factory=dict)
 
     def about(self, projects: Iterable[BundledProject]) -> Contents:
-        """What of it is about these projects."""
-        kept = {(one.upstream, one.project) for one in projects}
+        """What of it is about these projects; of those of which nothing is carried, memory alone."""
+        projects = tuple(projects)
+        known = {(one.upstream, one.project) for one in projects}
+        kept = {(one.upstream, one.project) for one in projects if any(file.carried for file in one.files)}
         names = {project for _, project in kept}
         return replace(
             self,
-            memory=tuple(one for one in self.memory if (one.upstream, one.project) in kept),
+            memory=tuple(one for one in self.memory if (one.upstream, one.project) in known),
             pins=tuple(one for one in self.pins if one.project in names),
             repositories=tuple(one for one in self.repositories if one[:2] in kept),
             attached=tuple(one for one in self.attached if kept.intersection(_places_of(one, self.places))),
@@ -167,6 +169,8 @@ def _check_file(bundled: BundledFile, file: File, remembered: str | None, sizes:
     _check_metadata(bundled, file)
     if file.provenance is Claim.NONE and bundled.claimed is Claimed.FOUND:
         raise _contradiction(bundled, "comes with provenance, and its page says that there is none")
+    if not isinstance(file.provenance, Claim) and bundled.claimed is Claimed.ABSENT:
+        raise _contradiction(bundled, "is said to have no provenance, and its page names where that is")
 
 
 def _check_metadata(bundled: BundledFile, file: File) -> None:
