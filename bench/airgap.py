@@ -136,7 +136,7 @@ def outside(walk: Walk) -> None:
         said.append(f"{len(files)} files, {mebibytes(sum(one['size'] for one in files))}")
     with walk.timed("`inbond sync`, again"):
         walk.inbond("sync", str(app / "uv.lock"), *WHEELS, data="outside")
-    walk.inbond("bundle", "keygen", str(walk.place / "ops.key"), data="outside")
+    walk.run([sys.executable, "-m", "inbond", "bundle", "keygen", str(walk.place / "ops.key")])
     with walk.timed("`inbond bundle export`") as said:
         export(walk, "monday.inbond")
         said.append(mebibytes((walk.place / "monday.inbond").stat().st_size))

@@ -33,7 +33,7 @@ from inbond.model.publisher import PublisherPattern
 from inbond.model.standing import Established
 
 PAGE = (Path(__file__).parents[2] / "docs" / "bundles.md").read_text()
-COMMANDS = re.findall(r"<!-- commands -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = re.findall(r"<!-- run: no, a test of its own does it -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
 DEMO = ProjectName("demo")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self, get_args, get_origin
 
-from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from inbond.cli import config_fields as fields
@@ -217,7 +216,7 @@ class MirrorTable(Table):
     locks: tuple[fields.PathText, ...] = ()
     projects: tuple[fields.RequirementText, ...] = ()
     dependencies: Annotated[bool, Strict()] = True
-    newest: Annotated[int, Strict(), Ge(1)] = 1
+    newest: Annotated[int, Strict(), Field(ge=1)] = 1
     pythons: tuple[fields.PythonVersion, ...] = ()
     platforms: tuple[fields.PlatformWord, ...] = ()
     wheels_only: Annotated[bool, Strict()] = False
