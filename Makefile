@@ -15,7 +15,7 @@ wheel: $(VENV)/.serve ## build the wheel and the sdist into dist/, with the pinn
 	$(BIN)/python -m hatchling build --directory $(DIST)
 
 test: $(VENV)/.dev ## run the tests with coverage
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/bundles/*,*/inbond/archive/*,*/inbond/advisories/*,*/inbond/policy/*,*/inbond/locks/*,*/inbond/reporting/*'
 
 # Other Pythons run the same tests where they are found; `make test-others OTHERS=/path/to/python3.13` names one.
@@ -28,7 +28,7 @@ test-others: ## the tests under other Pythons
 	    { [ -d $$venv ] || $$python -m venv $$venv; } && \
 	    $$venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt && \
 	    $$venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . && \
-	    $$venv/bin/python -m pytest -n auto || exit 1; \
+	    $$venv/bin/python -m pytest -n auto --dist worksteal || exit 1; \
 	  else echo "$$python is not found here"; fi; done
 
 test-network: $(VENV)/.dev ## the tests that use the package registry
