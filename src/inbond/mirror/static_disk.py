@@ -205,7 +205,7 @@ def _made_directory(root: Path, path: str) -> Path:
         if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
             directory.unlink()
         if not directory.exists():
-            directory.mkdir()
+            directory.mkdir(exist_ok=True)  # another thread may be as quick
             directory.chmod(DIRECTORY_MODE)  # whatever the umask
             sync_directory(directory.parent)
     return root / path
