@@ -9,7 +9,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.message import Message
 from email.parser import Parser
 from importlib.metadata import packages_distributions
@@ -108,13 +108,19 @@ def test_the_sdist_holds_what_testing_and_deploying_need(built: Built) -> None:
 
 
 def test_every_import_is_declared_and_every_declaration_imported() -> None:
-    imported = {canonicalize_name(name) for path in sources() if path.suffix == ".py" for name in distributions(path)}
+    known = packages_distributions()
+    modules = [path for path in sources() if path.suffix == ".py"]
+    imported = {canonicalize_name(name) for path in modules for name in distributions(path, known)}
     assert imported - BROUGHT_ALONG == set(declared())
 
 
-def distributions(path: Path) -> Iterator[str]:
-    """Which distributions a module imports from; of a namespace package, the one that holds the module named."""
-    known = packages_distributions()
+def distributions(path: Path, known: Mapping[str, list[str]]) -> Iterator[str]:
+    """Which distributions a module imports from; of a namespace package, the one that holds the module named.
+
+    Args:
+        path: the module's file.
+        known: the distributions by each top-level name they install, as read once for all modules.
+    """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
             case ast.Import(names):
