@@ -14,7 +14,8 @@ from pathlib import Path
 
 from inbond.cli.config import Config
 from inbond.model.errors import OperatorFault
-from inbond.store.files import PRIVATE_FILE, make_private, remove_tree, unavailable
+from inbond.store.disk import PRIVATE_FILE
+from inbond.store.files import make_private, remove_tree, unavailable
 from inbond.store.ledger_copy import copy_without_history
 from inbond.store.ledger_file import connect_to_read, copy_file
 from inbond.store.migrations import STEPS, schema_version

@@ -15,7 +15,8 @@ import msgspec
 
 from inbond.advisories.snapshot import SourceRecords
 from inbond.gateway.advisory_sources import Look, Unreadable, read_place
-from inbond.store.files import make_private, sync_directory, unavailable
+from inbond.store.disk import DISK
+from inbond.store.files import make_private, unavailable
 from inbond.upstream.answers import NotModified, Validators
 from inbond.upstream.feed import Feed, FeedSettings
 
@@ -121,7 +122,7 @@ class KeptArchive:
             # Without its facts the old archive is none: cut short in between, the next start asks anew.
             self._facts.unlink(missing_ok=True)
             self._coming.replace(self._archive)
-            sync_directory(self._archive.parent)
+            DISK.sync_directory(self._archive.parent)
         except OSError as error:
             raise unavailable("keep advisories", error) from error
         self._keep_facts(facts)

@@ -21,7 +21,8 @@ import msgspec
 
 from inbond.gateway.trust import MAX_ROOT_BYTES
 from inbond.gateway.trust_samples import Sample, decode_samples, encode_samples
-from inbond.store.files import exclusively, make_private, open_regular, sync_directory, unavailable
+from inbond.store.disk import DISK
+from inbond.store.files import exclusively, make_private, open_regular, unavailable
 
 IN_FORCE: Final = "in_force.json"  # the root that was accepted last
 ORIGINS: Final = "in_force_from.json"  # where it came from, by its digest
@@ -120,7 +121,7 @@ def write_durably(path: Path, raw: bytes) -> None:
         with suppress(OSError):
             written.unlink()
         raise
-    sync_directory(path.parent)
+    DISK.sync_directory(path.parent)
 
 
 def _all(raw: bytes, limit: int) -> bytes | None:

@@ -21,7 +21,8 @@ from typing import BinaryIO, Final
 
 from inbond.mirror.static_manifest import MANIFEST_NAME, TreeFile
 from inbond.model.errors import ConfigurationError, OperatorFault
-from inbond.store.files import PRIVATE_FILE, open_regular, remove_tree, sync_directory
+from inbond.store.disk import DISK, PRIVATE_FILE
+from inbond.store.files import open_regular, remove_tree
 
 INCOMING: Final = ".inbond-incoming"
 LOCK: Final = ".inbond-lock"
@@ -100,7 +101,7 @@ class TreeWriter:
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         growing.rename(place)
-        sync_directory(place.parent)
+        DISK.sync_directory(place.parent)
         self.written += 1
 
 
@@ -207,7 +208,7 @@ def _made_directory(root: Path, path: str) -> Path:
         if not directory.exists():
             directory.mkdir(exist_ok=True)  # another thread may be as quick
             directory.chmod(DIRECTORY_MODE)  # whatever the umask
-            sync_directory(directory.parent)
+            DISK.sync_directory(directory.parent)
     return root / path
 
 

@@ -18,7 +18,8 @@ import msgspec
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.names import Filename, ProjectName
 from inbond.model.text import printable
-from inbond.store.files import make_private, sync_directory
+from inbond.store.disk import DISK
+from inbond.store.files import make_private
 
 DEFAULT_NAME: Final = "default"
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
@@ -72,7 +73,7 @@ class SyncedBook:
             growing.replace(path)
         finally:
             growing.unlink(missing_ok=True)
-        sync_directory(self.directory)
+        DISK.sync_directory(self.directory)
 
     def read(self, name: str) -> Synced:
         """The record of a name. Blocks. Raises `ConfigurationError` where there is none, or none that can be read."""

@@ -17,7 +17,8 @@ from inbond.bundles.manifest import Manifest
 from inbond.bundles.manifest_json import decode_manifest, encode_manifest
 from inbond.mirror.spool import Spool
 from inbond.model.errors import OperatorFault
-from inbond.store.files import open_regular, sync_directory, unavailable
+from inbond.store.disk import DISK
+from inbond.store.files import open_regular, unavailable
 
 MANIFEST_SUFFIX: Final = ".manifest.json"  # what is written beside a bundle, for deltas against it
 _JSON: Final = b"{"  # what a manifest begins with, and no bundle
@@ -47,7 +48,7 @@ def write_file(path: Path, manifest: Manifest, key: SigningKey, spool: Spool, to
                 os.fsync(file.fileno())
             growing.replace(path)
             _replace(beside, encode_manifest(manifest))
-            sync_directory(path.parent)
+            DISK.sync_directory(path.parent)
         finally:
             growing.unlink(missing_ok=True)
     except OSError as error:

@@ -7,7 +7,6 @@ next ones are taken meanwhile, and nothing counts as there before `settle` has r
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from inbond.model.names import is_sha256
-from inbond.store.files import PRIVATE_FILE, make_private, open_regular, sync_directory, unavailable
+from inbond.store.disk import DISK, Disk
+from inbond.store.files import make_private, open_regular, unavailable
 from inbond.store.incoming import Incoming
 
 SYNCED_AT_ONCE: Final = 8  # files: most of the time is the disk's
@@ -28,15 +28,16 @@ MAX_WAITING: Final = 64  # files that are written and not safe yet
 class Arrivals:
     """Takes blobs into a directory. Everything raises `StoreUnavailable` where the disk refuses."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, disk: Disk = DISK) -> None:
         try:
             for part in (directory, directory / "sha256", directory / "incoming"):
-                make_private(part)
-            self._incoming = Incoming(directory / "incoming")
+                make_private(part, disk)
+            self._incoming = Incoming(directory / "incoming", disk)
             self._incoming.sweep()
         except OSError as error:
             raise unavailable("take in files", error) from error
         self._content = directory / "sha256"
+        self._disk = disk
         self._pool = ThreadPoolExecutor(SYNCED_AT_ONCE, thread_name_prefix="arrivals")
         self._waiting: deque[Future[None]] = deque()
         self._touched: set[Path] = set()
@@ -71,13 +72,13 @@ class Arrivals:
                     return
             self._make_room_for(path.parent)
             with contextlib.ExitStack() as undone:
-                undone.callback(grown.unlink, missing_ok=True)
-                _write(grown, pieces)
+                undone.callback(self._disk.unlink, grown)
+                _write(self._disk, grown, pieces)
                 undone.pop_all()
         except OSError as error:
             raise unavailable("store a file", error) from error
         self.new.append(sha256)
-        self._waiting.append(self._pool.submit(_place, grown, path))
+        self._waiting.append(self._pool.submit(_place, self._disk, grown, path))
         while len(self._waiting) > MAX_WAITING:
             self._wait()
 
@@ -86,7 +87,7 @@ class Arrivals:
         while self._waiting:
             self._wait()
         try:
-            list(self._pool.map(sync_directory, self._touched))
+            list(self._pool.map(self._disk.sync_directory, self._touched))
         except OSError as error:
             raise unavailable("store a file", error) from error
         self._touched.clear()
@@ -99,12 +100,12 @@ class Arrivals:
             self._waiting.clear()
             for sha256 in self.new:
                 if sha256 not in but:
-                    self.path(sha256).unlink(missing_ok=True)
+                    self._disk.unlink(self.path(sha256))
 
     def _make_room_for(self, parent: Path) -> None:
         if parent not in self._touched:
             if not parent.exists():
-                make_private(parent)
+                make_private(parent, self._disk)
                 self._touched.add(parent.parent)
             self._touched.add(parent)
 
@@ -142,20 +143,16 @@ def _beginning(path: Path, size: int) -> Iterator[bytes]:
             yield piece
 
 
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
-    with os.fdopen(handle, "wb", buffering=0) as file:
+def _write(disk: Disk, path: Path, pieces: Iterable[bytes]) -> None:
+    with disk.create(path) as file:
         for piece in pieces:
             rest = memoryview(piece)
             while rest:
                 rest = rest[file.write(rest) :]
 
 
-def _place(grown: Path, path: Path) -> None:
+def _place(disk: Disk, grown: Path, path: Path) -> None:
     """Makes a whole file last, and gives it its name."""
-    handle = os.open(grown, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    grown.rename(path)
+    with open_regular(grown) as file:
+        disk.sync(file)
+    disk.rename(grown, path)

@@ -28,8 +28,9 @@ from typing import Final, TypeVar
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Alert, Event, Observer
 from inbond.model.names import is_sha256
+from inbond.store.disk import DISK, Disk
 from inbond.store.eviction import evict
-from inbond.store.files import make_private, remove_tree, sync_directory, unavailable
+from inbond.store.files import make_private, remove_tree, unavailable
 from inbond.store.growing import DiskBlobWriter
 from inbond.store.incoming import Incoming
 from inbond.store.protocols import Blob
@@ -41,7 +42,9 @@ TOUCH_SECONDS: Final = 3600  # a blob's time of use is kept no finer than this
 T = TypeVar("T")
 
 
-def open_blobs(directory: Path, *, observer: Observer, max_size: int | None = DEFAULT_MAX_SIZE) -> DiskBlobs:
+def open_blobs(
+    directory: Path, *, observer: Observer, max_size: int | None = DEFAULT_MAX_SIZE, disk: Disk = DISK
+) -> DiskBlobs:
     """Opens the blobs in `directory`, keeping about `max_size` bytes; None: all of them. Blocks for milliseconds.
 
     What dead processes left growing is removed; living processes over the same directory keep theirs. Raises
@@ -49,19 +52,22 @@ def open_blobs(directory: Path, *, observer: Observer, max_size: int | None = DE
     """
     try:
         for part in (directory, directory / "sha256", directory / "incoming"):
-            make_private(part)
-        incoming = Incoming(directory / "incoming")
+            make_private(part, disk)
+        incoming = Incoming(directory / "incoming", disk)
         incoming.sweep()
     except OSError as error:
         raise unavailable("open the file cache", error) from error
-    return DiskBlobs(directory / "sha256", incoming=incoming, observer=observer, max_size=max_size)
+    return DiskBlobs(directory / "sha256", incoming=incoming, observer=observer, max_size=max_size, disk=disk)
 
 
 class DiskBlobs:
     """`Blobs` on disk. Close it with `aclose`."""
 
-    def __init__(self, content: Path, *, incoming: Incoming, observer: Observer, max_size: int | None) -> None:
+    def __init__(
+        self, content: Path, *, incoming: Incoming, observer: Observer, max_size: int | None, disk: Disk = DISK
+    ) -> None:
         self._content = content
+        self._disk = disk
         self._incoming = incoming
         self._observer = observer
         self._max_size = max_size
@@ -105,7 +111,7 @@ class DiskBlobs:
     async def writer(self) -> AsyncIterator[DiskBlobWriter]:
         """A new file that grows; removed when the context ends without a commit. Raises StoreUnavailable."""
         opening = asyncio.ensure_future(
-            DiskBlobWriter.open(self._incoming.new_path(), pool=self._pool, keep=self._keep)
+            DiskBlobWriter.open(self._incoming.new_path(), pool=self._pool, keep=self._keep, disk=self._disk)
         )
         try:
             yield await asyncio.shield(opening)
@@ -116,7 +122,7 @@ class DiskBlobs:
     async def remove(self, sha256: str) -> None:
         """Removes the blob; a missing one is fine. Raises ValueError for what is no digest, StoreUnavailable."""
         path = self._path(sha256)
-        await self._run("remove a file", lambda: path.unlink(missing_ok=True))
+        await self._run("remove a file", self._disk.unlink, path)
 
     async def settled(self) -> None:
         """Waits until the eviction under way, if one is, has ended."""
@@ -136,7 +142,7 @@ class DiskBlobs:
 
     async def _keep(self, grown: Path, sha256: str, size: int) -> Blob:
         path = self._path(sha256)
-        await self._run("store a file", _move, grown, path)
+        await self._run("store a file", place, self._disk, grown, path)
         if self._total is not None:
             self._total += size
         self._make_room()
@@ -153,7 +159,7 @@ class DiskBlobs:
         before = self._total or 0
         self._total = 0 if self._total is None else self._total
         try:
-            left = await self._run("count files", evict, self._content, max_size, self._leases.__contains__)
+            left = await self._run("count files", evict, self._content, max_size, self._leases.__contains__, self._disk)
         except Exception as error:  # noqa: BLE001 (nobody awaits this; serving goes on)
             self._total = None
             self._tell(Alert(name="eviction-failed", message=str(error)))
@@ -194,9 +200,10 @@ def _examine(path: Path, *, touch: bool) -> int | None:
     return status.st_size
 
 
-def _move(grown: Path, path: Path) -> None:
+def place(disk: Disk, grown: Path, path: Path) -> None:
+    """Gives a whole and synced file its name among the blobs, for good. Raises OSError."""
     if not path.parent.exists():
-        make_private(path.parent)
-        sync_directory(path.parent.parent)
-    grown.rename(path)
-    sync_directory(path.parent)
+        make_private(path.parent, disk)
+        disk.sync_directory(path.parent.parent)
+    disk.rename(grown, path)
+    disk.sync_directory(path.parent)

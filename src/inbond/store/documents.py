@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from diskcache.core import DBNAME  # type: ignore[import-untyped, unused-ignore]
 
 from inbond.model.events import Alert, DocumentRefused, Event, Observer
+from inbond.store.disk import DISK, Disk
 from inbond.store.files import exclusively, make_private, set_aside, unavailable
 from inbond.store.hardened import BytesCache, Refused, Tampered, examine
 from inbond.store.protocols import MAX_DOCUMENT_BYTES, MAX_KEY_BYTES
@@ -40,20 +41,21 @@ _PRIMARY_CODE: Final = 0xFF
 T = TypeVar("T")
 
 
-def open_documents(directory: Path, *, size_limit: int, observer: Observer) -> DiskDocuments:
+def open_documents(directory: Path, *, size_limit: int, observer: Observer, disk: Disk = DISK) -> DiskDocuments:
     """Opens the documents in `directory`, of which at most about `size_limit` bytes are kept, oldest put out first.
 
     What is not as it was left is moved aside to `<directory>.broken-<n>`, with an alert. Blocks for tens of
     milliseconds. Raises StoreUnavailable where not even an empty one can be made.
     """
-    return DiskDocuments(directory, size_limit=size_limit, observer=observer)
+    return DiskDocuments(directory, size_limit=size_limit, observer=observer, disk=disk)
 
 
 class DiskDocuments:
     """`Documents` on disk. Events are told on the event loop's thread. Close it with `aclose`."""
 
-    def __init__(self, directory: Path, *, size_limit: int, observer: Observer) -> None:
+    def __init__(self, directory: Path, *, size_limit: int, observer: Observer, disk: Disk = DISK) -> None:
         self._directory = directory
+        self._disk = disk
         self._size_limit = size_limit
         self._observer = observer
         self._events: deque[Event] = deque()
@@ -207,7 +209,7 @@ class DiskDocuments:
             return True
 
     def _open(self, damaged: str | None = None) -> BytesCache:
-        make_private(self._directory.parent)
+        make_private(self._directory.parent, self._disk)
         with exclusively(self._directory.with_name(f"{self._directory.name}.lock")):
             if damaged is not None:
                 self._set_aside(damaged)
@@ -222,7 +224,7 @@ class DiskDocuments:
             return self._try_open()
 
     def _try_open(self) -> BytesCache:
-        make_private(self._directory)
+        make_private(self._directory, self._disk)
         examine(self._directory)
         cache = BytesCache(self._directory, size_limit=self._size_limit, connections=self._connections)
         cache.identity = _identity(self._directory)
@@ -230,7 +232,7 @@ class DiskDocuments:
         return cache
 
     def _set_aside(self, reason: str) -> None:
-        aside = set_aside(self._directory)
+        aside = set_aside(self._directory, self._disk)
         self._alert("document-store-set-aside", f"the document cache was not as it was left ({reason}): now {aside}")
 
 

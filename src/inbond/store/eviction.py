@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from inbond.store.disk import DISK, Disk
+
 GRACE_SECONDS: Final = 10.0  # what was found or committed this short a time ago is about to be opened: it stays
 KEPT_SHARE: Final = 0.9  # an eviction goes this far below the limit, so that the next is not due at once
 
@@ -19,7 +21,7 @@ class _Stored(NamedTuple):
     path: Path
 
 
-def evict(content: Path, max_size: int, leased: Callable[[str], bool]) -> int:
+def evict(content: Path, max_size: int, leased: Callable[[str], bool], disk: Disk = DISK) -> int:
     """Removes least recently used files until `KEPT_SHARE` of `max_size` bytes are left, if there are more than that.
 
     Leased and very recent ones stay whatever the size. Returns the bytes that are left. Blocks for as long as a walk
@@ -33,7 +35,7 @@ def evict(content: Path, max_size: int, leased: Callable[[str], bool]) -> int:
     for file in sorted(stored):
         if total <= max_size * KEPT_SHARE or file.used > recent:
             break
-        if not leased(file.path.name) and _removed(file.path):
+        if not leased(file.path.name) and _removed(disk, file.path):
             total -= file.size
     return total
 
@@ -43,9 +45,9 @@ def stored_bytes(content: Path) -> int:
     return sum(file.size for file in _walk(content))
 
 
-def _removed(path: Path) -> bool:
+def _removed(disk: Disk, path: Path) -> bool:
     try:
-        path.unlink(missing_ok=True)
+        disk.unlink(path)
     except OSError:  # something that is no file: it must not keep the rest from going
         return False
     return True

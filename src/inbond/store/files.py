@@ -11,13 +11,13 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from inbond.model.errors import StoreUnavailable
+from inbond.store.disk import DISK, PRIVATE_DIRECTORY, PRIVATE_FILE, Disk
 
-PRIVATE_DIRECTORY: Final = 0o700
-PRIVATE_FILE: Final = 0o600
 MAX_KEPT_ASIDE: Final = 3  # broken directories kept for whoever wants to look; older ones are removed
 
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -58,33 +58,24 @@ def _user(number: int) -> str:
         return f"user {number}"
 
 
-def make_private(directory: Path) -> None:
+def make_private(directory: Path, disk: Disk = DISK) -> None:
     """Makes the directory and those above it, for this user alone; tightens one that is there. Raises OSError."""
     for missing in (*reversed(directory.parents), directory):
         if not os.path.lexists(missing):
-            missing.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+            disk.make_directory(missing)
     if directory.is_symlink() or not directory.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(directory))
     if stat.S_IMODE(directory.stat().st_mode) != PRIVATE_DIRECTORY:
         directory.chmod(PRIVATE_DIRECTORY)
 
 
-def sync_directory(directory: Path) -> None:
-    """Makes names that were made, changed or removed in the directory last through a loss of power."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> FileIO:
     """Opens a plain file to read. Raises OSError, also for a symbolic link, a directory, a pipe or a device."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return os.fdopen(handle, "rb", buffering=0)
+    return FileIO(handle, "rb")
 
 
 @contextlib.contextmanager
@@ -98,12 +89,12 @@ def exclusively(lock: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(path: Path, disk: Disk = DISK) -> Path:
     """Renames what is at `path` to `<name>.broken-<n>` and returns that; of the earlier ones only few are kept."""
     numbered = re.compile(re.escape(path.name) + r"\.broken-([0-9]{1,9})")
     found = {int(match[1]): entry for entry in path.parent.iterdir() if (match := numbered.fullmatch(entry.name))}
     aside = path.with_name(f"{path.name}.broken-{max(found, default=0) + 1}")
-    path.rename(aside)
+    disk.rename(path, aside)
     for number in sorted(found, reverse=True)[MAX_KEPT_ASIDE - 1 :]:
         remove_tree(found[number])
     return aside

@@ -9,12 +9,14 @@ import hashlib
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self, TypeVar
 
-import aiofiles
+import aiofiles.threadpool
 
-from inbond.store.files import PRIVATE_FILE, open_regular, unavailable
+from inbond.store.disk import DISK, Disk
+from inbond.store.files import open_regular, unavailable
 from inbond.store.protocols import Blob
 
 BATCH_BYTES: Final = 2**20  # one writer: large batches cost it no memory to speak of
@@ -39,9 +41,11 @@ async def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
 class DiskBlobWriter:
     """A `BlobWriter` over a file of its own. One that failed or was interrupted can only be closed."""
 
-    def __init__(self, path: Path, *, file: Any, pool: Executor, keep: Keep) -> None:
+    def __init__(self, path: Path, *, file: Any, raw: FileIO, pool: Executor, keep: Keep, disk: Disk = DISK) -> None:
         self._path = path
-        self._file = file  # of aiofiles, in binary mode
+        self._file = file  # of aiofiles, around the one below
+        self._raw = raw
+        self._disk = disk
         self._pool = pool
         self._keep = keep
         self._hash = hashlib.sha256()
@@ -52,13 +56,14 @@ class DiskBlobWriter:
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: Path, *, pool: Executor, keep: Keep) -> Self:
+    async def open(cls, path: Path, *, pool: Executor, keep: Keep, disk: Disk = DISK) -> Self:
         """Makes the file. Raises StoreUnavailable."""
         try:
-            file = await aiofiles.open(path, "xb", opener=_private, executor=pool)
+            raw = await asyncio.get_running_loop().run_in_executor(pool, disk.create, path)
         except OSError as error:
             raise unavailable("begin a file", error) from error
-        return cls(path, file=file, pool=pool, keep=keep)
+        file = aiofiles.threadpool.wrap(raw, executor=pool)
+        return cls(path, file=file, raw=raw, pool=pool, keep=keep, disk=disk)
 
     @property
     def size(self) -> int:
@@ -123,7 +128,7 @@ class DiskBlobWriter:
                 raise ValueError(f"the bytes have sha256 {self.hexdigest}, not {sha256}")
             self._intact = False
             try:
-                await self._call(_sync, self._file.fileno(), self._size)
+                await self._call(self._sync)
             except OSError as error:
                 raise unavailable("write a file", error) from error
             self._blob = await self._keep(self._path, sha256, self._size)
@@ -136,7 +141,7 @@ class DiskBlobWriter:
             await self._file.close()
         if self._blob is None:
             with contextlib.suppress(OSError):
-                await self._call(os.unlink, self._path)
+                await self._call(self._disk.unlink, self._path)
 
     def _check_open(self) -> None:
         if not self._intact:
@@ -155,19 +160,15 @@ class DiskBlobWriter:
         self._intact = True
 
     async def _write_through(self, batch: bytes) -> None:
-        await self._file.write(batch)
-        await self._file.flush()
+        rest = memoryview(batch)
+        while rest:
+            rest = rest[await self._file.write(rest) :]
+
+    def _sync(self) -> None:
+        # Whatever the reason for another length: bytes that were hashed are not all there.
+        if os.fstat(self._raw.fileno()).st_size != self._size:
+            raise OSError(errno.EIO, "the file is not as long as what was written to it")
+        self._disk.sync(self._raw)
 
     async def _call(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
-
-
-def _sync(handle: int, size: int) -> None:
-    # Whatever the reason for another length: bytes that were hashed are not all there.
-    if os.fstat(handle).st_size != size:
-        raise OSError(errno.EIO, "the file is not as long as what was written to it")
-    os.fsync(handle)

@@ -13,7 +13,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from inbond.store.files import PRIVATE_DIRECTORY, remove_tree
+from inbond.store.disk import DISK, Disk
+from inbond.store.files import remove_tree
 
 _ATTEMPTS: Final = 10
 
@@ -21,9 +22,9 @@ _ATTEMPTS: Final = 10
 class Incoming:
     """This process's directory for growing files. Blocks; raises OSError."""
 
-    def __init__(self, parent: Path) -> None:
+    def __init__(self, parent: Path, disk: Disk = DISK) -> None:
         self._parent = parent
-        self.directory, lock = _claim(parent)
+        self.directory, lock = _claim(parent, disk)
         self._lock: int | None = lock
 
     def new_path(self) -> Path:
@@ -46,10 +47,10 @@ class Incoming:
             os.close(lock)
 
 
-def _claim(parent: Path) -> tuple[Path, int]:
+def _claim(parent: Path, disk: Disk) -> tuple[Path, int]:
     for _ in range(_ATTEMPTS):
         directory = parent / secrets.token_hex(16)
-        directory.mkdir(mode=PRIVATE_DIRECTORY)
+        disk.make_directory(directory)
         lock = _try_lock(directory)
         # Between making and locking it, another process may have taken it for a dead one's: then once more.
         if lock is not None and directory.exists():

@@ -43,6 +43,7 @@ from inbond.store import (
     pages,
     publishers,
 )
+from inbond.store.disk import DISK, Disk
 from inbond.store.files import unavailable
 from inbond.store.ledger_copy import copy_without_history
 from inbond.store.ledger_file import connect_to_read, copy_file, open_file
@@ -55,13 +56,13 @@ T = TypeVar("T")
 _PRIMARY_CODE: Final = 0xFF  # of SQLite's extended result codes
 
 
-def open_ledger(path: Path, *, observer: Observer) -> Ledger:
+def open_ledger(path: Path, *, observer: Observer, disk: Disk = DISK) -> Ledger:
     """Opens the ledger in the file `path`, or makes one; its directory becomes this user's alone. Blocks.
 
     Raises OperatorFault for a ledger that is damaged, foreign or newer than this inbond, StoreUnavailable where the
     disk refuses.
     """
-    writing = LedgerThread(lambda: open_file(path), name="ledger")
+    writing = LedgerThread(lambda: open_file(path, disk), name="ledger")
     try:
         reading = LedgerThread(lambda: connect_to_read(path), name="ledger-reads")
         try:

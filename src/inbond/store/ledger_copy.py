@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from inbond.store.files import sync_directory
+from inbond.store.disk import DISK, Disk
 from inbond.store.ledger_file import beside, connect
 from inbond.store.migrations import migrate, transaction
 
@@ -20,20 +20,20 @@ HISTORY: Final = frozenset({"asked", "occurrence", "webhook", "delivery"})
 _OWN: Final = "sqlite_sequence"  # SQLite's own, which it keeps by itself
 
 
-def copy_without_history(source: Path, to: Path) -> None:
+def copy_without_history(source: Path, to: Path, disk: Disk = DISK) -> None:
     """Writes the ledger as it is now to the file `to`, whole or not at all. Raises OSError, sqlite3.Error.
 
     The source has this inbond's schema: it is open.
     """
-    with beside(to) as unfinished:
+    with beside(to, disk) as unfinished:
         with contextlib.closing(connect(unfinished)) as copy:
             migrate(copy)
             copy.execute("ATTACH DATABASE ? AS source", (str(source),))
             _fill(copy)
             copy.execute("DETACH DATABASE source")
             copy.execute("PRAGMA journal_mode = WAL").fetchall()
-        unfinished.rename(to)
-    sync_directory(to.parent)
+        disk.rename(unfinished, to)
+    disk.sync_directory(to.parent)
 
 
 def _fill(copy: sqlite3.Connection) -> None:

@@ -6,7 +6,6 @@ An empty or torn file in its place is damage and never a beginning.
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from inbond.model.errors import OperatorFault, StoreUnavailable
-from inbond.store.files import PRIVATE_FILE, make_private, may_write, permission_of, sync_directory, unavailable
+from inbond.store.disk import DISK, Disk
+from inbond.store.files import make_private, may_write, permission_of, unavailable
 from inbond.store.migrations import migrate
 
 # How long opening, copying and examining wait for another process, which may be bringing it to a later schema.
@@ -23,16 +23,16 @@ LOCK_SECONDS: Final = 10.0
 _RESTORE: Final = "restore the ledger from a backup; without one, move it away and lose what was remembered"
 
 
-def open_file(path: Path) -> sqlite3.Connection:
+def open_file(path: Path, disk: Disk = DISK) -> sqlite3.Connection:
     """The database at `path`, which is made where there is none; its directory becomes this user's alone.
 
     Raises OperatorFault for one that is damaged, foreign or newer than this inbond, StoreUnavailable where the disk
     refuses.
     """
     try:
-        make_private(path.parent)
+        make_private(path.parent, disk)
         if not path.exists():
-            _make(path)
+            _make(path, disk)
         return _opened(path)
     except OSError as error:
         raise unavailable("open the ledger", error) from error
@@ -82,34 +82,34 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         raise OperatorFault(f"the ledger is damaged: {'; '.join(complaints)}", remedy=_RESTORE)
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, disk: Disk) -> None:
     if path.with_name(f"{path.name}-wal").exists():
         # SQLite would replay it into the new database
         raise OperatorFault("the ledger is gone, and its write-ahead log is still there", remedy=_RESTORE)
-    with beside(path) as unfinished:
+    with beside(path, disk) as unfinished:
         with contextlib.closing(connect(unfinished)) as connection:
             migrate(connection)
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
         with contextlib.suppress(FileExistsError):  # another process was faster
-            os.link(unfinished, path)
-    sync_directory(path.parent)
+            disk.link(unfinished, path)
+    disk.sync_directory(path.parent)
 
 
-def copy_file(source: Path, to: Path) -> None:
+def copy_file(source: Path, to: Path, disk: Disk = DISK) -> None:
     """Copies the ledger as it is now, whole or not at all. Raises OSError, sqlite3.Error."""
-    with beside(to) as unfinished:
+    with beside(to, disk) as unfinished:
         with contextlib.closing(connect(source)) as connection, contextlib.closing(connect(unfinished)) as copy:
             connection.backup(copy)
-        unfinished.rename(to)
-    sync_directory(to.parent)
+        disk.rename(unfinished, to)
+    disk.sync_directory(to.parent)
 
 
 @contextlib.contextmanager
-def beside(path: Path) -> Iterator[Path]:
+def beside(path: Path, disk: Disk = DISK) -> Iterator[Path]:
     """An empty private file in the same directory, removed afterwards."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
+    disk.create(unfinished).close()
     try:
         yield unfinished
     finally:
-        unfinished.unlink(missing_ok=True)
+        disk.unlink(unfinished)

@@ -11,12 +11,15 @@ import os
 import stat
 from dataclasses import dataclass
 from enum import StrEnum
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from inbond.model.errors import ConfigurationError
+from inbond.store.blobs import place
+from inbond.store.disk import DISK, PRIVATE_FILE, Disk
 from inbond.store.eviction import stored_bytes
-from inbond.store.files import PRIVATE_FILE, make_private, open_regular, sync_directory
+from inbond.store.files import make_private, open_regular
 from inbond.store.incoming import Incoming
 
 READ_BYTES: Final = 2**20
@@ -47,11 +50,12 @@ class Examined:
 class BlobTaker:
     """Takes files over into the blobs of a directory. Close it with `close`. Raises OSError."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, disk: Disk = DISK) -> None:
+        self._disk = disk
         for part in (directory, directory / "sha256", directory / "incoming"):
-            make_private(part)
+            make_private(part, disk)
         self._content = directory / "sha256"
-        self._incoming = Incoming(directory / "incoming")
+        self._incoming = Incoming(directory / "incoming", disk)
 
     def stored_bytes(self) -> int:
         """How many bytes the blobs have together."""
@@ -80,22 +84,14 @@ class BlobTaker:
         try:
             match how:
                 case How.COPY:
-                    _copy(source, grown, found)
+                    _copy(self._disk, source, grown, found)
                 case How.LINK:
-                    _link(source, grown, found)
+                    _link(self._disk, source, grown, found)
                 case How.MOVE:
-                    _move(source, grown, found)
-            self._keep(grown, found.sha256)
+                    _move(self._disk, source, grown, found)
+            place(self._disk, grown, self._path(found.sha256))
         finally:
-            grown.unlink(missing_ok=True)
-
-    def _keep(self, grown: Path, sha256: str) -> None:
-        place = self._path(sha256)
-        if not place.parent.exists():
-            make_private(place.parent)
-            sync_directory(place.parent.parent)
-        grown.rename(place)
-        sync_directory(place.parent)
+            self._disk.unlink(grown)
 
     def _path(self, sha256: str) -> Path:
         return self._content / sha256[:2] / sha256
@@ -109,28 +105,29 @@ def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _read(file: BinaryIO, out: BinaryIO | None) -> tuple[str, int]:
+def _read(file: BinaryIO, out: FileIO | None) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     while chunk := file.read(READ_BYTES):
         digest.update(chunk)
         size += len(chunk)
         if out is not None:
-            out.write(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[out.write(rest) :]
     return digest.hexdigest(), size
 
 
-def _copy(source: Path, grown: Path, found: Examined) -> None:
-    with open_regular(source) as file, open(grown, "xb", opener=_private) as out:
+def _copy(disk: Disk, source: Path, grown: Path, found: Examined) -> None:
+    with open_regular(source) as file, disk.create(grown) as out:
         copied, _ = _read(file, out)
-        out.flush()
-        os.fsync(out.fileno())
+        disk.sync(out)
     if copied != found.sha256:
         raise FileChanged
 
 
-def _link(source: Path, grown: Path, found: Examined) -> None:
+def _link(disk: Disk, source: Path, grown: Path, found: Examined) -> None:
     try:
-        os.link(source, grown, follow_symlinks=False)
+        disk.link(source, grown)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -138,29 +135,25 @@ def _link(source: Path, grown: Path, found: Examined) -> None:
             f"{source} lies on another file system than the cache", remedy="leave out --link"
         ) from error
     # A name among the blobs is a promise about the bytes: from now on nobody may write them, under either name.
-    _settle(grown, found, mode=stat.S_IMODE(grown.lstat().st_mode) & ~_ANY_WRITE)
+    _settle(disk, grown, found, mode=stat.S_IMODE(grown.lstat().st_mode) & ~_ANY_WRITE)
 
 
-def _move(source: Path, grown: Path, found: Examined) -> None:
+def _move(disk: Disk, source: Path, grown: Path, found: Examined) -> None:
     """A rename; across file systems a copy, and only then is the file where it was removed."""
     try:
-        os.link(source, grown, follow_symlinks=False)
+        disk.link(source, grown)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _copy(source, grown, found)
+        _copy(disk, source, grown, found)
     else:
-        _settle(grown, found, mode=PRIVATE_FILE)
-    source.unlink()
+        _settle(disk, grown, found, mode=PRIVATE_FILE)
+    disk.unlink(source)
 
 
-def _settle(grown: Path, found: Examined, *, mode: int) -> None:
+def _settle(disk: Disk, grown: Path, found: Examined, *, mode: int) -> None:
     with open_regular(grown) as file:
         if _identity(os.fstat(file.fileno())) != found.identity:
             raise FileChanged
         os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        disk.sync(file)
