@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks
+.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks faults
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -73,6 +73,9 @@ denials: $(VENV)/.dev ## write docs/denials.md from what pip and uv print
 
 attacks: $(VENV)/.dev ## write docs/attacks.md: five attacks replayed, and what pip and uv print
 	$(BIN)/python docs/attacks.py
+
+faults: $(VENV)/.dev ## inject faults into files, processes and upstreams; LONG=1 writes docs/faults.md; PARTS="flips storm"
+	$(BIN)/python docs/faults.py $(if $(LONG),--long) $(PARTS)
 
 bundle-attacks: $(VENV)/.dev ## write docs/bundle-attacks.md: attacks on a bundle, and what inbond says to each
 	$(BIN)/python docs/bundle_attacks.py

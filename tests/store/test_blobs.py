@@ -21,6 +21,7 @@ import pytest
 from inbond.model.errors import StoreUnavailable
 from inbond.store.blobs import DEFAULT_MAX_SIZE, TOUCH_SECONDS, DiskBlobs, open_blobs
 from inbond.store.growing import BATCH_BYTES, read_at
+from inbond.store.incoming import GENERATION
 from inbond.store.protocols import Blob
 from store.heard import Heard, disk_full_at
 
@@ -50,7 +51,8 @@ async def store(blobs: DiskBlobs, body: bytes, *, chunk: int = 50_000) -> Blob:
 
 
 def files_below(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*") if not path.is_dir())
+    """All files but the one that tells how the store was left."""
+    return sorted(path for path in directory.rglob("*") if not path.is_dir() and path.name != GENERATION)
 
 
 def backdate(path: Path, seconds: float) -> None:

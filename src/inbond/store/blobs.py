@@ -92,6 +92,11 @@ class DiskBlobs:
         await self._run("remove a file", remove_tree, path)
         return None
 
+    @property
+    def generation(self) -> str:
+        """Another one after every unclean end of a process: what was known of blobs on disk is to be looked at anew."""
+        return self._incoming.generation
+
     def holds(self, blob: Blob) -> bool:
         """Whether a blob lies in this store."""
         return blob.path == self._path(blob.sha256)
@@ -108,10 +113,10 @@ class DiskBlobs:
                 del self._leases[sha256]
 
     @contextlib.asynccontextmanager
-    async def writer(self) -> AsyncIterator[DiskBlobWriter]:
+    async def writer(self, sha256: str | None = None) -> AsyncIterator[DiskBlobWriter]:
         """A new file that grows; removed when the context ends without a commit. Raises StoreUnavailable."""
         opening = asyncio.ensure_future(
-            DiskBlobWriter.open(self._incoming.new_path(), pool=self._pool, keep=self._keep, disk=self._disk)
+            DiskBlobWriter.open(self._incoming.new_path(sha256), pool=self._pool, keep=self._keep, disk=self._disk)
         )
         try:
             yield await asyncio.shield(opening)

@@ -31,9 +31,9 @@ class LayeredBlobs:
                 held.enter_context(layer.lease(sha256))
             yield
 
-    def writer(self) -> AbstractAsyncContextManager[BlobWriter]:
+    def writer(self, sha256: str | None = None) -> AbstractAsyncContextManager[BlobWriter]:
         """A new file in the first. Raises StoreUnavailable."""
-        return self._first.writer()
+        return self._first.writer(sha256)
 
     async def remove(self, sha256: str) -> None:
         """Removes the blob from the first: what lies below is not this one's to remove.

@@ -119,8 +119,11 @@ class Blobs(Protocol):
         """As long as the context lasts, this process does not evict the blob."""
         ...
 
-    def writer(self) -> AbstractAsyncContextManager[BlobWriter]:
-        """A new file. What is not committed when the context ends is removed."""
+    def writer(self, sha256: str | None = None) -> AbstractAsyncContextManager[BlobWriter]:
+        """A new file. What is not committed when the context ends is removed.
+
+        `sha256`: the digest that it should come to have, where that is known.
+        """
         ...
 
     async def remove(self, sha256: str) -> None:
