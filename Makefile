@@ -75,7 +75,7 @@ attacks: $(VENV)/.dev ## write docs/attacks.md: five attacks replayed, and what 
 	$(BIN)/python docs/attacks.py
 
 faults: $(VENV)/.dev ## inject faults into files, processes and upstreams; LONG=1 writes docs/faults.md; PARTS="flips storm"
-	$(BIN)/python docs/faults.py $(if $(LONG),--long) $(PARTS)
+	$(BIN)/python docs/fault_tables.py $(if $(LONG),--long) $(PARTS)
 
 bundle-attacks: $(VENV)/.dev ## write docs/bundle-attacks.md: attacks on a bundle, and what inbond says to each
 	$(BIN)/python docs/bundle_attacks.py

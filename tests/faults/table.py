@@ -28,6 +28,11 @@ class Table:
     wrong: Sequence[str] = ()
     skipped: str | None = None
 
+    @property
+    def pairs(self) -> dict[str, str]:
+        """The first cell of each row -> its second."""
+        return {row[0]: row[1] for row in self.rows}
+
     def markdown(self) -> str:
         """The section as it stands in the document."""
         if self.skipped is not None:

@@ -42,6 +42,8 @@ from sim.sigstore import Sigstore
 from sim.tls import Authority
 from sim.tuf import Fault, TufRepository
 
+pytestmark = pytest.mark.measured_children
+
 FIRST, SECOND = Sigstore("first.example").trusted_root(), Sigstore("second.example").trusted_root()
 EARLY, LATE = datetime(2025, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)

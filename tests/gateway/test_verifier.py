@@ -27,6 +27,8 @@ from inbond.model.names import Filename
 from inbond.model.trust import PUBLIC, Trust, TrustScope, trust_digest
 from sim.sigstore import GitHub, Sigstore
 
+pytestmark = pytest.mark.measured_children
+
 NAME = Filename("widgets-1.0.tar.gz")
 UPSTREAM = "pypi"
 SHA256 = hashlib.sha256(b"widgets").hexdigest()
