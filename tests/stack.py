@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,12 +15,14 @@ import aiohttp
 from aiohttp import web
 
 from inbond.attest.verify import ProvenanceVerifier
+from inbond.cli.among import Among
 from inbond.cli.compose import Running, assembled
 from inbond.cli.config import load_config
 from inbond.cli.serve import address_of, start
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
 from inbond.upstream.limits import DEFAULT, Limits
+from inbond.web.settings import ServerLimits
 from sim.index import SimIndex
 from sim.managers import Manager
 from sim.sigstore import Sigstore
@@ -159,15 +161,19 @@ async def inbond(
     clock: SetClock | None = None,
     limits: Limits = DEFAULT,
     environ: Mapping[str, str] | None = None,
+    server_limits: ServerLimits | None = None,
+    among: Among | None = None,
 ) -> AsyncIterator[Inbond]:
     """Starts inbond in front of simulated indexes. `config` may name `{data}`, `{upstream}` and `{upstream1}` …"""
     urls = {"upstream": indexes[0].url, **{f"upstream{n}": index.url for n, index in enumerate(indexes)}}
     file = data / "inbond.toml"
     file.write_text((config + more).format(data=data / "data", **urls))
     loaded = load_config(file=file, overrides={}, environ=environ or {})  # never that of whoever runs the tests
+    if server_limits is not None:
+        loaded = replace(loaded, server=replace(loaded.server, limits=server_limits))
     verifier = verifier or LocalVerifier()
     clock = clock or SetClock()
-    async with assembled(loaded, loaded.upstreams_at(""), verifier, clock=clock, limits=limits) as up:
+    async with assembled(loaded, loaded.upstreams_at(""), verifier, clock=clock, limits=limits, among=among) as up:
         runner = await start(up, loaded)
         try:
             async with aiohttp.ClientSession(auto_decompress=True) as session:

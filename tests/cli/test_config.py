@@ -201,7 +201,7 @@ def test_names_in_variables_have_dashes_for_underscores(tmp_path: Path) -> None:
 
 
 def test_a_number_in_the_environment_is_read_as_one(tmp_path: Path) -> None:
-    assert load(tmp_path=tmp_path, environ={"INBOND_SERVER__WORKERS": "1"}).server.workers == 1
+    assert load(tmp_path=tmp_path, environ={"INBOND_SERVER__WORKERS": "6"}).server.workers == 6
 
 
 def test_variables_of_others_and_of_single_commands_are_left_alone(tmp_path: Path) -> None:
@@ -351,6 +351,11 @@ def test_the_cache_takes_what_is_configured_or_a_tenth_of_the_free_disk(tmp_path
     assert small.limit() == 1024 * 1024
     large = load('[storage]\nmax_size = "999999TB"\n', tmp_path=tmp_path, flags={"data": tmp_path}).storage
     assert 0 < large.limit() < large.max_size // 1000
+
+
+def test_of_the_disk_a_gigabyte_stays_free_or_what_is_configured(tmp_path: Path) -> None:
+    assert load(tmp_path=tmp_path).storage.reserve == 2**30
+    assert load('[storage]\nreserve = "0"\n', tmp_path=tmp_path).storage.reserve == 0
 
 
 def test_passwords_in_urls_are_in_no_representation_of_the_configuration(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`inbond ledger backup|check`: a copy that is whole, and the truth about a ledger."""
+"""`inbond ledger backup|check|restore`: a copy that is whole, and the truth about a ledger."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from inbond.cli.config import LEDGER_FILE
 from inbond.cli.main import cli
 from inbond.store import ledger_file
 from inbond.store.ledger import open_ledger
-from inbond.store.ledger_file import connect
+from inbond.store.ledger_file import connect, open_file
 from store.heard import Heard
-from store.samples import PIN, T0, T1
+from store.samples import FLASK, PIN, T0, T1
 from store.test_migrations import check_filled, fill, schema_1, schema_2
 
 
@@ -172,3 +172,56 @@ def test_webhooks_that_wait_are_named(filled: Path) -> None:
 
     asyncio.run(claim())
     assert "webhook acme waits for 1 delivery" in run(filled, "check").stdout
+
+
+def test_a_backup_is_restored_and_what_it_forgets_is_told(filled: Path) -> None:
+    to = filled / "backup"
+    assert run(filled, "backup", str(to)).exit_code == 0
+
+    async def go_on() -> None:
+        ledger = open_ledger(ledger_path(filled), observer=Heard())
+        await ledger.revoke(PIN.id, by="grace", now=T1)
+        await ledger.remember_page("acme", FLASK, serial=12, files=[], now=T1)
+        await ledger.aclose()
+
+    asyncio.run(go_on())
+    result = run(filled, "restore", str(to))
+    assert (result.exit_code, result.stderr) == (0, "")
+    aside = ledger_path(filled).with_name(f"{LEDGER_FILE}.replaced-1")
+    assert f"the ledger before it is now {aside}" in result.stdout
+    assert "1  decisions made or revoked" in result.stdout
+    assert "pin of flask, revoked by grace, 20" in result.stdout
+    assert "acme, flask: serial 12 is now unknown" in result.stdout
+    assert run(filled, "check", str(aside)).exit_code == 0
+    assert '"decisions": 2' in run(filled, "check", "--format", "json").stdout
+
+
+def test_what_a_damaged_ledger_knew_cannot_be_told(filled: Path) -> None:
+    to = filled / "backup"
+    assert run(filled, "backup", str(to)).exit_code == 0
+    ledger_path(filled).write_bytes(b"no database" * 1000)
+    result = run(filled, "restore", str(to))
+    assert result.exit_code == 0
+    assert "cannot be told: file is not a database" in result.stdout
+    ledger_path(filled).unlink()
+    assert "there was none before it" in run(filled, "restore", str(to)).stdout
+    assert run(filled, "check").exit_code == 0
+
+
+def test_a_damaged_backup_is_not_restored(filled: Path) -> None:
+    (filled / "backup").write_bytes(b"no database" * 1000)
+    result = run(filled, "restore", str(filled / "backup"))
+    assert result.exit_code == 1
+    assert "damaged" in result.stdout
+    assert "is as it was" in result.stdout
+    assert run(filled, "check").exit_code == 0
+
+
+def test_a_ledger_in_use_is_not_replaced(filled: Path) -> None:
+    to = filled / "backup"
+    assert run(filled, "backup", str(to)).exit_code == 0
+    with contextlib.closing(open_file(ledger_path(filled))):
+        result = run(filled, "restore", str(to))
+    assert result.exit_code == 2
+    assert "the ledger is in use" in result.stderr
+    assert run(filled, "restore", str(filled / "nowhere")).exit_code == 2

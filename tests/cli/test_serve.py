@@ -24,15 +24,15 @@ from aiohttp import web
 from e2e.service import Service, client, serving
 from inbond.cli.compose import assembled
 from inbond.cli.config import load_config, preset_path
+from inbond.cli.listening import listening_fault
 from inbond.cli.serve import (
     SHUTDOWN_SECONDS,
-    STOP_SECONDS,
     address_of,
     finish,
     keep_collections_short,
-    listening_fault,
     start,
 )
+from inbond.cli.stopping import STOP_SECONDS
 from sim.index import SimIndex, Stall
 from stack import ONE_INDEX, Inbond, LocalVerifier, SetClock
 

@@ -14,11 +14,12 @@ import pytest
 
 from archive.building import METADATA, WHEEL, crowd, wheel
 from inbond.archive.inspect import Inspected
+from inbond.gateway import inspection_documents
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.page_state import PageState, page_state
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import CacheLookup, Event
-from inbond.model.inspection import Odd, Sane
+from inbond.model.inspection import FORMAT, Odd, Sane
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File, Page
@@ -111,6 +112,18 @@ async def test_what_was_found_is_found_again_without_a_look(tmp_path: Path) -> N
         assert isinstance(kept.keeper.known_of(state, file), Odd)
         assert kept.looks == 0
         assert kept.news == [("pypi", "demo")]
+
+
+async def test_what_was_found_by_fewer_checks_is_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = wheel()
+    file, path = file_of(content), lying(tmp_path, content)
+    for looks, checks in ((1, FORMAT), (0, FORMAT), (1, FORMAT + 1), (0, FORMAT + 1)):
+        monkeypatch.setattr(inspection_documents, "FORMAT", checks)
+        async with keeping(tmp_path) as kept:
+            assert await kept.keeper.look(await state_of(file), file, sha256(content), path)
+            assert kept.looks == looks
 
 
 async def test_a_look_that_takes_longer_goes_on_behind(tmp_path: Path) -> None:

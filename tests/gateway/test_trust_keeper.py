@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -243,7 +244,11 @@ async def test_closing_while_a_candidate_is_tried_leaves_no_process(tmp_path: Pa
 def children() -> set[str]:
     """The verifier processes of this one that run."""
     tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return {pid for task in tasks for pid in (task / "children").read_text().split()}
+    found: set[str] = set()
+    for task in tasks:
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+            found |= set((task / "children").read_text().split())
+    return found
 
 
 # --- refusals that pass

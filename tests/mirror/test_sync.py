@@ -123,7 +123,7 @@ async def test_a_transfer_that_breaks_off_is_begun_again(tmp_path: Path) -> None
 async def test_a_transfer_that_goes_on_breaking_off_is_missing_and_other_bytes_are_denied(tmp_path: Path) -> None:
     async with SimIndex() as index:
         here = Connected(tmp_path, index)
-        cut = index.add_wheel("cut", "1.0", size=300_000, upload_time=OLD)
+        cut = index.add_wheel("cut", "1.0", size=600_000, upload_time=OLD)
         wrong = index.add_wheel("wrong", "1.0", upload_time=OLD)
         index.fault(cut.path, Cut(after=100_000))
         index.fault(wrong.path, WrongBytes())

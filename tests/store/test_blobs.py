@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from inbond.model.errors import StoreUnavailable
-from inbond.store.blobs import DEFAULT_MAX_SIZE, TOUCH_SECONDS, DiskBlobs, open_blobs
+from inbond.store.blobs import DEFAULT_MAX_SIZE, DiskBlobs, open_blobs
+from inbond.store.eviction import LOCK
 from inbond.store.growing import BATCH_BYTES, read_at
 from inbond.store.incoming import GENERATION
 from inbond.store.protocols import Blob
@@ -51,8 +52,8 @@ async def store(blobs: DiskBlobs, body: bytes, *, chunk: int = 50_000) -> Blob:
 
 
 def files_below(directory: Path) -> list[Path]:
-    """All files but the one that tells how the store was left."""
-    return sorted(path for path in directory.rglob("*") if not path.is_dir() and path.name != GENERATION)
+    """All files but the one that tells how the store was left, and the one that who evicts has locked."""
+    return sorted(path for path in directory.rglob("*") if not path.is_dir() and path.name not in {GENERATION, LOCK})
 
 
 def backdate(path: Path, seconds: float) -> None:
@@ -284,16 +285,15 @@ async def test_what_is_no_blob_in_a_blobs_place_is_removed(tmp_path: Path, event
         assert await blobs.find(blob.sha256) == blob
 
 
-async def test_too_much_is_evicted_least_recently_found_first(tmp_path: Path) -> None:
+async def test_too_much_is_evicted_least_recently_used_first(tmp_path: Path) -> None:
     bodies = [bytes([number]) * 100_000 for number in range(11)]
     async with blobs_in(tmp_path / "blobs", max_size=1_000_000) as blobs:
         for body in bodies[:10]:
-            backdate((await store(blobs, body)).path, 2 * TOUCH_SECONDS)
+            backdate((await store(blobs, body)).path, 7200)
         await blobs.settled()
         for age, number in enumerate((3, 0, 1, 2, 4, 5, 6)):  # 7, 8 and 9 are not asked for
             blob = await blobs.find(digest(bodies[number]))
             assert blob is not None
-            assert time.time() - blob.path.stat().st_atime < 60
             backdate(blob.path, 1000 - age)
         backdate((await store(blobs, bodies[10])).path, 0)
         await blobs.settled()
@@ -303,13 +303,12 @@ async def test_too_much_is_evicted_least_recently_found_first(tmp_path: Path) ->
         assert kept[-1] == 10
 
 
-async def test_what_was_committed_or_found_a_moment_ago_is_not_evicted(tmp_path: Path) -> None:
+async def test_what_was_committed_or_used_a_moment_ago_is_not_evicted(tmp_path: Path) -> None:
     old, found, new = (bytes([number]) * 600_000 for number in range(3))
     async with blobs_in(tmp_path / "blobs") as blobs:
         backdate((await store(blobs, old)).path, 9000)
-        backdate((await store(blobs, found)).path, 9000)
+        backdate((await store(blobs, found)).path, 0)
     async with blobs_in(tmp_path / "blobs", max_size=500_000) as blobs:
-        assert await blobs.find(digest(found)) is not None
         await store(blobs, new)
         await blobs.settled()
         assert await blobs.find(digest(old)) is None
@@ -346,17 +345,14 @@ async def test_a_leased_blob_is_not_evicted(tmp_path: Path) -> None:
         assert await blobs.find(digest(leased)) is None
 
 
-async def test_the_time_of_use_is_written_at_most_once_an_hour(tmp_path: Path) -> None:
+async def test_looking_for_a_blob_leaves_its_times_as_they_are(tmp_path: Path) -> None:
     async with blobs_in(tmp_path / "blobs") as blobs:
         blob = await store(blobs, BODY)
-        backdate(blob.path, TOUCH_SECONDS / 2)
+        backdate(blob.path, 90_000)
         before = blob.path.stat()
         await blobs.find(blob.sha256)
-        assert blob.path.stat().st_atime_ns == before.st_atime_ns
-        backdate(blob.path, TOUCH_SECONDS * 2)
-        await blobs.find(blob.sha256)
-        assert blob.path.stat().st_atime > before.st_atime
-        assert blob.path.stat().st_mtime_ns == before.st_mtime_ns
+        after = blob.path.stat()
+        assert (after.st_atime_ns, after.st_ctime_ns) == (before.st_atime_ns, before.st_ctime_ns)
 
 
 async def test_what_cannot_be_evicted_does_not_keep_the_rest(tmp_path: Path, events: Heard) -> None:
@@ -408,9 +404,9 @@ async def test_a_disk_that_is_gone_is_not_a_missing_file(tmp_path: Path) -> None
             await blobs.writer().__aenter__()
 
 
-async def test_a_full_disk_is_the_operators_matter_and_leaves_nothing(tmp_path: Path) -> None:
+async def test_where_not_even_memory_takes_it_the_operator_is_told_and_nothing_is_left(tmp_path: Path) -> None:
     async with blobs_in(tmp_path / "blobs") as blobs:
-        with disk_full_at(2_000_000), pytest.raises(StoreUnavailable, match="refused to write a file") as raised:
+        with disk_full_at(2_000_000), pytest.raises(StoreUnavailable, match="refused to keep a file") as raised:
             await store(blobs, BODY)
         assert raised.value.remedy is not None
         assert "free some space" in raised.value.remedy

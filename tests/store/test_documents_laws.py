@@ -42,6 +42,7 @@ class DocumentsMachine(RuleBasedStateMachine):
         self.database = self.parent / "documents" / "cache.db"
         self.model: dict[str, bytes] = {}
         self.unsure: set[str] = set()  # keys that may have been forgotten
+        self.crashed: list[DiskDocuments] = []
         self.documents = self._open()
 
     def _open(self) -> DiskDocuments:
@@ -49,7 +50,8 @@ class DocumentsMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
-            self.runner.run(self.documents.aclose())
+            for documents in (*self.crashed, self.documents):
+                self.runner.run(documents.aclose())
             self.runner.close()
             shutil.rmtree(self.parent)
 
@@ -74,6 +76,20 @@ class DocumentsMachine(RuleBasedStateMachine):
     def restart(self) -> None:
         self.runner.run(self.documents.aclose())
         self.documents = self._open()
+
+    @rule()
+    def crash(self) -> None:
+        """As if the process were killed: nothing is closed. What was put is with the kernel, and stays."""
+        self.crashed.append(self.documents)
+        self.documents = self._open()
+
+    @precondition(lambda self: self.database.exists())
+    @rule(name=st.sampled_from(["cache.db-journal", "other.db", "00/11/22.val"]), content=st.binary(max_size=100))
+    def leave_junk_beside_it(self, name: str, content: bytes) -> None:
+        junk = self.database.parent / name
+        junk.parent.mkdir(parents=True, exist_ok=True)
+        junk.write_bytes(content)
+        self.unsure |= set(self.model)
 
     @precondition(lambda self: self.database.exists())
     @rule(statement=TAMPERING)

@@ -123,9 +123,9 @@ async def test_a_copy_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         await ledger.copy_without_history(tmp_path / "nowhere" / "scratch")
     path_in(tmp_path).rename(tmp_path / "away")
     path_in(tmp_path).write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreUnavailable, match="the ledger cannot be used"):
+    with pytest.raises(StoreUnavailable, match="replaced while it was in use"):
         await ledger.copy_without_history(tmp_path / "scratch")
-    assert events.alerts == ["ledger-failing"]
+    assert events.alerts == ["ledger-damaged"]
     assert [entry.name for entry in tmp_path.iterdir() if "scratch" in entry.name] == []
     (tmp_path / "away").rename(path_in(tmp_path))
     await ledger.aclose()

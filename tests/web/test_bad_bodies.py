@@ -24,8 +24,8 @@ FAULTS: dict[str, Fault] = {
     "first byte wrong": WrongBytes(at=0),
     "last byte wrong": WrongBytes(at=-1),
     "cut at once": Cut(after=0),
-    "cut late": Cut(after=SMALL - 10),
-    "reset late": Reset(after=SMALL - 10),
+    "cut again and again": Cut(after=SMALL // 10),
+    "reset again and again": Reset(after=SMALL // 10),
     "one byte more, announced": TooLong(extra=1),
     "one byte more, not announced": TooLong(extra=1, announced=False),
     "announces less": WrongLength(claimed=1000),
@@ -46,7 +46,7 @@ async def proxied(
 
 
 def stored(tmp_path: Path) -> Iterator[Path]:
-    blobs = tmp_path / "data" / "cache" / "blobs"
+    blobs = tmp_path / "data" / "cache" / "blobs" / "sha256"
     return (file for file in blobs.rglob("*") if file.is_file() and not file.name.endswith((".lock", "lock")))
 
 

@@ -161,11 +161,14 @@ async def test_the_work_goes_on_when_everybody_has_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [50_000, LARGE], ids=["small", "large"])
-async def test_a_stalled_upstream_is_given_up_and_the_next_try_is_fresh(size: int, tmp_path: Path) -> None:
+async def test_an_upstream_that_stalls_for_good_is_given_up_and_the_next_try_is_fresh(
+    size: int, tmp_path: Path
+) -> None:
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0", size=size)
-        async with inbond(tmp_path, index, limits=replace(DEFAULT, idle=0.3)) as proxy:
+        async with inbond(tmp_path, index, limits=replace(DEFAULT, idle=0.1, attempts=1)) as proxy:
             index.fault(wheel.path, Stall(after=size - 10), times=1)
+            index.fault(wheel.path, Stall())
             if size == LARGE:
                 async with proxy.session.get(proxy.url(wheel.path)) as response:
                     with pytest.raises(aiohttp.ClientError):
@@ -173,6 +176,7 @@ async def test_a_stalled_upstream_is_given_up_and_the_next_try_is_fresh(size: in
             else:
                 status, body, _ = await proxy.get(wheel.path)
                 assert status == 504, body
+            index.heal()
             assert (await proxy.get(wheel.path))[1] == wheel.content
 
 

@@ -12,6 +12,7 @@ from inbond.cli.config import Config
 from inbond.cli.trust_sources import imported_documents
 from inbond.gateway.advisories import POLL_EVERY, AdvisoryKeeper, NoAdvisories
 from inbond.gateway.clock import Clock
+from inbond.gateway.leading import Leading
 from inbond.model.events import Observer
 from inbond.upstream.feed import Feed, FeedSettings
 from inbond.upstream.limits import DEFAULT, Limits
@@ -27,8 +28,12 @@ async def advising(
     watch: bool = True,
     limits: Limits = DEFAULT,
     poll_every: float = POLL_EVERY,
+    leading: Leading | None = None,
 ) -> AsyncIterator[AdvisoryKeeper | NoAdvisories]:
-    """Reads all sources, keeps looking at them where `watch`, and closes them."""
+    """Reads all sources, keeps looking at them where `watch`, and closes them.
+
+    `leading`: of several processes, only the one that leads asks URLs; the others read what it keeps.
+    """
     if not config.advisories:
         yield NoAdvisories()
         return
@@ -45,6 +50,7 @@ async def advising(
         poll_every=poll_every,
         find=partial(imported_documents(config).find, DocumentKind.ADVISORIES),
         offline=config.offline,
+        asks=leading or Leading(),
     )
     try:
         await (keeper.start() if watch else keeper.load())

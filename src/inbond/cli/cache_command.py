@@ -1,8 +1,9 @@
-"""`inbond cache adopt`: the files of an existing mirror, taken over into the cache."""
+"""`inbond cache`: files taken over, compared with their digests, counted, and removed."""
 
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ import click
 
 from inbond.cli.options import GivenOptions, config_from_options, config_options
 from inbond.cli.telling import ending, say
+from inbond.model.units import parse_duration, parse_size
 
 _ADOPT_EPILOG: Final = """\b
 Exit codes:
@@ -22,11 +24,41 @@ Examples:
   inbond cache adopt /srv/bandersnatch/web/packages
   inbond cache adopt /var/lib/devpi/+files --move
 """
+_SCRUB_EPILOG: Final = """\b
+Exit codes:
+  0  every stored file has the digest in its name
+  1  some are damaged or cannot be read: those were put into quarantine/ beside the files
+  2  could not be done; also usage errors
+  130  interrupted: what was read is known
+\b
+Examples:
+  inbond cache scrub
+  inbond cache scrub --rate 50MiB
+"""
+_STATS_EPILOG: Final = """\b
+Exit codes:
+  0  it was looked through
+  2  it could not be; also usage errors
+\b
+Examples:
+  inbond cache stats
+  inbond cache stats --format json | jq .files.size
+"""
+_GC_EPILOG: Final = """\b
+Exit codes:
+  0  done, and no more than --to SIZE is left
+  1  more is left: it is being sent, or was used a moment ago
+  2  could not be done; also usage errors
+\b
+Examples:
+  inbond cache gc
+  inbond cache gc --to 5GiB --dry-run
+"""
 
 
 @click.group("cache")
 def cache_group() -> None:
-    """Take over files into the cache."""
+    """See to the cache: what lies in it, whether it is whole, and how much of it."""
 
 
 @cache_group.command("adopt", epilog=_ADOPT_EPILOG)
@@ -54,3 +86,100 @@ def adopt(*, directory: Path, move: bool, link: bool, form: str, given: GivenOpt
         adoption = cache_run.adopted(config_from_options(given), directory, how)
         say(cache_run.as_json(adoption) if form == "json" else cache_run.as_text(adoption))
         sys.exit(cache_run.exit_code(adoption))
+
+
+class _Size(click.ParamType[int]):
+    name = "size"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Age(click.ParamType[timedelta]):
+    name = "time"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            return value if isinstance(value, timedelta) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Rate(click.ParamType[int]):
+    name = "size"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            rate = parse_size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return rate or self.fail("nothing would ever be read", param, ctx)
+
+
+@cache_group.command("scrub", epilog=_SCRUB_EPILOG)
+@click.option("--rate", type=_Rate(), help="Read at most so many bytes a second, as in 50MiB.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="For people, or for programs.",
+)  # fmt: skip
+@config_options
+def scrub(*, rate: int | None, form: str, given: GivenOptions) -> None:
+    """Read every stored file, of the cache and of what was imported, and compare it with its digest.
+
+    Disks change bytes that nobody writes, and no file system need notice. What is damaged is put into quarantine; a
+    server, which may be running, fetches it anew when it is asked for. Of imported files, which nobody else can give,
+    it is told which bundle must be imported again.
+    """
+    with ending():
+        from inbond.cli import cache_scrub_run  # noqa: PLC0415 (as above)
+
+        found = cache_scrub_run.scrubbed(config_from_options(given), rate)
+        say(cache_scrub_run.as_json(found) if form == "json" else cache_scrub_run.as_text(found))
+        sys.exit(found.exit_code)
+
+
+@cache_group.command("stats", epilog=_STATS_EPILOG)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="For people, or for programs.",
+)  # fmt: skip
+@config_options
+def stats(*, form: str, given: GivenOptions) -> None:
+    """Count what lies in the cache, beside what may, and look at its disk.
+
+    Nothing is changed. A server may be running.
+    """
+    with ending():
+        from inbond.cli import cache_stats_run  # noqa: PLC0415 (as above)
+
+        found = cache_stats_run.stats_of(config_from_options(given))
+        say(cache_stats_run.as_json(found) if form == "json" else cache_stats_run.as_text(found))
+
+
+@cache_group.command("gc", epilog=_GC_EPILOG)
+@click.option("--to", type=_Size(), help="Leave at most so many bytes of files, as in 5GiB; else what is configured.")
+@click.option(
+    "--older", type=_Age(), default="30d", show_default=True,
+    help="What was put aside as damaged or broken goes when that was longer ago.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="For people, or for programs.",
+)  # fmt: skip
+@config_options
+def gc(*, to: int | None, older: timedelta, dry_run: bool, form: str, given: GivenOptions) -> None:
+    """Make room in the cache: the files used longest ago go, and what killed processes left.
+
+    A server does so by itself where its limits are reached. One may be running: what it sends stays.
+    """
+    with ending():
+        from inbond.cli import cache_gc_run  # noqa: PLC0415 (as above)
+
+        wanted = cache_gc_run.Wanted(to=to, older=older, dry_run=dry_run)
+        done = cache_gc_run.collected(config_from_options(given), wanted)
+        say(cache_gc_run.as_json(done) if form == "json" else cache_gc_run.as_text(done))
+        sys.exit(done.exit_code)

@@ -9,6 +9,7 @@ from typing import Final
 
 from inbond.cli.config import Config
 from inbond.cli.foundation import DOCUMENTS_SHARE
+from inbond.cli.storing import space_of
 from inbond.cli.transfer_progress import transferring
 from inbond.mirror.adopting import Adopter, Adoption, Candidate, candidates_below
 from inbond.model.text import counted, printable
@@ -29,7 +30,10 @@ def adopted(config: Config, directory: Path, how: How) -> Adoption:
     try:
         with closing(BlobTaker(config.storage.cache_dir / "blobs")) as taker:
             found = candidates_below(directory)
+            space = space_of(config.storage)
             room = limit - int(limit * DOCUMENTS_SHARE) - taker.stored_bytes()
+            if how is How.COPY:  # the others take no more of the disk than before
+                room = min(room, space.free() - space.kept_free())
             adopter = Adopter(taker=taker, how=how, room=max(0, room))
             size = sum(one.size for one in found.candidates)
             with transferring("adopting", files=len(found.candidates), size=size) as progress:

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from inbond.cli.advising import advisory_checks
+from inbond.cli.among import Among
 from inbond.cli.config import Config
 from inbond.cli.foundation import USER_AGENT, Foundation, T, both, closing_in, foundation, indexes_of
 from inbond.cli.imports_checks import imports_checks
 from inbond.cli.logs import log_alerts, log_events
+from inbond.cli.shelves import shelves_of
+from inbond.cli.storing import space_of, storing_check
 from inbond.cli.trusting import checks_of, trusting
+from inbond.cli.upstream_checks import upstream_checks
 from inbond.gateway.advisories import AdvisoryKeeper
-from inbond.gateway.backlog import Backlog
+from inbond.gateway.backlog import DOCUMENT, Backlog
+from inbond.gateway.checked_blobs import CheckedBlobs
 from inbond.gateway.clock import Clock, utc_now
+from inbond.gateway.download_answers import DownloadAnswers
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.file_service import FileService
 from inbond.gateway.gateway import Gateway
 from inbond.gateway.judging import Judge
+from inbond.gateway.leading import Leading, starting
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_service import PageService
+from inbond.gateway.peer_server import Answer, PeerServer
 from inbond.gateway.project_list import ProjectList
 from inbond.gateway.provenance import Verifier
 from inbond.gateway.repositories import Repositories
 from inbond.gateway.retroactive import Retroactive
+from inbond.gateway.scrub_rounds import ScrubRounds
 from inbond.gateway.settling import Settler
+from inbond.gateway.shared_downloads import DOWNLOAD, SharedDownloads
+from inbond.gateway.stored_bytes import StoredBytes
 from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
 from inbond.gateway.why import WhyBook
 from inbond.mirror.in_force import ImportsKeeper
@@ -40,6 +52,7 @@ from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
 from inbond.web.metrics import Metrics
 from inbond.web.operations import Check
+from inbond.web.together import Together
 from inbond.webhooks.telling import Tellers
 
 
@@ -63,20 +76,24 @@ class Running:
     checks: dict[str, Callable[[], Awaitable[Check]]]
     upstream_urls: Mapping[str, str]
     imports: ImportsKeeper
+    together: Together | None = None  # where several processes serve
 
 
 @asynccontextmanager
-async def running(config: Config, *, clock: Clock = utc_now, poll_every: float = POLL_EVERY) -> AsyncIterator[Running]:
+async def running(
+    config: Config, *, clock: Clock = utc_now, poll_every: float = POLL_EVERY, among: Among | None = None
+) -> AsyncIterator[Running]:
     """Builds everything, yields it, and closes it in the opposite order. Raises `OperatorFault`.
 
-    `poll_every`: seconds between looks at the trusted roots.
+    `poll_every`: seconds between looks at the trusted roots. `among`: the processes that this one is of.
     """
+    leading = None if among is None else among.leading
     metrics = Metrics()
     observer = both(metrics, log_events)
-    async with trusting(config, clock=clock, observer=observer, poll_every=poll_every) as verifier:
+    async with trusting(config, clock=clock, observer=observer, poll_every=poll_every, leading=leading) as verifier:
         metrics.trusted_roots({one.name: _since(verifier, one.name) for one in verifier.scopes()}, clock)
         upstreams = config.upstreams_at(verifier.hello.publish_predicate_type)
-        async with assembled(config, upstreams, verifier, clock=clock, metrics=metrics) as up:
+        async with assembled(config, upstreams, verifier, clock=clock, metrics=metrics, among=among) as up:
             up.checks.update(checks_of(verifier))
             yield up
 
@@ -91,6 +108,7 @@ async def assembled(
     limits: Limits = DEFAULT,
     metrics: Metrics | None = None,
     serving: bool = True,
+    among: Among | None = None,
 ) -> AsyncIterator[Running]:
     """The same with a verifier that is there already.
 
@@ -98,6 +116,7 @@ async def assembled(
     and no request is told to the audit trail.
     """
     metrics = metrics or Metrics()
+    leading = Leading() if among is None else among.leading
     log = log_events if serving else log_alerts
     webhooks = () if config.offline else config.webhooks  # the outbox keeps what they are to be told
     tellers = Tellers(webhooks, both(metrics, log), clock=clock, user_agent=USER_AGENT)
@@ -115,16 +134,23 @@ async def assembled(
                 observer=both(metrics, log, tellers),
                 limits=limits,
                 serving=serving,
+                leading=leading,
             )
         )
         if serving and not config.offline:
-            await closing(tellers).start(base.ledger)
+            closing(tellers)
+            await leading.begin(partial(tellers.start, base.ledger))
         observer = base.observer if serving else without_requests(base.observer)
         documents, upstreams, pages, evidence = base.documents, base.upstreams, base.pages, base.evidence
         inspections = base.inspections
         limit = config.storage.limit() - base.documents_limit
-        cached = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit))
+        space = space_of(config.storage)
+        cached = closing(
+            open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit, space=space)
+        )
         blobs = cached if base.mirrored is None else LayeredBlobs(cached, base.mirrored)
+        shelves = shelves_of(config.storage, cached, base.mirrored)
+        stored_bytes = StoredBytes(*shelves, documents=documents, observer=observer)
         metadata = closing(MetadataKeeper(upstreams, documents, clock, observer))
         downloads = closing(
             Downloads(
@@ -133,15 +159,16 @@ async def assembled(
                 inspections,
                 clock,
                 observer,
+                stored_bytes=stored_bytes,
                 at_once=limits.downloads_at_once,
-                mirror=base.mirrored,
             )
         )
+        shared = downloads if among is None else closing(SharedDownloads(downloads, among.peers, clock))
         why = WhyBook(documents)
         judge = Judge(
             evidence,
             inspections,
-            downloads,
+            shared,
             base.standings,
             why,
             repositories=Repositories(base.ledger),
@@ -149,9 +176,21 @@ async def assembled(
             observer=observer,
         )
         indexes = indexes_of(config, upstream_settings)
-        settler = closing(Settler(evidence, judge, Backlog(documents, evidence.busy, clock), observer))
+        unfinished = Backlog(documents, evidence.busy, clock, document=DOCUMENT if among is None else among.backlog)
+        settler = closing(Settler(evidence, judge, unfinished, observer))
         if serving:
             settler.resume(indexes, pages)
+            if config.storage.scrub:
+                closing(
+                    ScrubRounds(
+                        shelves,
+                        length=config.storage.scrub,
+                        lock=config.storage.cache_dir / "scrub.lock",
+                        documents=documents,
+                        clock=clock,
+                        observer=observer,
+                    )
+                ).start()
         page_service = closing(
             PageService(
                 pages=pages,
@@ -163,14 +202,15 @@ async def assembled(
                 observer=observer,
             ),
         )
-        project_list = closing(ProjectList(upstreams, documents, cached, clock, observer))
+        project_list = closing(ProjectList(upstreams, documents, CheckedBlobs(cached, stored_bytes), clock, observer))
         if base.imports.serving:
             metrics.imports(base.imports.age)
         if isinstance(base.advisories, AdvisoryKeeper):
             metrics.advisories(base.advisories.facts(), clock)
             if serving:
-                closing(Retroactive(base.advisories, base.ledger, indexes, clock=clock, observer=observer)).start()
-        yield Running(
+                looking_back = Retroactive(base.advisories, base.ledger, indexes, clock=clock, observer=observer)
+                await leading.begin(starting(closing(looking_back).start))
+        up = Running(
             gateway=Gateway(
                 indexes=indexes,
                 pages=page_service,
@@ -179,7 +219,7 @@ async def assembled(
                     evidence=evidence,
                     inspections=inspections,
                     judge=judge,
-                    downloads=downloads,
+                    downloads=shared,
                     metadata=metadata,
                     clock=clock,
                     observer=observer,
@@ -196,11 +236,32 @@ async def assembled(
             checks={
                 **advisory_checks(base.advisories),
                 **imports_checks(config, base.imports),
+                **upstream_checks(upstreams),
                 "ledger": _ledger_check(base.ledger),
+                "storage": storing_check(cached),
             },
             upstream_urls={one.name: one.url for one in upstream_settings},
             imports=base.imports,
         )
+        if among is not None:
+            up = await _among_others(up, among, closing, downloads)
+        closing(leading)
+        yield up
+
+
+async def _among_others(
+    up: Running, among: Among, closing: Callable[[PeerServer], PeerServer], downloads: Downloads
+) -> Running:
+    """The same, reached by the other processes that serve."""
+
+    async def exposition() -> bytes:
+        await up.imports.known()  # a gauge cannot wait for it
+        return up.metrics.exposition()
+
+    together = Together(among.peers, exposition, up.checks)
+    answers: dict[str, Answer] = {**together.answers, DOWNLOAD: DownloadAnswers(up.parts.base.pages, downloads)}
+    await closing(PeerServer(among.peers, answers, up.gateway.observer)).start()
+    return replace(up, together=together)
 
 
 def without_requests(observer: Observer) -> Observer:

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -40,9 +41,10 @@ from inbond.mirror.settings import ImportsSettings, MirrorSettings, Wheels
 from inbond.model.decisions import Decided
 from inbond.model.units import parse_duration, parse_moment, parse_size
 from inbond.policy.settings import PolicySettings
+from inbond.store.mounts import OnNetwork, network_mount_of
 from inbond.upstream.proxies import Proxies
 from inbond.upstream.settings import Integrity, UpstreamSettings
-from inbond.web.settings import ListenAddress, ServerSettings, parse_host, parse_network, parse_public_url
+from inbond.web.settings import ListenAddress, ServerLimits, ServerSettings, parse_host, parse_network, parse_public_url
 from inbond.webhooks.settings import WebhookSettings
 
 __all__ = [
@@ -63,22 +65,29 @@ FREE_DISK_SHARE: Final = 10  # at most a tenth of what is free
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageSettings:
-    """Where the cache and the ledger are kept, and how many bytes the cache may take as configured."""
+    """Where the cache and the ledger are kept, and how many bytes the cache may take and leaves free as configured."""
 
     cache_dir: Path
     ledger_dir: Path
     mirror_dir: Path  # what was synced and imported: it may be impossible to have again
+    on_network: OnNetwork  # the ledger
     max_size: int
+    reserve: int
+    scrub: timedelta  # how long a round takes that reads every stored file; none: there is none
 
     @property
     def ledger(self) -> Path:
         """The ledger's file."""
         return self.ledger_dir / LEDGER_FILE
 
+    @property
+    def place(self) -> Path:
+        """The cache's directory, or the nearest above it that is there: it lies on the same disk."""
+        return next(path for path in (self.cache_dir, *self.cache_dir.parents) if os.access(path, os.F_OK))
+
     def limit(self) -> int:
         """The bytes that the cache may take: `max_size`, or a tenth of the free disk, whichever is less."""
-        place = next(path for path in (self.cache_dir, *self.cache_dir.parents) if os.access(path, os.F_OK))
-        return min(self.max_size, shutil.disk_usage(place).free // FREE_DISK_SHARE)
+        return min(self.max_size, shutil.disk_usage(self.place).free // FREE_DISK_SHARE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +186,10 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
     problems += decisions.problems
     problems += [*missing_in(values, layers), *loose_ends(values, layers), *networks.problems, *locks.problems]
     refuse(problems)
+    written = Written.model_validate(_with_files(values, decisions.files))
+    warnings = (*networks.warnings, *secrets.warnings, *locks.warnings, *decisions.warnings, *left_out(values))
     return Loaded(
-        written=Written.model_validate(_with_files(values, decisions.files)),
+        written=written,
         layers=tuple(layers),
         accesses=networks.accesses,
         surroundings=networks.surroundings,
@@ -186,7 +197,7 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
         to_webhooks=networks.webhooks,
         webhook_keys=secrets.keys,
         decisions=decisions.decisions,
-        warnings=(*networks.warnings, *secrets.warnings, *locks.warnings, *decisions.warnings, *left_out(values)),
+        warnings=(*warnings, *network_disks(_storage(written.storage))),
         in_locks=locks.digests,
     )
 
@@ -202,6 +213,7 @@ def settings_of(loaded: Loaded) -> Config:
             public_url=parse_public_url(server.public_url) if server.public_url else None,
             hosts=frozenset(map(parse_host, server.hosts)),
             trusted_proxies=tuple(map(parse_network, server.trusted_proxies)),
+            limits=ServerLimits(max_requests=server.max_requests, max_connections=server.max_connections),
         ),
         storage=_storage(written.storage),
         trust=scopes_of(written.trust, loaded.surroundings),
@@ -249,7 +261,25 @@ def _storage(table: StorageTable) -> StorageSettings:
         cache_dir=both / "cache" if both else user_cache_path(APPLICATION),
         ledger_dir=both / "ledger" if both else user_data_path(APPLICATION),
         mirror_dir=both / "mirror" if both else user_data_path(APPLICATION) / "mirror",
+        on_network=OnNetwork(table.network_file_system),
         max_size=parse_size(table.max_size),
+        reserve=parse_size(table.reserve),
+        scrub=parse_duration(table.scrub),
+    )
+
+
+def network_disks(storage: StorageSettings) -> tuple[str, ...]:
+    """What lies on network file systems and should not."""
+    ledger = "inbond does not start" if storage.on_network is OnNetwork.REFUSE else "SQLite may lose what it confirmed"
+    consequences = {
+        storage.ledger_dir: f"the ledger: {ledger}",
+        storage.cache_dir: "the cache: it is slow there, and no other machine's inbond may use the same",
+        storage.mirror_dir: "imported files: it is slow there, and no other machine's inbond may use the same",
+    }
+    return tuple(
+        f"{path} is on a network file system ({mount}), and holds {what}"
+        for path, what in consequences.items()
+        if (mount := network_mount_of(path)) is not None
     )
 
 
@@ -270,6 +300,7 @@ def _upstream(name: str, table: UpstreamTable, access: Access, publish_predicate
         name=name,
         url=resolve_preset(table.url, publish_predicate_type),
         fresh_for=parse_duration(table.fresh_for),
+        stale_while_revalidate=parse_duration(table.stale_while_revalidate),
         max_stale=parse_duration(table.max_stale),
         integrity=Integrity(table.integrity),
         trust=table.trust,

@@ -7,7 +7,6 @@ the rooms' settings (`inbond.cli.config`).
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, Final
@@ -46,6 +45,7 @@ from inbond.policy.settings import (
     SecurityFixes,
     UnknownDate,
 )
+from inbond.store.mounts import OnNetwork
 from inbond.upstream.credentials import masked
 from inbond.upstream.hosts import is_host
 from inbond.upstream.proxies import Proxy
@@ -97,18 +97,6 @@ def one_of(*choices: str) -> AfterValidator:
             raise ValueError(f"{text!r} is none of {listed(choices)}{near}")
 
     return reads(parse)
-
-
-def only(value: Any) -> AfterValidator:
-    """The inert value of a key whose feature has not landed."""
-
-    def check(given: Any) -> Any:
-        if given != value:
-            shown = json.dumps(value)
-            raise ValueError(f"{json.dumps(given)} is not available yet; accepts only {shown}")
-        return given
-
-    return AfterValidator(check)
 
 
 def did_you_mean(text: str, known: Collection[str]) -> str:
@@ -287,6 +275,7 @@ PublicUrl = Annotated[str, reads_or_empty(parse_public_url)]
 Host = Annotated[str, reads(parse_host)]
 Network = Annotated[str, reads(parse_network)]
 Size = Annotated[str, reads(_parse_size)]
+SizeOrNone = Annotated[str, reads(parse_size)]
 IndexUrl = Annotated[str, reads(_parse_index_url)]
 Duration = Annotated[str, reads(parse_duration)]
 Root = Annotated[str, reads(parse_root)]
@@ -328,6 +317,7 @@ RunnersWord = Annotated[str, one_of(*Runners)]
 ReusableWord = Annotated[str, one_of(*ReusableWorkflows)]
 HashesWord = Annotated[str, one_of(*Hashes)]
 IntegrityWord = Annotated[str, one_of(*Integrity)]
+OnNetworkWord = Annotated[str, one_of(*OnNetwork)]
 DenyAsWord = Annotated[str, one_of(*DenyAs)]
 ListingWord = Annotated[str, one_of(*Listing)]
 ActionText = Annotated[str, reads(Action.parse)]

@@ -25,18 +25,23 @@ class ServerTable(Table):
     """`[server]`: where inbond listens, and whom it believes."""
 
     listen: fields.Listen = "127.0.0.1:8642"
-    workers: Annotated[int, Strict(), fields.only(1)] = 1
+    workers: Annotated[int, Strict(), Field(ge=1, le=64)] = 1
     offline: Annotated[bool, Strict()] = False
     public_url: fields.PublicUrl = ""
     hosts: tuple[fields.Host, ...] = ()
     trusted_proxies: tuple[fields.Network, ...] = ()
+    max_requests: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 2000
+    max_connections: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 4000
 
 
 class StorageTable(Table):
     """`[storage]`: where things are kept, and how much of them."""
 
     path: fields.PathText = ""
+    network_file_system: fields.OnNetworkWord = "refuse"
     max_size: fields.Size = "20GiB"
+    reserve: fields.SizeOrNone = "1GiB"
+    scrub: fields.Duration = "30d"
 
 
 class UpstreamTable(Table):
@@ -44,6 +49,7 @@ class UpstreamTable(Table):
 
     url: fields.IndexUrl = Field(repr=False)  # may carry a password
     fresh_for: fields.Duration = "10m"
+    stale_while_revalidate: fields.Duration = "1m"
     max_stale: fields.Duration = "7d"
     integrity: fields.IntegrityWord = "api"
     trust: fields.Scopes = (PUBLIC,)

@@ -108,6 +108,8 @@ def _message(path: KeyPath, error: str, given: Any, context: Mapping[str, Any], 
             return _MISSING
         case "greater_than_equal":
             return f"must be at least {context['ge']}, not {_shown(given)}"
+        case "less_than_equal":
+            return f"must be at most {context['le']}, not {_shown(given)}"
         case _:
             return f"must be {_WANTED[error]}, not {_shown(given)}"
 

@@ -20,6 +20,7 @@ from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.indexes import Index, Ownership
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge, NothingDownloaded
+from inbond.gateway.leading import Leading
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.provenance import Verifier
 from inbond.gateway.repositories import Repositories
@@ -34,6 +35,7 @@ from inbond.store.blobs import DiskBlobs
 from inbond.store.documents import open_documents
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.store.mirror_blobs import open_mirror_blobs
+from inbond.store.mounts import OnNetwork, refuse_network
 from inbond.store.protocols import Documents
 from inbond.upstream.index import Upstream
 from inbond.upstream.limits import DEFAULT, Limits
@@ -105,8 +107,11 @@ async def foundation(
     observer: Observer,
     limits: Limits,
     serving: bool,
+    leading: Leading | None = None,
 ) -> AsyncIterator[Foundation]:
     """Opens it, and closes it in the opposite order. Raises `OperatorFault`.
+
+    `leading`: of several processes that serve, only the one that leads asks for advisories and forgets old requests.
 
     `serving`: what is kept fresh or written goes on until then; else advisories are read once, and the ledger is
     written to at the end.
@@ -114,14 +119,17 @@ async def foundation(
     async with AsyncExitStack() as stack:
         limit = int(config.storage.limit() * DOCUMENTS_SHARE)
         cache = config.storage.cache_dir
+        if config.storage.on_network is OnNetwork.REFUSE:
+            refuse_network(config.storage.ledger)
         documents = closing_in(stack, open_documents(cache / "documents", size_limit=limit, observer=observer))
-        ledger = closing_in(stack, open_ledger(config.storage.ledger, observer=observer))
-        book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history))
+        ledger = closing_in(stack, open_ledger(config.storage.ledger, observer=observer, look_behind=serving))
+        leading = leading or Leading()
+        book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history, prunes=leading))
         observer = both(observer, book)
         if serving:
             book.start()
         advisories = await stack.enter_async_context(
-            advising(config, clock=clock, observer=observer, watch=serving, limits=limits)
+            advising(config, clock=clock, observer=observer, watch=serving, limits=limits, leading=leading)
         )
         who = await answering(config, upstream_settings, ledger)
         for name in sorted(who.unused):

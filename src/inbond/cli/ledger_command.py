@@ -1,4 +1,4 @@
-"""`inbond ledger backup|check`: what cannot be asked for again, copied and examined."""
+"""`inbond ledger backup|check|restore`: what cannot be asked for again, copied, examined and put back."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ Exit codes:
 Examples:
   inbond ledger backup /var/backups/inbond.sqlite3
 \b
-To restore one: stop inbond, remove ledger.sqlite3, ledger.sqlite3-wal and ledger.sqlite3-shm, and
-copy the backup to ledger.sqlite3.
+To put one back: stop inbond, and `inbond ledger restore FILE`.
 """
 _CHECK_EPILOG: Final = """\b
 Exit codes:
@@ -32,12 +31,26 @@ Exit codes:
   1  it is damaged, or not a ledger that this inbond can read
   2  could not tell: there is none, or it cannot be read; also usage errors
 """
+_RESTORE_EPILOG: Final = """\b
+Exit codes:
+  0  the backup is the ledger now
+  1  the backup is damaged, or no ledger that this inbond can read: nothing was changed
+  2  could not: the ledger is in use, there is no backup, the disk refuses; also usage errors.
+     Nothing was changed
+\b
+Examples:
+  inbond ledger restore /var/backups/inbond.sqlite3
+\b
+The ledger that was there is kept beside it as ledger.sqlite3.replaced-N (and -wal), which
+`inbond ledger check` reads: remove it once nothing in it is missed. Where bundles were imported,
+restore mirror/blobs as well.
+"""
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("ledger")
 def ledger_group() -> None:
-    """Back up or check the ledger: memory, decisions, and the audit trail."""
+    """Back up, check or restore the ledger: memory, decisions, and the audit trail."""
 
 
 @ledger_group.command("backup", epilog=_BACKUP_EPILOG)
@@ -76,3 +89,21 @@ def check(*, file: Path | None, form: str, given: GivenOptions) -> None:
         facts = ledger_run.examine(path)
         say(ledger_run.as_json(facts, path) if form == "json" else ledger_run.as_text(facts, path))
         sys.exit(WHOLE if facts.is_whole else DAMAGED)
+
+
+@ledger_group.command("restore", epilog=_RESTORE_EPILOG)
+@click.argument("file", type=_file)
+@config_options
+def restore(*, file: Path, given: GivenOptions) -> None:
+    """Put the backup in FILE in the place of the ledger, and say what is forgotten by it.
+
+    Stop inbond first. FILE is read whole before anything is changed, and stays where it is; a crash at any moment
+    leaves the old ledger or the new one.
+    """
+    with ending():
+        from inbond.cli import ledger_run  # noqa: PLC0415 (as above)
+
+        path = ledger_run.path_of(config_from_options(given))
+        done = ledger_run.restore(file, path)
+        say(ledger_run.restored_text(done, file, path))
+        sys.exit(WHOLE if isinstance(done, ledger_run.Restored) else DAMAGED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from inbond.cli.config import Config
@@ -13,8 +14,20 @@ from inbond.model.units import format_size
 from inbond.store.files import unavailable
 from inbond.store.ledger_facts import LedgerFacts, examine
 from inbond.store.ledger_file import copy_file
+from inbond.store.ledger_lost import Lost
+from inbond.store.ledger_restore import NotRestored, Restored, restore
 
-__all__ = ["as_json", "as_text", "backed_up", "examine", "path_of"]
+__all__ = [
+    "NotRestored",
+    "Restored",
+    "as_json",
+    "as_text",
+    "backed_up",
+    "examine",
+    "path_of",
+    "restore",
+    "restored_text",
+]
 
 
 def path_of(config: Config) -> Path:
@@ -65,3 +78,29 @@ def as_json(facts: LedgerFacts, path: Path) -> str:
         "waiting": facts.waiting,
     }
     return json.dumps(said, indent=2)
+
+
+def restored_text(done: Restored | NotRestored, backup: Path, path: Path) -> str:
+    """For people: what was done, and what is forgotten by it."""
+    match done:
+        case NotRestored(facts=facts):
+            return f"{as_text(facts, backup)}\nnothing was restored: {printable(str(path))} is as it was"
+        case Restored(facts=facts, aside=aside, lost=lost):
+            before = f"the ledger before it is now {printable(str(aside))}" if aside else "there was none before it"
+            return "\n".join([as_text(facts, path), before, *_lost_lines(lost)])
+
+
+def _lost_lines(lost: Lost) -> Iterator[str]:
+    if lost.untold is not None:
+        yield f"what that one knew and the backup does not cannot be told: {printable(lost.untold)}"
+        return
+    if lost.counts:
+        yield "what that one knew and the backup does not, and is forgotten:"
+    yield from (f"  {number:>9,}  {what}" for what, number in lost.counts.items())
+    for decision in lost.decisions:
+        done = "revoked" if decision.revoked else "made"
+        when = decision.at.isoformat(sep=" ", timespec="seconds")
+        yield f"  {decision.kind} of {printable(decision.project)}, {done} by {printable(decision.by)}, {when}"
+    for one in lost.serials:
+        where = f"{printable(one.upstream)}, {printable(one.project)}"
+        yield f"  {where}: serial {one.was} is now {'unknown' if one.now is None else one.now}"

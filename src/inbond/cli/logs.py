@@ -15,10 +15,10 @@ from inbond.model.events import Alert, Event, Recorded
 log: Final = structlog.get_logger("inbond")
 
 
-def set_up_logging(form: str, *, verbose: bool, quiet: bool = False) -> None:
+def set_up_logging(form: str, *, verbose: bool, quiet: bool = False, worker: int | None = None) -> None:
     """Sends structlog's lines to standard error, in one of the two forms. Upstream's strings are escaped in both.
 
-    `quiet`: only what is not as it should be.
+    `quiet`: only what is not as it should be. `worker`: which of several processes this is; stands on each line.
     """
     level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
     renderer: structlog.types.Processor = (
@@ -33,6 +33,7 @@ def set_up_logging(form: str, *, verbose: bool, quiet: bool = False) -> None:
     )
     processors: list[structlog.types.Processor] = [
         structlog.processors.add_log_level,
+        *([] if worker is None else [_numbered(worker)]),
         structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ" if form == JSON else "%H:%M:%S", utc=form == JSON),
         structlog.processors.format_exc_info if form == JSON else _as_it_is,
         _printable,
@@ -45,7 +46,18 @@ def set_up_logging(form: str, *, verbose: bool, quiet: bool = False) -> None:
         cache_logger_on_first_use=False,
     )
     stamina.instrumentation.set_on_retry_hooks([])  # retries are counted by outcome, and told once they have failed
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"{_prefix(worker)}%(levelname)s %(name)s: %(message)s")
+
+
+def _numbered(worker: int) -> structlog.types.Processor:
+    def add(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        return {**event, "worker": worker}
+
+    return add
+
+
+def _prefix(worker: int | None) -> str:
+    return "" if worker is None else f"worker {worker} "
 
 
 def _as_it_is(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

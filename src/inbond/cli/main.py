@@ -23,6 +23,7 @@ from inbond.cli.serve_command import serve
 from inbond.cli.static_command import static_group
 from inbond.cli.sync_command import sync
 from inbond.cli.trust_command import trust_group
+from inbond.cli.upstream_command import upstream_group
 from inbond.cli.waive_command import waive_group
 from inbond.cli.webhooks_command import webhooks_group
 from inbond.cli.why import why
@@ -59,6 +60,7 @@ cli.add_command(bundle_group)
 cli.add_command(static_group)
 cli.add_command(cache_group)
 cli.add_command(webhooks_group)
+cli.add_command(upstream_group)
 
 
 def main() -> None:

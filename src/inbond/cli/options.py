@@ -57,6 +57,13 @@ class GivenOptions:
     file: Path | None
     overrides: Mapping[str, Any]
 
+    def arguments(self) -> list[str]:
+        """The same once more, for another process."""
+        found = [] if self.file is None else ["--config", str(self.file)]
+        for flag, value in self.overrides.items():
+            found += [f"--{flag}"] if value is True else [f"--{flag}", str(value)]
+        return found
+
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--config --listen --data --upstream --policy --audit --offline`; the command gets them as `given`."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
-import signal
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import click
 import structlog
@@ -17,38 +17,58 @@ from aiohttp import web
 from yarl import URL
 
 from inbond import __version__
+from inbond.cli.among import Among
 from inbond.cli.compose import Running, running
 from inbond.cli.config import Config
+from inbond.cli.descriptors import with_descriptors
+from inbond.cli.listening import BACKLOG, cannot_listen
+from inbond.cli.stopping import STOP_SECONDS, stopping_by_signal
 from inbond.mirror.in_force import InForce, told
-from inbond.model.errors import OperatorFault
 from inbond.web.app import build_app
+from inbond.web.connections import Runner
+from inbond.web.operations import TOGETHER
 from inbond.web.origin import is_loopback
 from inbond.web.views import UPSTREAMS
 
 # Once a stop is asked for, requests under way may take so long to finish. aiohttp waits for as long again where a
 # client does not read what it is sent.
 SHUTDOWN_SECONDS: Final = 15.0
-# All that a stop may take, downloads without a client included; less than TimeoutStopSec in deploy/inbond.service.
-STOP_SECONDS: Final = 40.0
-KEEPALIVE_SECONDS: Final = 75.0
 UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 THIS_HOST: Final = "THIS-HOST"
 log: Final = structlog.get_logger("inbond")
 
 
+class Say(Protocol):
+    """Tells whoever started this that it serves, and where."""
+
+    async def __call__(self, up: Running, text: str, /) -> None:
+        """`text`: for people."""
+        ...
+
+
 async def serve_until_stopped(config: Config) -> None:
     """Serves until SIGINT or SIGTERM. Raises `OperatorFault` where it cannot start."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, stop.set)
-    async with running(config) as up:
-        lag = loop.create_task(up.metrics.watch_lag())
-        runner = await start(up, config)
+
+    async def say(up: Running, text: str) -> None:
+        click.echo(text)
+        await warn(up, config)
+
+    await serve_until(stopping_by_signal(), config, say=say)
+
+
+async def serve_until(
+    stop: asyncio.Event, config: Config, *, say: Say, among: Among | None = None, sockets: Sequence[socket.socket] = ()
+) -> None:
+    """Serves until then, and lets finish what is under way. Raises `OperatorFault` where it cannot start.
+
+    `among`: the processes that this one is of. `sockets`: listening ones, instead of the configured address.
+    """
+    config = replace(config, server=with_descriptors(config.server))
+    async with running(config, among=among) as up:
+        lag = asyncio.create_task(up.metrics.watch_lag())
+        runner = await start(up, config, sockets=sockets)
         try:
-            _announce(up, config, runner, await up.imports.current())
-            for warning in (*await up.imports.problems(), *await up.imports.advice()):
-                log.warning(warning)
+            await say(up, announcement(up, config, runner, await up.imports.current()))
             keep_collections_short()
             await stop.wait()
         finally:
@@ -80,35 +100,40 @@ async def finish(up: Running, runner: web.AppRunner, *, seconds: float) -> None:
             await up.gateway.downloads.wait()
 
 
-async def start(up: Running, config: Config, *, shutdown_seconds: float = SHUTDOWN_SECONDS) -> web.AppRunner:
-    """Listens. Raises `OperatorFault` where the address cannot be had."""
+async def start(
+    up: Running,
+    config: Config,
+    *,
+    shutdown_seconds: float = SHUTDOWN_SECONDS,
+    sockets: Sequence[socket.socket] = (),
+) -> web.AppRunner:
+    """Listens: at the configured address, or by way of `sockets`. Raises `OperatorFault` where that cannot be had."""
     app = build_app(up.gateway, config.server, up.metrics, up.checks, up.imports)
     app[UPSTREAMS] = up.upstream_urls
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds, keepalive_timeout=KEEPALIVE_SECONDS)
+    if up.together is not None:
+        app[TOGETHER] = up.together
+    runner = Runner(app, shutdown_timeout=shutdown_seconds)
     await runner.setup()
     listen = config.server.listen
     try:
-        await web.TCPSite(runner, listen.host, listen.port, backlog=1024).start()
+        if sockets:
+            await _share(runner, sockets)
+        else:
+            await web.TCPSite(runner, listen.host, listen.port, backlog=BACKLOG).start()
     except OSError as error:
         await runner.cleanup()
-        reason, remedy = listening_fault(error)
-        raise OperatorFault(f"cannot listen on {listen}: {reason}", remedy=remedy) from error
+        raise cannot_listen(listen, error) from error
     return runner
 
 
-def listening_fault(error: OSError) -> tuple[str, str]:
-    """The reason why an address cannot be listened on, and what to do."""
-    match error:
-        case socket.gaierror():
-            return "the name is not known", "check the spelling, or name an address with --listen ADDRESS:PORT"
-        case OSError(errno=errno.EADDRINUSE):
-            return "the port is in use", "stop the program that uses it, or choose another with --listen HOST:PORT"
-        case OSError(errno=errno.EACCES):
-            return "not permitted", "ports below 1024 need privileges: choose a higher one with --listen HOST:PORT"
-        case OSError(errno=errno.EADDRNOTAVAIL | None):  # Python 3.13 gives this one no number
-            return "this machine has no such address", "choose one that it has, or 0.0.0.0 for all, with --listen"
-        case _:
-            return error.strerror or str(error), "choose another address with --listen HOST:PORT"
+async def _share(runner: web.AppRunner, sockets: Sequence[socket.socket]) -> None:
+    """Takes connections from sockets that others take them from too: one at a time, so that all have their part.
+
+    The event loop takes as many at once as may wait, and sets that; so what may wait is set right afterwards.
+    """
+    for one in sockets:
+        await web.SockSite(runner, one, backlog=1).start()
+        one.listen(BACKLOG)
 
 
 def address_of(runner: web.AppRunner) -> str:
@@ -149,7 +174,8 @@ def _upstream(config: Config, name: str, url: str, imported: InForce) -> str:
     return url if proxy is None else f"{url} through proxy {proxy.url}"
 
 
-def _announce(up: Running, config: Config, runner: web.AppRunner, imported: InForce) -> None:
+def announcement(up: Running, config: Config, runner: web.AppRunner, imported: InForce) -> str:
+    """Where clients find this, and what stands behind it."""
     origin = config.server.public_url or f"http://{_name_of(config, runner)}"
     offline = " offline: nothing is asked over the network" if config.offline else ""
     lines = [f"inbond {__version__} is serving{offline}"]
@@ -168,13 +194,19 @@ def _announce(up: Running, config: Config, runner: web.AppRunner, imported: InFo
         "",
         *_about_names(config),
     ]
-    click.echo("\n".join(lines))
+    return "\n".join(lines)
+
+
+async def warn(up: Running, config: Config) -> None:
+    """Tells what is configured or imported, and not as it should be."""
     for warning in config.warnings:
         log.warning(warning)
     if not is_loopback(config.server.listen.host):
         log.warning(
             "listening beyond this machine: anybody who reaches the port may read", listen=str(config.server.listen)
         )
+    for warning in (*await up.imports.problems(), *await up.imports.advice()):
+        log.warning(warning)
 
 
 def _home(path: Path) -> str:

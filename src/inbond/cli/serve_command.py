@@ -1,12 +1,18 @@
-"""The command `inbond serve`; the server itself is `inbond.cli.serve`."""
+"""The command `inbond serve`; the server itself is `inbond.cli.serve`, and several of them `inbond.cli.workers`."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from typing import TYPE_CHECKING
 
 import click
 
 from inbond.cli.options import JSON, TEXT, GivenOptions, config_from_options, config_options
+from inbond.cli.worker_place import OPTION, WorkerPlace, fingerprint, read_place, require_same
+
+if TYPE_CHECKING:
+    from inbond.cli.config import Config
 
 
 @click.command("serve")
@@ -16,14 +22,41 @@ from inbond.cli.options import JSON, TEXT, GivenOptions, config_from_options, co
     help="How log lines are written to standard error. [env: INBOND_LOG]",
 )  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Log probes and metrics requests too.")
-def serve(*, log_form: str, verbose: bool, given: GivenOptions) -> None:
+@click.option(OPTION, "place", hidden=True, callback=read_place)
+def serve(*, log_form: str, verbose: bool, place: WorkerPlace | None, given: GivenOptions) -> None:
     """Serve the Simple API in front of the configured indexes.
 
     Without any configuration: on 127.0.0.1:8642, in front of PyPI, data in the user's cache directory.
     """
     # The server imports much: `--help` and the other commands do not wait for that.
     from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
+
+    set_up_logging(log_form, verbose=verbose, worker=None if place is None else place.number)
+    read = fingerprint(given.file, os.environ)  # before the file is: what changes in between makes a worker refuse
+    config = config_from_options(given)
+    if place is not None:
+        require_same(place, read)
+        asyncio.run(_worker(config, place))
+    elif config.server.workers > 1:
+        flags = ["--log", log_form, *(["--verbose"] if verbose else [])]
+        asyncio.run(_workers(config, [*given.arguments(), *flags], read))
+    else:
+        asyncio.run(_alone(config))
+
+
+async def _alone(config: Config) -> None:
     from inbond.cli.serve import serve_until_stopped  # noqa: PLC0415 (as said above)
 
-    set_up_logging(log_form, verbose=verbose)
-    asyncio.run(serve_until_stopped(config_from_options(given)))
+    await serve_until_stopped(config)
+
+
+async def _worker(config: Config, place: WorkerPlace) -> None:
+    from inbond.cli.worker import serve_as_worker  # noqa: PLC0415 (as said above)
+
+    await serve_as_worker(config, place)
+
+
+async def _workers(config: Config, arguments: list[str], read: str) -> None:
+    from inbond.cli.workers import serve_by_workers  # noqa: PLC0415 (as said above)
+
+    await serve_by_workers(config, arguments, fingerprint=read)

@@ -12,6 +12,7 @@ from inbond.cli.config import Config
 from inbond.cli.logs import log_alerts
 from inbond.cli.trust_sources import max_ages, sources, trust_by_upstream, trust_dir
 from inbond.gateway.clock import Clock, utc_now
+from inbond.gateway.leading import Leading
 from inbond.gateway.on_demand import VerifierOnDemand
 from inbond.gateway.trust import RootSource
 from inbond.gateway.trust_age import worded
@@ -23,9 +24,18 @@ from inbond.web.operations import Check
 
 @asynccontextmanager
 async def trusting(
-    config: Config, *, clock: Clock, observer: Observer, poll_every: float = POLL_EVERY
+    config: Config,
+    *,
+    clock: Clock,
+    observer: Observer,
+    poll_every: float = POLL_EVERY,
+    leading: Leading | None = None,
 ) -> AsyncIterator[TrustKeeper]:
-    """Starts it, and closes it. Raises `OperatorFault`."""
+    """Starts it, and closes it. Raises `OperatorFault`.
+
+    `leading`: of several processes, only the one that leads keeps roots fresh; the others take up what it keeps.
+    """
+    leading = leading or Leading()
     used = sources(config, clock=clock, observer=observer)
     keeper = _keeper(config, used, clock=clock, observer=observer, poll_every=poll_every)
     refreshing: list[asyncio.Task[NoReturn]] = []
@@ -33,7 +43,7 @@ async def trusting(
         await keeper.start()
         for source in used:
             if isinstance(source, AutoSource):
-                task = asyncio.create_task(source.keep_fresh(), name=source.name)
+                task = asyncio.create_task(_keep_fresh(source, leading), name=source.name)
                 task.add_done_callback(partial(_tell_end, observer))
                 refreshing.append(task)
         yield keeper
@@ -42,6 +52,11 @@ async def trusting(
             task.cancel()
         await asyncio.gather(*refreshing, return_exceptions=True)
         await keeper.aclose()
+
+
+async def _keep_fresh(source: AutoSource, leading: Leading) -> NoReturn:
+    await leading.begun()
+    await source.keep_fresh()
 
 
 async def verifier_on_demand(config: Config, *, clock: Clock = utc_now) -> VerifierOnDemand:

@@ -101,6 +101,7 @@ class AdvisoryKeeper:
         poll_every: seconds between looks.
         find: what imports brought under a source's name.
         offline: whether no URL is asked.
+        asks: whether it is this process that asks URLs, of several; asked anew each time.
     """
 
     configured = True
@@ -116,8 +117,9 @@ class AdvisoryKeeper:
         poll_every: float = POLL_EVERY,
         find: Callable[[str], Brought | None] = no_imports,
         offline: bool = False,
+        asks: Callable[[], bool] = lambda: True,
     ) -> None:
-        around = Surroundings(directory=directory, open_feed=open_feed, find=find, offline=offline)
+        around = Surroundings(directory=directory, open_feed=open_feed, find=find, offline=offline, asks=asks)
         self._states = tuple(state_of(source, around, clock) for source in sources)
         self._observer = observer
         self._poll_every = poll_every

@@ -199,10 +199,19 @@ class PlaceState(SourceState):
 
 
 class FeedState(SourceState):
-    """An archive at a URL, asked every `refresh`, and kept."""
+    """An archive at a URL, asked every `refresh`, and kept; where not `asks`, what another process keeps is read."""
 
-    def __init__(self, source: AdvisorySource, kept: KeptArchive, feed: Callable[[], Feed], clock: Clock) -> None:
+    def __init__(
+        self,
+        source: AdvisorySource,
+        kept: KeptArchive,
+        feed: Callable[[], Feed],
+        clock: Clock,
+        *,
+        asks: Callable[[], bool],
+    ) -> None:
         super().__init__(source, clock)
+        self._asks = asks
         self._kept = kept
         self._open = feed
         self._feed: Feed | None = None
@@ -240,6 +249,8 @@ class FeedState(SourceState):
         return found
 
     def _is_due(self) -> bool:
+        if not self._asks():
+            return False
         now, refresh = self._clock(), self.source.refresh
         if self.problem is not None and self._asked is not None:
             return now - self._asked >= min(refresh, RETRY_AFTER)
@@ -256,13 +267,15 @@ class FeedState(SourceState):
 class Surroundings:
     """What sources need besides the configuration. `directory`: in the cache, where archives from URLs are kept.
 
-    `find`: what imports brought under a source's name. `offline`: no URL is asked.
+    `find`: what imports brought under a source's name. `offline`: no URL is asked. `asks`: whether this process asks
+    them, of several that keep them in one place.
     """
 
     directory: Path
     open_feed: Callable[[FeedSettings], Feed]
     find: Callable[[str], Brought | None]
     offline: bool = False
+    asks: Callable[[], bool] = lambda: True
 
 
 def state_of(source: AdvisorySource, around: Surroundings, clock: Clock) -> SourceState:
@@ -278,6 +291,6 @@ def state_of(source: AdvisorySource, around: Surroundings, clock: Clock) -> Sour
             if around.offline:
                 url = shown(URL(feed.url))
                 return PlaceState(source, Unasked(kept=kept, imported=imported, url=url), clock)
-            return FeedState(source, kept, partial(around.open_feed, feed), clock)
+            return FeedState(source, kept, partial(around.open_feed, feed), clock, asks=around.asks)
         case _:
             assert_never(source.place)

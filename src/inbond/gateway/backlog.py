@@ -42,8 +42,17 @@ class Unfinished(msgspec.Struct, array_like=True, frozen=True):
 class Backlog:
     """Remembers unfinished work. `busy` tells whether files of an upstream's project still wait or are under way."""
 
-    def __init__(self, documents: Documents, busy: Callable[[str, ProjectName], bool], clock: Clock) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        busy: Callable[[str, ProjectName], bool],
+        clock: Clock,
+        *,
+        document: str = DOCUMENT,
+    ) -> None:
+        """`document`: where it is kept; of several processes, each has its own."""
         self._documents = documents
+        self._document = document
         self._busy = busy
         self._clock = clock
         self._entries: dict[tuple[str, str, str], Unfinished] = {}
@@ -62,7 +71,7 @@ class Backlog:
 
     async def from_last_run(self) -> list[tuple[Unfinished, ProjectName]]:
         """What the last run left unfinished, but for what is stale; each is to be `taken_up`."""
-        raw = await self._documents.get(DOCUMENT)
+        raw = await self._documents.get(self._document)
         self._written = _decoded(raw) if raw is not None else []
         now = self._clock()
         found = [(one, name) for one in self._written if (name := _name(one)) and now - one.since < STALE_AFTER]
@@ -91,7 +100,7 @@ class Backlog:
             del self._entries[key]
         entries = list(self._entries.values())
         if entries != self._written:
-            await self._documents.put(DOCUMENT, msgspec.msgpack.encode(entries))
+            await self._documents.put(self._document, msgspec.msgpack.encode(entries))
             self._written = entries
 
     def _is_busy(self, one: Unfinished) -> bool:

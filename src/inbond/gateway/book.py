@@ -54,11 +54,21 @@ class Book:
     `start` it on the event loop; close it with `aclose`, which writes what is left. May be told from any thread.
     """
 
-    def __init__(self, records: Records, observer: Observer, *, clock: Clock, settings: HistorySettings) -> None:
+    def __init__(
+        self,
+        records: Records,
+        observer: Observer,
+        *,
+        clock: Clock,
+        settings: HistorySettings,
+        prunes: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`prunes`: asked before what is old is forgotten, which of several processes only one has to do."""
         self._records = records
         self._observer = observer
         self._clock = clock
         self._settings = settings
+        self._prunes = prunes
         self._asked: deque[Asked] = deque()
         self._happened: deque[Occurrence] = deque()
         self._known: LruSet[str] = LruSet(MAX_KNOWN)
@@ -171,7 +181,8 @@ class Book:
 
     async def _prune_on(self) -> None:
         while not self._stop.is_set():
-            await self._lives_through(self._records.forget(before=self._clock() - self._settings.keep))
+            if self._prunes():
+                await self._lives_through(self._records.forget(before=self._clock() - self._settings.keep))
             await self._rest(PRUNE_EVERY)
 
     async def _lives_through(self, work: Awaitable[object]) -> bool:

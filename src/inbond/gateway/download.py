@@ -3,29 +3,39 @@
 Invariant (promise P1): until length and digest have passed, and the archive was looked into, `visible` stays at least
 `HELD_TAIL` bytes behind what has arrived, so that no client can complete another file than the one under the digest
 that its page gives or that is remembered. Where there is no digest nothing is visible until this very transfer has
-fixed one.
+fixed one. Bytes that were visible are never replaced by others.
+
+A transfer may be pieced together from several answers (`inbond.gateway.answers`). Those may have been of two files that
+were both honest: what has the wrong digest then is fetched whole, before anybody says that upstream sends wrong bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from inbond.gateway.answers import Answers, passes
+from inbond.gateway.arriving import Differs, behind, flushing
 from inbond.gateway.digests import NamedDigests
-from inbond.model.errors import FIRST_HAD, PAGE_SAYS, DigestMismatch, InbondError, UpstreamBroken, UpstreamRefused
+from inbond.model.errors import (
+    FIRST_HAD,
+    PAGE_SAYS,
+    DigestMismatch,
+    InbondError,
+    UpstreamBroken,
+    UpstreamFault,
+)
 from inbond.model.page import File
 from inbond.store.protocols import Blob, Blobs, BlobWriter
 from inbond.upstream.answers import FileBody
 from inbond.upstream.source import Source
 
 HELD_TAIL: Final = 64 * 1024  # bytes
-# Bytes become readable by others at least this often, however slowly they arrive.
-FLUSH_EVERY: Final = 0.1  # seconds
 MAX_FILE_BYTES: Final = 16 * 2**30
 
 # Has a digest count from now on, in the ledger before it returns. Raises `DigestMismatch`, `StoreUnavailable`.
@@ -45,7 +55,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The transfer ended without a file; nothing of it is kept."""
+    """The transfer ended without a file; what came of it counts as nothing."""
 
     error: InbondError
 
@@ -71,6 +81,7 @@ class Download:
         self.received = False  # all bytes are here, and upstream is done with: only checks are missing
         self.queued = False  # waiting for one of the places that its kind of download may take
         self._flushed = 0
+        self._shown = 0  # bytes; the most that anybody who asked was told to be visible
         self._changed = asyncio.Event()
 
     @property
@@ -94,6 +105,7 @@ class Download:
             case None if self.sha256 is None:
                 return 0  # nothing says yet which bytes are meant
             case None:
+                self._shown = max(self._shown, self._flushed - HELD_TAIL)
                 return max(0, self._flushed - HELD_TAIL)
 
     async def progress(self, within: float | None = None) -> bool:
@@ -136,70 +148,106 @@ class Download:
 
     async def _transfer(self, upstream: Source, blobs: Blobs, place: AbstractAsyncContextManager[None]) -> Blob:
         async with AsyncExitStack() as kept:
-            async with place, AsyncExitStack() as stack:
+            async with place, self._answers(upstream) as answers:
                 self.queued = False
-                body = await self._open(upstream, stack)
-                writer = await kept.enter_async_context(blobs.writer())
-                await self._receive(body, writer)
+                writer = await self._begin(answers, blobs, kept)
+                await self._receive_whole(answers, writer)
             # What is missing is looked for here: it must not take upstream's place from others.
             self.received = True
             self._tell()
             return await self._settle(writer)
 
-    async def _receive(self, body: FileBody, writer: BlobWriter) -> None:
-        self._announce(body.size, writer)
-        limit = self.total if self.total is not None else MAX_FILE_BYTES
-        async with self._flushing(writer) as lock:
-            async for chunk in body.chunks():
-                if writer.size + len(chunk) > limit:
-                    raise UpstreamBroken(f"{self.file.filename}: upstream sends more than {limit} bytes")
-                async with lock:
-                    await writer.write(chunk)
-                if self._named:
-                    await asyncio.to_thread(self._named.update, chunk)
-                self._show(writer)
+    def _answers(self, upstream: Source) -> Answers:
+        return Answers(upstream, self.file.url, renew=self._renew, digest_known=self.sha256 is not None)
 
-    async def _open(self, upstream: Source, stack: AsyncExitStack) -> FileBody:
-        """The file's body; where its address carries a query, which may be a signature that has expired, twice."""
+    async def _begin(self, answers: Answers, blobs: Blobs, kept: AsyncExitStack) -> BlobWriter:
+        """The file to write to. Upstream is asked first, unless there are bytes that an earlier transfer left."""
+        # Those are no use where the page names other digests, which are made from all bytes as they come.
+        sha256 = None if self._named else self.sha256
+        if sha256 is None or not blobs.left(sha256):
+            await answers.ask()
+            return await kept.enter_async_context(blobs.writer(sha256))
+        writer = await kept.enter_async_context(blobs.writer(sha256))
+        if self.total is not None and writer.size >= self.total:
+            await writer.restart()
         try:
-            return await stack.enter_async_context(upstream.file(self.file.url))
-        except UpstreamRefused:
-            url = await self._renew() if self._renew is not None and "?" in self.file.url else None
-            if url is None:
-                raise
-        return await stack.enter_async_context(upstream.file(url))
+            await answers.ask(writer.size)
+        except UpstreamFault as fault:
+            if passes(fault):
+                writer.leave()
+            raise
+        except Differs:
+            await writer.restart()
+            await answers.ask()
+        return writer
 
-    @asynccontextmanager
-    async def _flushing(self, writer: BlobWriter) -> AsyncIterator[asyncio.Lock]:
-        """Flushes every now and then, also while nothing arrives; yields the lock that writing takes meanwhile."""
-        lock = asyncio.Lock()
+    async def _receive_whole(self, answers: Answers, writer: BlobWriter) -> None:
+        """All bytes, from as many answers as it takes. Where these do not fit together, once more from the start."""
+        try:
+            try:
+                await self._receive(answers, writer)
+            except (Differs, DigestMismatch):
+                await self._begin_anew(answers, writer)
+                await self._receive(answers, writer)
+        except (Differs, DigestMismatch) as error:
+            raise self._do_not_fit() from error
+        except UpstreamFault as fault:
+            if passes(fault):
+                writer.leave()
+            raise
 
-        async def flush() -> None:
+    async def _begin_anew(self, answers: Answers, writer: BlobWriter) -> None:
+        if self._shown:
+            raise self._do_not_fit()
+        self._flushed = 0
+        self._named = NamedDigests(self.file)
+        await writer.restart()
+        await answers.ask()
+
+    def _do_not_fit(self) -> UpstreamBroken:
+        return UpstreamBroken(
+            f"{self.file.filename} came in parts that do not fit together",
+            remedy="ask for it once more: it is fetched whole then",
+        )
+
+    async def _receive(self, answers: Answers, writer: BlobWriter) -> None:
+        """Raises `Differs`, and `DigestMismatch` for bytes that are not all of one answer."""
+        async with flushing(writer, lambda: self._show(writer)) as lock:
             while True:
-                await asyncio.sleep(FLUSH_EVERY)
-                if writer.readable < writer.size:
-                    async with lock:
-                        await writer.flush()
-                    self._show(writer)
+                self._announce(answers.body.size, writer)
+                try:
+                    await self._take(answers.body, writer, lock)
+                except UpstreamFault as fault:
+                    if not fault.interrupted:
+                        raise
+                    if writer.size != self.total:
+                        await answers.resume(writer.size, fault)
+                        continue
+                break
+        if answers.joined:
+            await self._compare(writer)
 
-        flusher = asyncio.get_running_loop().create_task(flush())
-        try:
-            yield lock
-        finally:
-            async with lock:  # not in the middle of a flush
-                flusher.cancel()
-            await asyncio.gather(flusher, return_exceptions=True)
+    async def _take(self, body: FileBody, writer: BlobWriter, lock: asyncio.Lock) -> None:
+        limit = self.total if self.total is not None else MAX_FILE_BYTES
+        async for chunk in behind(body, writer):
+            if writer.size + len(chunk) > limit:
+                raise UpstreamBroken(f"{self.file.filename}: upstream sends more than {limit} bytes")
+            async with lock:
+                await writer.write(chunk)
+            if self._named:
+                await asyncio.to_thread(self._named.update, chunk)
+            self._show(writer)
 
     def _show(self, writer: BlobWriter) -> None:
         if writer.readable != self._flushed:
             self._flushed = writer.readable
+            self.path = writer.path  # another one where the disk is full (`inbond.store.spilling`)
             self._tell()
 
     def _announce(self, claimed: int | None, writer: BlobWriter) -> None:
         if claimed is not None and self.total is not None and claimed != self.total:
-            raise UpstreamBroken(
-                f"{self.file.filename}: upstream sends {claimed} bytes, its page says {self.total}",
-            )
+            before = "an earlier answer said" if self.file.size is None else "its page says"
+            raise UpstreamBroken(f"{self.file.filename}: upstream sends {claimed} bytes, {before} {self.total}")
         self.total = self.total if self.total is not None else claimed
         self.path = writer.path
         self._tell()
@@ -209,14 +257,19 @@ class Download:
             raise UpstreamBroken(f"{self.file.filename} is empty upstream")
         if self.total is not None and writer.size != self.total:
             raise UpstreamBroken(f"{self.file.filename} was cut after {writer.size} of {self.total} bytes")
+        actual = await self._compare(writer)
+        if self._fix is not None:
+            await self._fix(actual)
+        if self._look is not None:
+            await self._look(actual, writer.path)
+        return await writer.commit(sha256=actual)
+
+    async def _compare(self, writer: BlobWriter) -> str:
+        """The digest of all bytes. Raises `DigestMismatch`."""
         await writer.flush()
         actual = writer.hexdigest
         if self.sha256 is not None and actual != self.sha256:
             by = FIRST_HAD if self.file.listed_sha256 is None else PAGE_SAYS
             raise DigestMismatch(self.file.filename, expected=self.sha256, actual=actual, by=by)
         self._named.check()
-        if self._fix is not None:
-            await self._fix(actual)
-        if self._look is not None:
-            await self._look(actual, writer.path)
-        return await writer.commit(sha256=actual)
+        return actual

@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.digests import NamedDigests, check_stored
 from inbond.gateway.download import Complete, Download, Failed, Fix, Renew
-from inbond.gateway.imported_bytes import ImportedBytes, Mirror
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.lru import Lru, LruSet
 from inbond.gateway.page_state import PageState
-from inbond.model.errors import DigestMismatch
+from inbond.gateway.stored_bytes import StoredBytes
+from inbond.model.errors import DigestMismatch, UpstreamRefused
 from inbond.model.events import Alert, CacheLookup, DownloadChanged, Observer
 from inbond.model.page import File
 from inbond.store.protocols import Blob, Blobs
@@ -25,6 +26,9 @@ from inbond.upstream.source import Source
 # Installers ask six to eight times for a file whose bytes do not match; upstream is asked once in this time.
 REMEMBER_MISMATCH: Final = timedelta(seconds=30)
 MAX_MISMATCHES: Final = 1_000
+# A file that its page lists and its index has not: believed this long, as the page is asked anew each time.
+REMEMBER_GONE: Final = timedelta(seconds=30)
+MAX_GONE: Final = 10_000
 MAX_PROVEN: Final = 10_000  # finished downloads whose own validators are still honoured
 # One in so many of an upstream's download places is for files without digest. Nothing says how long these are, and
 # each is fetched whole before anybody gets a byte: they must not take all places from the others.
@@ -46,18 +50,19 @@ class Downloads:
         clock: Clock,
         observer: Observer,
         *,
+        stored_bytes: StoredBytes,
         at_once: int = DOWNLOADS_AT_ONCE,
-        mirror: Mirror | None = None,
     ) -> None:
-        """`at_once`: how many downloads each upstream has places for. `mirror`: where what was imported lies."""
+        """`at_once`: how many downloads each upstream has places for."""
         self._upstreams = upstreams
         self._blobs = blobs
         self._inspections = inspections
         self._clock = clock
         self._observer = observer
-        self._imported = ImportedBytes(mirror, observer)
+        self._stored_bytes = stored_bytes
         self._running: dict[_Key, tuple[Download, asyncio.Task[None]]] = {}
         self._mismatches: Lru[_Key, tuple[datetime, DigestMismatch]] = Lru(MAX_MISMATCHES)
+        self._gone: Lru[_Key, tuple[datetime, UpstreamRefused]] = Lru(MAX_GONE)
         self._at_once = at_once
         share = max(1, at_once // UNDIGESTED_SHARE)
         self._undigested = {name: asyncio.Semaphore(share) for name in upstreams}
@@ -71,7 +76,7 @@ class Downloads:
         """
         blob = await self._blobs.find(sha256)
         differs = blob is not None and file.size is not None and blob.size != file.size
-        if blob is not None and differs and not self._imported.among(blob):  # of those the digest decides
+        if blob is not None and differs and not self._stored_bytes.imported(blob):  # of those the digest decides
             message = f"{file.filename}: {blob.size} bytes lie in the cache, its page says {file.size}; fetched anew"
             self._observer(Alert(name="stored-file-differs", message=message))
             blob = None
@@ -79,12 +84,13 @@ class Downloads:
         return blob
 
     async def check(self, file: File, blob: Blob, *, until: float) -> None:
-        """Compares a stored file with what its page names instead of a sha256, once; an imported one with that too.
+        """Compares a stored file with its sha256, and with what its page names instead of one, where that is not known.
 
-        Raises `DigestMismatch`, and `FileNotFoundError` where it was evicted a moment ago, or was imported and is
-        damaged. `until`: by when the answer is wanted, on the event loop's clock; `NotYet` where it takes longer.
+        Raises `DigestMismatch`, `FileNotFoundError` where it was evicted a moment ago or is damaged, `BytesLost` where
+        the disk does not give an imported one. `until`: by when the answer is wanted, on the event loop's clock;
+        `NotYet` where it takes longer.
         """
-        if self._imported.among(blob) and not await self._imported.whole(file.filename, blob, until=until):
+        if not await self._stored_bytes.whole(file.filename, blob, until=until):
             raise FileNotFoundError(blob.path)
         if not NamedDigests(file):
             return
@@ -96,13 +102,19 @@ class Downloads:
     def join(self, state: PageState, file: File, *, fix: Fix | None = None, renew: Renew | None = None) -> Download:
         """The download of that file under way, or a new one. Raises `DigestMismatch` while one is remembered.
 
-        `fix` is needed for a file without a digest: it has the one that the bytes turn out to have count.
+        Raises `UpstreamRefused` while it is remembered that upstream has it no more. `fix` is needed for a file without
+        a digest: it has the one that the bytes turn out to have count.
         """
         mismatch = self.mismatch(state, file)
         if mismatch is not None:
             raise mismatch
         key = _key(state, file)
+        gone = self._gone.get(key)
+        if gone is not None and self._clock() - gone[0] < REMEMBER_GONE:
+            raise gone[1].with_traceback(None)
         running = self._running.get(key)
+        if running is None and file.listed_sha256 is None:  # it may have fixed the digest, and is not stored yet
+            running = self._running.get((*key[:3], ""))
         if running is not None:
             return running[0]
         download = Download(
@@ -121,12 +133,15 @@ class Downloads:
             self._running.pop(key, None)
             match download.outcome:
                 case Complete(blob):
+                    self._stored_bytes.committed(blob)
                     if NamedDigests(download.file):
                         self._checked.add(_named(download.file, blob))
                     self._proven.put(download.etag, blob.sha256)
                 case Failed(DigestMismatch() as error):
                     # without the traceback, which would keep the page and all that was under way in memory
                     self._mismatches.put(key, (self._clock(), error.with_traceback(None)))
+                case Failed(UpstreamRefused(status=HTTPStatus.NOT_FOUND | HTTPStatus.GONE) as refused):
+                    self._gone.put(key, (self._clock(), refused.with_traceback(None)))
                 case _:
                     pass
 
@@ -166,7 +181,7 @@ class Downloads:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._imported.aclose()
+        await self._stored_bytes.aclose()
 
 
 def _key(state: PageState, file: File) -> _Key:

@@ -11,8 +11,8 @@ from inbond.gateway.asking import Asking, asked_of
 from inbond.gateway.background import Background, background_of
 from inbond.gateway.clock import Clock
 from inbond.gateway.download import Complete, Download, Failed
-from inbond.gateway.downloads import Downloads
 from inbond.gateway.evidence import EvidenceKeeper
+from inbond.gateway.fetching import Fetching
 from inbond.gateway.indexes import Index, find_page, require_page
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge
@@ -59,7 +59,7 @@ class FileService:
         evidence: EvidenceKeeper,
         inspections: InspectionKeeper,
         judge: Judge,
-        downloads: Downloads,
+        downloads: Fetching,
         metadata: MetadataKeeper,
         clock: Clock,
         observer: Observer,

@@ -25,7 +25,7 @@ class Gateway:
     pages: PageService
     files: FileService
     project_list: ProjectList
-    downloads: Downloads
+    downloads: Downloads  # of this process
     why: WhyBook
     clock: Clock
     observer: Observer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 
 from inbond.gateway.clock import Clock
@@ -21,6 +22,10 @@ from inbond.upstream.source import Source
 
 MAX_LOST: Final = 10_000  # projects
 LOST_FOR: Final = timedelta(minutes=5)
+# That upstream has not what it claims is believed this long, without asking again.
+MISSING_FOR: Final = timedelta(seconds=30)
+MAX_MISSING: Final = 10_000  # files
+_NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
 class MetadataKeeper:
@@ -32,6 +37,7 @@ class MetadataKeeper:
         self._clock = clock
         self._observer = observer
         self._lost: Lru[tuple[str, ProjectName], dict[str, datetime]] = Lru(MAX_LOST)
+        self._missing: Lru[str, tuple[datetime, UpstreamRefused]] = Lru(MAX_MISSING)
         self._flights: SingleFlight[str, bytes] = SingleFlight()
 
     def lost(self, upstream: str, project: ProjectName) -> frozenset[str]:
@@ -55,11 +61,16 @@ class MetadataKeeper:
         if stored is not None:
             self._observer(CacheLookup(kind="metadata", hit=True))
             return stored
+        missing = self._missing.get(key)
+        if missing is not None and self._clock() - missing[0] < MISSING_FOR:
+            raise missing[1].with_traceback(None)
         self._observer(CacheLookup(kind="metadata", hit=False))
         try:
             body = await self._upstreams[state.upstream].metadata(file)
-        except (UpstreamRefused, DigestMismatch):
+        except (UpstreamRefused, DigestMismatch) as error:
             self._lost_of(state)[file.filename] = self._clock() + LOST_FOR
+            if isinstance(error, UpstreamRefused) and error.status in _NOT_THERE:
+                self._missing.put(key, (self._clock(), error.with_traceback(None)))
             raise
         self._lost_of(state).pop(file.filename, None)
         await self._documents.put(key, body)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from inbond.gateway.clock import Clock
@@ -15,7 +15,7 @@ from inbond.gateway.judging import Generation, Judge, Judged
 from inbond.gateway.lru import Lru
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.off_loop import off_loop
-from inbond.gateway.page_state import PageState
+from inbond.gateway.page_state import PageFreshness, PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.settling import Settler
 from inbond.gateway.single_flight import SingleFlight
@@ -42,15 +42,15 @@ class Ready:
     content_type: str
     coding: Coding
     serial: int | None
-    stale: bool
     basis: _Basis
     expires_at: datetime | None
     as_of: datetime | None = None  # where the page was imported: when it was last known to be current
+    freshness: PageFreshness = PageFreshness.FRESH
+    age: timedelta | None = None  # since upstream last confirmed the page; None where it was imported
 
 
-# What a page was made from: the document, the policy, what was known, what metadata cannot be had, staleness, and of
-# when it is.
-_Basis = tuple[str, str, Generation, frozenset[str], bool, datetime | None]
+# What a page was made from: the document, the policy, what was known, what metadata cannot be had, and of when it is.
+_Basis = tuple[str, str, Generation, frozenset[str], datetime | None]
 _RenderKey = tuple[str, ProjectName, Format, Coding, str]
 
 
@@ -100,18 +100,24 @@ class PageService:
         ready = self._rendered.get(key)
         if ready is not None and ready.basis == basis and self._lasts(ready.expires_at):
             self._observer(CacheLookup(kind="rendered", hit=True))
-            return ready
+            return self._dated(ready, state)
         self._observer(CacheLookup(kind="rendered", hit=False))
         judged = await self._judged(index, state)
         basis = self._basis(index, state, judged)
-        return await self._flights.do((key, basis), lambda: self._make(key, index, state, judged, basis))
+        made = await self._flights.do((key, basis), lambda: self._make(key, index, state, judged, basis))
+        return self._dated(made, state)
+
+    def _dated(self, ready: Ready, state: PageState) -> Ready:
+        """A page with how old it is now."""
+        age = None if state.as_of is not None else max(timedelta(0), self._clock() - state.validated_at)
+        return replace(ready, freshness=state.freshness, age=age)
 
     def _basis(self, index: Index, state: PageState, judged: Judged | None = None) -> _Basis:
         """What a page would be made from now, or was, where it has been judged already."""
         upstream, project = state.upstream, state.page.name
         known = judged.generation if judged is not None else self._judge.generation(state)
         lost = self._metadata.lost(upstream, project)
-        return state.document_id, index.policy_digest, known, lost, state.stale, state.as_of
+        return state.document_id, index.policy_digest, known, lost, state.as_of
 
     def _lasts(self, expires_at: datetime | None) -> bool:
         return expires_at is None or self._clock() < expires_at
@@ -158,7 +164,6 @@ def _render(page: Page, entries: Entries, form: Format, coding: Coding, basis: _
         content_type=form.content_type,
         coding=coding,
         serial=state.page.serial,
-        stale=state.stale,
         basis=basis,
         expires_at=entries.judged.expires_at,
         as_of=state.as_of,

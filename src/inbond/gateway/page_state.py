@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from packaging.version import Version
@@ -18,6 +19,14 @@ from inbond.model.page import File, Page
 from inbond.upstream.answers import FetchedPage, Validators
 
 _STATE_BYTES: Final = 1024  # what a state weighs besides its page
+
+
+class PageFreshness(StrEnum):
+    """What a page is to whoever is given it."""
+
+    FRESH = "fresh"  # upstream has confirmed it lately
+    REVALIDATING = "revalidating"  # a little older, and upstream is being asked
+    STALE = "stale"  # upstream did not answer, or not soon enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +44,7 @@ class PageState:
     paths: Mapping[str, File]
     lacks_digests: bool  # whether a file is on it of which neither upstream nor memory gave a digest
     weight: int  # bytes of the stored form
-    stale: bool = False
+    freshness: PageFreshness = PageFreshness.FRESH  # as it was given to whoever asked
     # Where the page was imported: the files that can be had, those of them without their core metadata, and when the
     # page was last known to be current.
     carried: frozenset[Filename] | None = None  # None: all

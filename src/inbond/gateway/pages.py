@@ -1,4 +1,10 @@
-"""Page documents: fresh, revalidated, or stale while upstream is down. One document a project and upstream."""
+"""Pages: fresh, renewed behind, or stale while upstream is down or slow; never older than one seen before.
+
+A page is one of four things to whoever asks for it. Younger than `fresh_for`: given at once. Older by at most
+`stale_while_revalidate`: given at once, and renewed behind. Older: upstream is asked, and where it fails, or takes
+longer than `SLOW_AFTER`, the page is given as stale. Older than `max_stale`: not given without upstream. A client that
+insists is never given one that upstream could have confirmed.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +13,33 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
-
-import msgspec
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
-from inbond.gateway.off_loop import off_loop
-from inbond.gateway.page_state import PageState, page_state, with_memory
+from inbond.gateway.page_ages import MIN_REVALIDATION_INTERVAL, PageAges
+from inbond.gateway.page_documents import PageDocuments, encoded, remembered
+from inbond.gateway.page_state import PageFreshness, PageState, page_state, with_memory
 from inbond.gateway.paths import published_path
 from inbond.gateway.single_flight import SingleFlight
-from inbond.model.errors import FIRST_HAD, DigestMismatch, UpstreamBroken, UpstreamFault
+from inbond.model.errors import (
+    FIRST_HAD,
+    DigestMismatch,
+    UpstreamBroken,
+    UpstreamFault,
+    UpstreamPaused,
+    UpstreamRefused,
+)
 from inbond.model.events import Alert, CacheLookup, Observer
 from inbond.model.memory import PageMemory
 from inbond.model.names import ProjectName
-from inbond.model.page import File, Page
-from inbond.simple.document import decode_page, encode_page
+from inbond.model.page import File, Page, Status
 from inbond.store.ledger import Ledger
 from inbond.store.protocols import Documents
-from inbond.upstream.answers import FetchedPage, NotModified, ProjectUnknown, Validators
+from inbond.upstream.answers import FetchedPage, NotModified, ProjectUnknown
 from inbond.upstream.source import Source
 
-# A client that insists (max-age=0) is answered by at most one revalidation in this time.
-MIN_REVALIDATION_INTERVAL: Final = timedelta(seconds=10)
 # After a failure the stale page is served this long before upstream is asked again.
 RETRY_FAILED_AFTER: Final = timedelta(seconds=10)
 # How long "no such project" is believed without asking again, and of how many names.
@@ -37,17 +47,11 @@ UNKNOWN_FOR: Final = timedelta(seconds=30)
 MAX_UNKNOWN: Final = 10_000
 # Decoded pages kept in memory, counted in bytes of their stored form; decoded they take about three times that.
 MAX_BYTES_IN_MEMORY: Final = 64 * 2**20
-# A stored page above this is decoded in a thread.
-LARGE_PAGE_BYTES: Final = 32_768
-
-
-class _Stored(msgspec.Struct, array_like=True, frozen=True):
-    """The document's wrapping: what is known about the page but is not of it."""
-
-    validated_at: datetime
-    etag: str | None
-    last_modified: str | None
-    page: bytes
+# Files that vanish together are told one by one up to this number: an index may take away tens of thousands.
+MAX_VANISHED_TOLD: Final = 20
+UNSAID: Final = (1, 0)  # PEP 629: the version of a page that says none
+# Where upstream, or the store, takes longer, an older page is given meanwhile. Installers wait 15 s, people less.
+SLOW_AFTER: Final = 2.0  # seconds
 
 
 class PageKeeper:
@@ -58,14 +62,19 @@ class PageKeeper:
     ) -> None:
         self._upstreams = upstreams
         self._fed = frozenset(name for name, source in upstreams.items() if source.local)
-        self._documents = documents
+        self._stored = PageDocuments(documents, ledger, clock, observer)
         self._ledger = ledger
         self._clock = clock
         self._observer = observer
+        self._ages = PageAges(upstreams, ledger, clock)
         self._states: Lru[tuple[str, ProjectName], PageState] = Lru(MAX_BYTES_IN_MEMORY, lambda state: state.weight)
         self._unknown: Lru[tuple[str, ProjectName], datetime] = Lru(MAX_UNKNOWN)
-        self._failed: Lru[tuple[str, ProjectName], datetime] = Lru(MAX_UNKNOWN)
+        # When upstream last failed to answer, and the highest serial of then.
+        self._failed: Lru[tuple[str, ProjectName], tuple[datetime, int | None]] = Lru(MAX_UNKNOWN)
+        self._looks: SingleFlight[tuple[str, ProjectName], PageState | None] = SingleFlight()
         self._flights: SingleFlight[tuple[str, ProjectName], PageState | None] = SingleFlight()
+        self._versioned: set[str] = set()  # upstreams of which a page said its version
+        self._slow: set[asyncio.Task[PageState | None]] = set()  # flights for which nobody waits any more
 
     @property
     def fed(self) -> frozenset[str]:
@@ -73,70 +82,105 @@ class PageKeeper:
         return self._fed
 
     async def current(self, upstream: str, project: ProjectName, *, revalidate: bool = False) -> PageState | None:
-        """The project's page at that upstream, or None where upstream knows no such project."""
+        """The project's page at that upstream, or None where upstream knows no such project.
+
+        `revalidate`: the client insists on an answer that upstream has confirmed.
+        """
         key = (upstream, project)
         state = self._states.get(key)
-        if state is not None and self._fresh(state, revalidate=revalidate):
+        fresh = state is not None and self._fresh(state, revalidate=revalidate)
+        if not fresh:
+            if self._is_unknown(key, revalidate=revalidate):
+                return None
+            if key not in self._flights:
+                look = self._looks.start(key, lambda: self._newest(upstream, project))
+                if state is not None and not revalidate and self._ages.servable(state):
+                    await asyncio.wait([look], timeout=SLOW_AFTER)
+                    if not look.done():  # the store is busy
+                        return self._ages.told(state)
+                state = await asyncio.shield(look)
+                fresh = state is not None and self._fresh(state, revalidate=revalidate)
+        if state is not None and fresh:
             self._observer(CacheLookup(kind="page", hit=True))
-            return state
-        asked = self._unknown.get(key)
-        if asked is not None and self._clock() - asked < self._unknown_for(upstream):
-            return None
-        state = await self._flights.do(key, lambda: self._renew(upstream, project, revalidate=revalidate))
+            return self._ages.told(state)
+        flight = self._flights.start(key, lambda: self._renew(upstream, project, state, revalidate=revalidate))
+        if state is not None and not revalidate and await self._instead(state, flight):
+            behind = self._ages.renewable_behind(state)
+            return self._ages.told(state, PageFreshness.REVALIDATING if behind else PageFreshness.STALE)
+        state = await asyncio.shield(flight)
         if revalidate and state is not None and not self._fresh(state, revalidate=True):
             # the flight that was joined had not been asked to revalidate
-            state = await self._flights.do(key, lambda: self._renew(upstream, project, revalidate=True))
-        return state
+            state = await self._flights.do(key, lambda: self._renew(upstream, project, None, revalidate=True))
+        return None if state is None else self._ages.told(state)
+
+    async def _instead(self, state: PageState, flight: asyncio.Task[PageState | None]) -> bool:
+        """Whether a page is given as it is, while upstream is being asked about it."""
+        if not self._ages.servable(state):
+            return False
+        if self._ages.renewable_behind(state):
+            self._observer(CacheLookup(kind="page", hit=True))
+            return True
+        if flight not in self._slow:
+            await asyncio.wait([flight], timeout=SLOW_AFTER)
+            if not flight.done():
+                self._slow.add(flight)
+                flight.add_done_callback(self._slow.discard)
+        return not flight.done()
 
     def _fresh(self, state: PageState, *, revalidate: bool) -> bool:
         """Whether a page needs no question to upstream: young enough, or upstream has just failed to answer one."""
-        age = self._clock() - state.validated_at
-        if age < (self._insisted(state) if revalidate else self._fresh_for(state)):
+        if self._ages.fresh(state, insisting=revalidate):
             return True
         failed = self._failed.get((state.upstream, state.page.name))
-        return failed is not None and self._clock() - failed < RETRY_FAILED_AFTER and self._servable(state)
+        if failed is None or self._clock() - failed[0] >= RETRY_FAILED_AFTER:
+            return False
+        return failed[1] == self._ages.highest(state) and self._ages.servable(state)
 
-    def _fresh_for(self, state: PageState) -> timedelta:
-        return self._upstreams[state.upstream].settings.fresh_for
+    def _is_unknown(self, key: tuple[str, ProjectName], *, revalidate: bool) -> bool:
+        """Whether upstream has said a moment ago that it knows no such project."""
+        asked, source = self._unknown.get(key), self._upstreams[key[0]]
+        believed = MIN_REVALIDATION_INTERVAL if revalidate else UNKNOWN_FOR
+        return asked is not None and self._clock() - asked < (source.settings.fresh_for if source.local else believed)
 
-    def _insisted(self, state: PageState) -> timedelta:
-        """How young a page is good enough for a client that insists; what lies on this disk is quickly asked."""
-        return self._fresh_for(state) if self._upstreams[state.upstream].local else MIN_REVALIDATION_INTERVAL
+    async def _newest(self, upstream: str, project: ProjectName) -> PageState | None:
+        """The page as it is known here, or as another process has confirmed it since."""
+        known = self._states.get((upstream, project))
+        if self._upstreams[upstream].local:
+            return known
+        newest = await self._stored.newest(upstream, project, known)
+        if newest is not None and newest is not known:
+            return await self._kept(newest)
+        return newest
 
-    def _unknown_for(self, upstream: str) -> timedelta:
-        source = self._upstreams[upstream]
-        return source.settings.fresh_for if source.local else UNKNOWN_FOR
-
-    def _servable(self, state: PageState) -> bool:
-        return self._clock() - state.validated_at <= self._upstreams[state.upstream].settings.max_stale
-
-    async def _renew(self, upstream: str, project: ProjectName, *, revalidate: bool) -> PageState | None:
+    async def _renew(
+        self, upstream: str, project: ProjectName, known: PageState | None, *, revalidate: bool
+    ) -> PageState | None:
         key = (upstream, project)
-        known = self._states.get(key) or await self._load(upstream, project)
+        known = self._states.get(key) or known
         if known is not None and self._fresh(known, revalidate=revalidate):
             self._observer(CacheLookup(kind="page", hit=True))
-            return await self._kept(self._as_old_as(known))
+            return await self._kept(known)
         self._observer(CacheLookup(kind="page", hit=False))
         try:
             state = await self._ask(upstream, project, known)
-        except UpstreamFault:
-            self._failed.put(key, self._clock())
-            if known is None or not self._servable(known):
+        except UpstreamFault as fault:
+            if isinstance(fault, UpstreamRefused) and fault.status == HTTPStatus.GONE:
+                raise  # the index says that nothing of it is there, and says so on purpose
+            if not isinstance(fault, UpstreamPaused):  # which costs nothing to hear again
+                self._failed.put(key, (self._clock(), self._ages.highest(known) if known is not None else None))
+            known = self._states.get(key) or known
+            if known is None or not self._ages.servable(known):
                 raise
-            state = self._as_old_as(self._states.get(key) or known)
+            state = known
         else:
             self._failed.pop(key)
         if state is None:
             self._states.pop(key)
             self._unknown.put(key, self._clock())
             if known is not None and not self._upstreams[upstream].local:
-                await self._documents.delete(_document_key(upstream, project))
+                await self._stored.delete(upstream, project)
             return None
         return await self._kept(state)
-
-    def _as_old_as(self, state: PageState) -> PageState:
-        """The state, called stale where it is."""
-        return replace(state, stale=self._clock() - state.validated_at >= self._fresh_for(state))
 
     async def _kept(self, state: PageState) -> PageState:
         """Keeps a page, and only then asks what memory says by now.
@@ -144,6 +188,8 @@ class PageKeeper:
         In this order a digest that is fixed meanwhile is missed by nobody: either it is in memory when that is asked,
         or the page is here for `fix_digest` to find.
         """
+        if state.page.api_version != UNSAID:
+            self._versioned.add(state.upstream)
         self._states.put((state.upstream, state.page.name), state)
         return await self._recalled(state)
 
@@ -154,7 +200,7 @@ class PageKeeper:
             # A cache on the way may be behind: ask once more past it, then believe what is not older.
             answer = await source.page(project, None, bypass_caches=True)
             if isinstance(answer, FetchedPage) and await self._went_back(upstream, answer.page):
-                raise self._gone_back(upstream, answer.page)
+                raise self._gone_back(upstream, answer.page, await self._ledger.highest_serial(upstream, project))
         match answer:
             case ProjectUnknown():
                 if not source.local:  # that no bundle brought it says nothing about what the index has
@@ -165,9 +211,10 @@ class PageKeeper:
                     raise UpstreamBroken(f"{upstream} says that {project} has not changed, but was not asked that")
                 # what was known may have been given digests while upstream was asked
                 known = self._states.get((upstream, project)) or known
-                state = replace(known, validated_at=self._clock(), stale=False)
+                state = replace(known, validated_at=self._clock())
                 if not source.local:
-                    await self._save(state, await _encoded(state.page))
+                    await self._remember(upstream, state.page)  # a ledger that was restored may know less
+                    await self._stored.save(state, await encoded(state.page))
                 return state
             case FetchedPage():
                 return await self._accept(upstream, answer)
@@ -204,23 +251,38 @@ class PageKeeper:
             return False
         return page.serial < highest
 
-    def _gone_back(self, upstream: str, page: Page) -> UpstreamBroken:
-        message = f"{upstream}: the page of {page.name} went back to serial {page.serial}"
+    def _gone_back(self, upstream: str, page: Page, highest: int | None) -> UpstreamBroken:
+        message = f"{upstream}: the page of {page.name} went back to serial {page.serial}, {highest} was seen before"
         self._observer(Alert(name="serial-went-back", message=message))
-        behind = "a cache before the index is behind, or the index was replaced; nothing older is served"
+        behind = (
+            "a cache before the index is behind: wait; or the index was replaced: "
+            f"inbond upstream accept-serials {upstream} {page.name} --reason TEXT"
+        )
         imported = "an older bundle was imported after a newer one: import the newest again"
         return UpstreamBroken(message, remedy=imported if self._upstreams[upstream].local else behind)
 
     async def _accept(self, upstream: str, answer: FetchedPage) -> PageState:
+        if answer.page.status == Status.QUARANTINED and answer.page.files:
+            answer = replace(answer, page=replace(answer.page, files=()))  # PEP 792: nothing of it is offered
         page = answer.page
-        body = await _encoded(page)
+        if upstream in self._versioned and page.api_version == UNSAID and not page.files:
+            raise UpstreamBroken(
+                f"{upstream}: the page of {page.name} lists nothing and says no version, as others there do",
+                remedy="it may be a page for people that something on the way answered with; try again later",
+            )
+        body = await encoded(page)
         memory = await self._remember(upstream, page)
-        for filename in memory.vanished:
+        if page.serial is not None and memory.highest_serial is not None and page.serial < memory.highest_serial:
+            raise self._gone_back(upstream, page, memory.highest_serial)  # another process was quicker, and had a newer
+        for filename in memory.vanished[:MAX_VANISHED_TOLD]:
             message = f"{upstream}: {filename} of {page.name} is no longer offered"
+            self._observer(Alert(name="file-vanished", message=message))
+        if (untold := len(memory.vanished) - MAX_VANISHED_TOLD) > 0:
+            message = f"{upstream}: {untold} more files of {page.name} are no longer offered"
             self._observer(Alert(name="file-vanished", message=message))
         state = await page_state(upstream, answer, body, memory, validated_at=self._clock())
         if not self._upstreams[upstream].local:
-            await self._save(state, body)
+            await self._stored.save(state, body)
         return state
 
     async def fix_digest(self, state: PageState, file: File, sha256: str) -> None:
@@ -238,8 +300,8 @@ class PageKeeper:
 
     async def recalled(self, state: PageState, file: File) -> tuple[PageState, File]:
         """The page and the file with what is remembered by now: another request or process may have fixed a digest."""
-        state = await self._recalled(state)
-        return state, state.page.file(file.filename) or file
+        told = replace(await self._recalled(state), freshness=state.freshness)
+        return told, told.page.file(file.filename) or file
 
     async def _recalled(self, state: PageState) -> PageState:
         """The state with the digests that are remembered by now; kept, where it is the one that is kept."""
@@ -271,57 +333,16 @@ class PageKeeper:
         return found.url
 
     async def _remember(self, upstream: str, page: Page) -> PageMemory:
-        files = [(file.filename, file.listed_sha256) for file in page.files]
-        return await self._ledger.remember_page(upstream, page.name, serial=page.serial, files=files, now=self._clock())
+        return await remembered(self._ledger, upstream, page, now=self._clock())
 
     async def kept(self, upstream: str, project: ProjectName) -> PageState | None:
         """The page as it is kept, however old, or None; nobody is asked over the network."""
         if self._upstreams[upstream].local:
             with suppress(UpstreamFault):
                 return await self.current(upstream, project)
-        return self._states.get((upstream, project)) or await self._load(upstream, project)
-
-    async def _load(self, upstream: str, project: ProjectName) -> PageState | None:
-        """The stored page; None where there is none, or one older than the ledger has seen (promise P3)."""
-        if self._upstreams[upstream].local:
-            return None  # it is asked instead
-        raw = await self._documents.get(_document_key(upstream, project))
-        if raw is None:
-            return None
-        try:
-            stored = msgspec.msgpack.decode(raw, type=_Stored)
-            page = await _decoded(stored.page)
-        except (msgspec.MsgspecError, ValueError):
-            return None  # another version's document: fetched anew
-        memory = await self._ledger.recall_page(upstream, project)
-        if memory is None:
-            memory = await self._remember(upstream, page)
-        if page.serial is not None and memory.highest_serial is not None and page.serial < memory.highest_serial:
-            message = f"the cached page of {project} at {upstream} is older than one seen before; fetched anew"
-            self._observer(Alert(name="cached-page-went-back", message=message))
-            return None
-        validators = Validators(etag=stored.etag, last_modified=stored.last_modified)
-        fetched = FetchedPage(page=page, validators=validators, received=stored.validated_at)
-        return await page_state(upstream, fetched, stored.page, memory, validated_at=stored.validated_at)
-
-    async def _save(self, state: PageState, body: bytes) -> None:
-        stored = _Stored(state.validated_at, state.validators.etag, state.validators.last_modified, body)
-        await self._documents.put(_document_key(state.upstream, state.page.name), msgspec.msgpack.encode(stored))
+        return self._states.get((upstream, project)) or await self._stored.newest(upstream, project, None)
 
     async def aclose(self) -> None:
         """Ends what is under way."""
         await self._flights.aclose()
-
-
-def _document_key(upstream: str, project: ProjectName) -> str:
-    return f"page/{upstream}/{project}"
-
-
-async def _encoded(page: Page) -> bytes:
-    return await off_loop(len(page.files), encode_page, page)
-
-
-async def _decoded(body: bytes) -> Page:
-    if len(body) > LARGE_PAGE_BYTES:
-        return await asyncio.to_thread(decode_page, body)
-    return decode_page(body)
+        await self._looks.aclose()

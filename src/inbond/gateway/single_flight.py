@@ -38,6 +38,9 @@ class SingleFlight(Generic[K, V]):
         if not task.cancelled():
             task.exception()  # nobody may be left to hear it; asyncio need not complain
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._flights
+
     def __len__(self) -> int:
         return len(self._flights)
 

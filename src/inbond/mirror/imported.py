@@ -22,7 +22,7 @@ from inbond.bundles.manifest import BundledFile, BundledProject, Claimed
 from inbond.bundles.manifest_json import decode_project
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
-from inbond.gateway.pages import LARGE_PAGE_BYTES
+from inbond.gateway.page_documents import LARGE_PAGE_BYTES
 from inbond.mirror.joining import joined
 from inbond.model.errors import (
     ConfigurationError,
@@ -47,6 +47,7 @@ from inbond.upstream.answers import (
     ProjectUnknown,
     ProvenanceAbsent,
     ProvenanceFound,
+    Resume,
     Validators,
 )
 from inbond.upstream.settings import UpstreamSettings
@@ -120,7 +121,11 @@ class ImportedIndex:
         body = msgspec.json.encode({"meta": {"api-version": "1.0"}, "projects": names})
         yield ListBody(is_json=True, serial=None, chunks=_once(body))
 
-    def file(self, url: str) -> AbstractAsyncContextManager[FileBody]:
+    def file(
+        self,
+        url: str,
+        resume: Resume | None = None,  # noqa: ARG002 (the protocol's)
+    ) -> AbstractAsyncContextManager[FileBody]:
         """Raises: what was carried lies among the mirror's blobs, and whoever asks here did not find it there."""
         raise UpstreamRefused(
             f"{last_segment(url)} is not among what was imported for {self._settings.name}, or not any more",

@@ -60,6 +60,8 @@ class ForeignHost(ClientFault):
 class UpstreamFault(InbondError):
     """The index behind did not do its part. Nothing it sent was kept."""
 
+    interrupted = False  # whether the connection ended, or stood still, before the answer did
+
 
 class UpstreamUnavailable(UpstreamFault):
     """No answer: refused, unresolved, reset, or a status of 5xx or 429."""
@@ -67,6 +69,14 @@ class UpstreamUnavailable(UpstreamFault):
 
 class UpstreamTimeout(UpstreamUnavailable):
     """No answer in time."""
+
+
+class UpstreamPaused(UpstreamUnavailable):
+    """Not asked, as it has failed to answer too often; `seconds` until it is tried again."""
+
+    def __init__(self, message: str, *, seconds: float, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.seconds = seconds
 
 
 class UpstreamRefused(UpstreamFault):
@@ -131,6 +141,10 @@ class ConfigurationError(OperatorFault):
 
 class StoreUnavailable(OperatorFault):
     """The disk refuses: full, read-only, gone."""
+
+
+class DiskFull(StoreUnavailable):
+    """No space is left on the disk, or none that this user may take."""
 
 
 class BytesLost(OperatorFault):

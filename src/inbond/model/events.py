@@ -19,8 +19,18 @@ class UpstreamRequest:
 
     upstream: str
     kind: str
-    outcome: str  # ok, not-modified, not-found, refused, unavailable, timeout, broken, cancelled
+    # ok, resumed (a rest), not-modified, not-found, refused, unavailable, timeout, broken, cancelled
+    outcome: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamHeld:
+    """A host of an upstream is asked no more for a kind of thing (+1), as it does not answer, or is again (-1)."""
+
+    upstream: str
+    kind: str  # as in `UpstreamRequest`
+    change: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +112,21 @@ class DocumentRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileDamaged:
+    """The bytes of a stored file have another digest than its name. `place`: cache or mirror."""
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileScrubbed:
+    """A stored file of so many bytes was compared with its digest though nobody asked for it."""
+
+    place: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileAsked:
     """A request for a file was decided: for the audit trail."""
 
@@ -131,6 +156,13 @@ class WebhookTried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoringChanged:
+    """From now on files are stored, or for want of space are not."""
+
+    storing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """Something an operator should see. `name` is a short constant, for example `serial-went-back`."""
 
@@ -140,6 +172,7 @@ class Alert:
 
 Event = (
     UpstreamRequest
+    | UpstreamHeld
     | CacheLookup
     | ProvenanceVerified
     | FileSettled
@@ -149,10 +182,13 @@ Event = (
     | DownloadChanged
     | BytesServed
     | DocumentRefused
+    | FileDamaged
+    | FileScrubbed
     | FileAsked
     | Happened
     | Recorded
     | WebhookTried
+    | StoringChanged
     | Alert
 )
 

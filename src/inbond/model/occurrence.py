@@ -23,7 +23,7 @@ class OccurrenceKind(StrEnum):
     MALWARE_FOUND = "malware-found"  # an advisory names what is offered
     SERVED_TURNED_BAD = "served-turned-bad"  # an advisory names what was served before
     FILE_STOPPED = "file-stopped"  # somebody was denied a file, the first time
-    DECISION_MADE = "decision-made"  # a waiver, a rejection, a pin, or evidence attached to a file
+    DECISION_MADE = "decision-made"  # a waiver, a rejection, a pin, evidence attached, or a serial accepted
     DECISION_REVOKED = "decision-revoked"
 
 

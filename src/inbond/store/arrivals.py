@@ -105,9 +105,8 @@ class Arrivals:
     def _make_room_for(self, parent: Path) -> None:
         if parent not in self._touched:
             if not parent.exists():
-                make_private(parent, self._disk)
-                self._touched.add(parent.parent)
-            self._touched.add(parent)
+                self._disk.make_directory(parent)
+            self._touched |= {parent, parent.parent}  # each synced once, when all is there
 
     def _wait(self) -> None:
         try:

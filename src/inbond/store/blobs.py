@@ -5,8 +5,9 @@
 
 A file gets its name by a rename, after its digest was compared and its bytes were synced to disk: whatever ends the
 process or the power in between leaves the right bytes or nothing. Nothing is read at start-up; what is stored is
-counted in the background after the first commit, and evicted, least recently found first, when it is too much; a store
-without a limit (`inbond.store.mirror_blobs`) counts nothing and evicts nothing.
+counted in the background after the first commit, and evicted, least recently used first, when it is too much or too
+little of the disk is free (`inbond.store.room`). Where the disk is full all the same, files are passed on without being
+stored. A store without a limit (`inbond.store.mirror_blobs`) counts nothing, evicts nothing, and fails when it is full.
 
 A reader that has a file open keeps it, evicted or not (POSIX); between `find` and opening it may go, unless leased.
 """
@@ -15,9 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import stat
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,27 +24,37 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from inbond.model.errors import StoreUnavailable
+from inbond.model.errors import DiskFull, StoreUnavailable
 from inbond.model.events import Alert, Event, Observer
 from inbond.model.names import is_sha256
 from inbond.store.disk import DISK, Disk
-from inbond.store.eviction import evict
-from inbond.store.files import make_private, remove_tree, unavailable
+from inbond.store.files import is_empty, make_private, remove_tree, unavailable
 from inbond.store.growing import DiskBlobWriter
 from inbond.store.incoming import Incoming
-from inbond.store.protocols import Blob
+from inbond.store.memory_blob import UNSTORED_BYTES, Latest, MemoryBlobWriter, UnstoredBytes
+from inbond.store.protocols import Blob, BlobWriter
+from inbond.store.room import Room
+from inbond.store.space import Space
+from inbond.store.spilling import SpillingWriter
 
 DEFAULT_MAX_SIZE: Final = 20 * 2**30  # bytes; `max_size` under [storage]
 WORKERS: Final = 4  # threads for everything that waits for the disk
-TOUCH_SECONDS: Final = 3600  # a blob's time of use is kept no finer than this
 
 T = TypeVar("T")
+_Writer = DiskBlobWriter | SpillingWriter | MemoryBlobWriter
 
 
 def open_blobs(
-    directory: Path, *, observer: Observer, max_size: int | None = DEFAULT_MAX_SIZE, disk: Disk = DISK
+    directory: Path,
+    *,
+    observer: Observer,
+    max_size: int | None = DEFAULT_MAX_SIZE,
+    space: Space | None = None,
+    disk: Disk = DISK,
 ) -> DiskBlobs:
     """Opens the blobs in `directory`, keeping about `max_size` bytes; None: all of them. Blocks for milliseconds.
+
+    `space`: the disk and its reserve, where they are not the defaults.
 
     What dead processes left growing is removed; living processes over the same directory keep theirs. Raises
     StoreUnavailable.
@@ -57,24 +66,46 @@ def open_blobs(
         incoming.sweep()
     except OSError as error:
         raise unavailable("open the file cache", error) from error
-    return DiskBlobs(directory / "sha256", incoming=incoming, observer=observer, max_size=max_size, disk=disk)
+    space = space or Space(directory=directory)
+    content = directory / "sha256"
+    return DiskBlobs(content, incoming=incoming, observer=observer, max_size=max_size, space=space, disk=disk)
 
 
 class DiskBlobs:
     """`Blobs` on disk. Close it with `aclose`."""
 
     def __init__(
-        self, content: Path, *, incoming: Incoming, observer: Observer, max_size: int | None, disk: Disk = DISK
+        self,
+        content: Path,
+        *,
+        incoming: Incoming,
+        observer: Observer,
+        max_size: int | None,
+        space: Space,
+        disk: Disk = DISK,
     ) -> None:
         self._content = content
         self._disk = disk
         self._incoming = incoming
         self._observer = observer
-        self._max_size = max_size
-        self._total: int | None = None  # bytes stored, about; None until counted
         self._leases: Counter[str] = Counter()
-        self._evicting: asyncio.Task[None] | None = None
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")
+        self._unstored = UnstoredBytes(UNSTORED_BYTES)
+        self._latest = Latest()
+        self._room = None if max_size is None else self._room_for(max_size, space)
+
+    def _room_for(self, max_size: int, space: Space) -> Room:
+        return Room(
+            self._content,
+            max_size=max_size,
+            space=space,
+            new_path=self._incoming.new_path,
+            spare=self._incoming.partials.clear,
+            leased=self._leases.__contains__,
+            pool=self._pool,
+            observer=self._observer,
+            disk=self._disk,
+        )
 
     async def find(self, sha256: str) -> Blob | None:
         """The blob, or None; what stands in its place without being a file of at least one byte is removed.
@@ -82,20 +113,29 @@ class DiskBlobs:
         Raises ValueError for what is no digest, StoreUnavailable.
         """
         path = self._path(sha256)
-        # what is never evicted needs no time of use; writing one would also make the file look changed
-        size = await self._run("look for a file", partial(_examine, path, touch=self._max_size is not None))
+        size = await self._run("look for a file", _examine, path)
         if size is None:
-            return None
+            return self._in_memory(sha256)
         if size:
             return Blob(sha256=sha256, size=size, path=path)
         self._tell(Alert(name="blob-refused", message=f"{path} is empty, a link, or no file: removed"))
         await self._run("remove a file", remove_tree, path)
         return None
 
+    def _in_memory(self, sha256: str) -> Blob | None:
+        if self.refusal is None:
+            self._latest.clear()  # it is fetched once more, and stored
+        return self._latest.get(sha256)
+
     @property
     def generation(self) -> str:
         """Another one after every unclean end of a process: what was known of blobs on disk is to be looked at anew."""
         return self._incoming.generation
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing is stored now, though files are passed on, or None."""
+        return None if self._room is None else self._room.refusal
 
     def holds(self, blob: Blob) -> bool:
         """Whether a blob lies in this store."""
@@ -113,31 +153,64 @@ class DiskBlobs:
                 del self._leases[sha256]
 
     @contextlib.asynccontextmanager
-    async def writer(self, sha256: str | None = None) -> AsyncIterator[DiskBlobWriter]:
-        """A new file that grows; removed when the context ends without a commit. Raises StoreUnavailable."""
-        opening = asyncio.ensure_future(
-            DiskBlobWriter.open(self._incoming.new_path(sha256), pool=self._pool, keep=self._keep, disk=self._disk)
-        )
+    async def writer(self, sha256: str | None = None) -> AsyncIterator[BlobWriter]:
+        """A file that grows, new or left; removed, or left, when the context ends without a commit.
+
+        Where the disk is full it grows in memory, and what `commit` returns is not stored (`inbond.store.memory_blob`).
+        Raises StoreUnavailable.
+        """
+        opening = asyncio.ensure_future(self._open(sha256))
         try:
             yield await asyncio.shield(opening)
         finally:
             # Threads go on when their task is cancelled: what they open is closed all the same.
             await asyncio.shield(asyncio.ensure_future(_close(opening)))
 
+    def left(self, sha256: str) -> int:
+        """How many bytes of a file wait for its next `writer`."""
+        return self._incoming.partials.left(sha256)
+
+    async def _open(self, sha256: str | None) -> _Writer:
+        if self._room is None:
+            return await self._open_on_disk(sha256)
+        if not await self._room.make():
+            return MemoryBlobWriter(self._unstored, self._latest)
+        try:
+            return SpillingWriter(
+                await self._open_on_disk(sha256), self._room, partial(MemoryBlobWriter, self._unstored, self._latest)
+            )
+        except DiskFull as error:
+            self._room.refuse(error.message)
+            return MemoryBlobWriter(self._unstored, self._latest)
+
+    async def _open_on_disk(self, sha256: str | None) -> DiskBlobWriter:
+        partials, path = self._incoming.partials, self._incoming.new_path(sha256)
+        if sha256 is None:
+            return await DiskBlobWriter.open(path, pool=self._pool, keep=self._keep, disk=self._disk)
+        begun = await self._run("look for a file", partials.take, sha256) if partials.count else None
+        leave = partial(partials.add, sha256)
+        return await DiskBlobWriter.open(
+            path, pool=self._pool, keep=self._keep, disk=self._disk, leave=leave, resume_from=begun
+        )
+
     async def remove(self, sha256: str) -> None:
         """Removes the blob; a missing one is fine. Raises ValueError for what is no digest, StoreUnavailable."""
         path = self._path(sha256)
+        self._latest.remove(sha256)
         await self._run("remove a file", self._disk.unlink, path)
 
     async def settled(self) -> None:
         """Waits until the eviction under way, if one is, has ended."""
-        if self._evicting is not None:
-            await asyncio.shield(self._evicting)
+        if self._room is not None:
+            await self._room.settled()
 
     async def aclose(self) -> None:
         """Removes what was not committed. Writers must have ended; calling it twice is fine."""
-        await self.settled()
+        if self._room is not None:
+            await self._room.aclose()
         await asyncio.to_thread(self._pool.shutdown)
+        self._latest.clear()
+        self._unstored.close()
         await asyncio.to_thread(self._incoming.close)
 
     def _path(self, sha256: str) -> Path:
@@ -148,29 +221,9 @@ class DiskBlobs:
     async def _keep(self, grown: Path, sha256: str, size: int) -> Blob:
         path = self._path(sha256)
         await self._run("store a file", place, self._disk, grown, path)
-        if self._total is not None:
-            self._total += size
-        self._make_room()
+        if self._room is not None:
+            self._room.stored(size)
         return Blob(sha256=sha256, size=size, path=path)
-
-    def _make_room(self) -> None:
-        if self._max_size is None:
-            return
-        busy = self._evicting is not None and not self._evicting.done()
-        if not busy and (self._total is None or self._total > self._max_size):
-            self._evicting = asyncio.create_task(self._evict(self._max_size))
-
-    async def _evict(self, max_size: int) -> None:
-        before = self._total or 0
-        self._total = 0 if self._total is None else self._total
-        try:
-            left = await self._run("count files", evict, self._content, max_size, self._leases.__contains__, self._disk)
-        except Exception as error:  # noqa: BLE001 (nobody awaits this; serving goes on)
-            self._total = None
-            self._tell(Alert(name="eviction-failed", message=str(error)))
-            return
-        # what was committed meanwhile may be counted twice: the next eviction counts anew
-        self._total += left - before
 
     async def _run(self, doing: str, work: Callable[..., T], *args: object) -> T:
         try:
@@ -182,33 +235,24 @@ class DiskBlobs:
         self._observer(event)
 
 
-async def _close(opening: asyncio.Future[DiskBlobWriter]) -> None:
+async def _close(opening: asyncio.Future[_Writer]) -> None:
     with contextlib.suppress(StoreUnavailable):  # it was never opened; whoever wanted to knows
         writer = await opening
         await writer.close()
 
 
-def _examine(path: Path, *, touch: bool) -> int | None:
-    """The size of a blob; None where there is none, 0 where something else stands in its place.
-
-    `touch`: whether its time of use is kept.
-    """
+def _examine(path: Path) -> int | None:
+    """The size of a blob; None where there is none, 0 where something else stands in its place."""
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if not stat.S_ISREG(status.st_mode):
-        return 0
-    if touch and time.time() - status.st_atime > TOUCH_SECONDS:
-        with contextlib.suppress(OSError):  # a read-only disk still serves
-            os.utime(path, ns=(time.time_ns(), status.st_mtime_ns), follow_symlinks=False)
-    return status.st_size
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def place(disk: Disk, grown: Path, path: Path) -> None:
     """Gives a whole and synced file its name among the blobs, for good. Raises OSError."""
-    if not path.parent.exists():
+    if not path.parent.exists() or is_empty(path.parent):
         make_private(path.parent, disk)
-        disk.sync_directory(path.parent.parent)
     disk.rename(grown, path)
     disk.sync_directory(path.parent)

@@ -58,15 +58,17 @@ def claim(
 
 def settle(connection: sqlite3.Connection, webhook: str, number: int) -> None:
     """Removes a delivery: it arrived, or is given up. Raises sqlite3.Error."""
-    connection.execute("DELETE FROM delivery WHERE webhook = ? AND occurrence = ?", (webhook, number))
+    with transaction(connection, "IMMEDIATE"):
+        connection.execute("DELETE FROM delivery WHERE webhook = ? AND occurrence = ?", (webhook, number))
 
 
 def postpone(connection: sqlite3.Connection, webhook: str, number: int, *, until: datetime) -> None:
     """Counts an attempt that failed, and sets the time of the next. Raises sqlite3.Error."""
-    connection.execute(
-        "UPDATE delivery SET due = ?, attempts = attempts + 1 WHERE webhook = ? AND occurrence = ?",
-        (moment_of(until), webhook, number),
-    )
+    with transaction(connection, "IMMEDIATE"):
+        connection.execute(
+            "UPDATE delivery SET due = ?, attempts = attempts + 1 WHERE webhook = ? AND occurrence = ?",
+            (moment_of(until), webhook, number),
+        )
 
 
 def waiting(connection: sqlite3.Connection) -> dict[str, int]:

@@ -22,8 +22,9 @@ from diskcache.core import DBNAME  # type: ignore[import-untyped, unused-ignore]
 from inbond.model.events import Alert, DocumentRefused, Event, Observer
 from inbond.store.disk import DISK, Disk
 from inbond.store.files import exclusively, make_private, set_aside, unavailable
-from inbond.store.hardened import BytesCache, Refused, Tampered, examine
+from inbond.store.hardened import LOCK_SECONDS, BytesCache, Refused, Tampered, examine
 from inbond.store.protocols import MAX_DOCUMENT_BYTES, MAX_KEY_BYTES
+from inbond.store.turns import Turns
 
 BATCH_KEYS: Final = 250  # asked for in one statement
 WORKERS: Final = 2  # one may wait for a commit while the other reads
@@ -61,11 +62,13 @@ class DiskDocuments:
         self._events: deque[Event] = deque()
         self._connections: list[sqlite3.Connection] = []
         self._replacing = threading.Lock()
+        self._turns = Turns(directory)
         self._local = threading.local()
         try:
             self._cache = self._open()
         except (OSError, sqlite3.Error) as error:
             self._close_connections()
+            self._turns.close()
             cause = error if isinstance(error, OSError) else OSError(str(error))
             raise unavailable("open the document cache", cause) from error
         finally:
@@ -100,6 +103,7 @@ class DiskDocuments:
     def _close(self) -> None:
         self._pool.shutdown()
         self._close_connections()
+        self._turns.close()
 
     def _close_connections(self) -> None:
         for connection in self._connections:
@@ -169,7 +173,8 @@ class DiskDocuments:
         for _ in range(2):  # once more in the empty cache, if this one had to be replaced
             cache = self._current()
             try:
-                work(cache)
+                with self._turns.taken(LOCK_SECONDS):
+                    work(cache)
             except Exception as error:  # noqa: BLE001 (as in _get; a cache does not fail its caller)
                 if not self._mend(cache, error):
                     return
@@ -200,18 +205,18 @@ class DiskDocuments:
         with self._replacing:
             if self._cache is not failed:
                 return True  # another thread was faster
-            taken_away = failed.identity != _identity(self._directory)
             try:
-                self._cache = self._open(damaged=None if taken_away else damaged)
+                self._cache = self._open(failed, damaged)
             except Exception as error:  # noqa: BLE001 (as in _get)
                 self._alert("document-store-failing", f"no new document cache can be made: {_first(error)}")
                 return False
             return True
 
-    def _open(self, damaged: str | None = None) -> BytesCache:
+    def _open(self, failed: BytesCache | None = None, damaged: str | None = None) -> BytesCache:
         make_private(self._directory.parent, self._disk)
         with exclusively(self._directory.with_name(f"{self._directory.name}.lock")):
-            if damaged is not None:
+            # Of several processes that found the same damage one sets it aside, and the others open what it made.
+            if failed is not None and damaged is not None and failed.identity == _identity(self._directory):
                 self._set_aside(damaged)
             try:
                 return self._try_open()

@@ -15,8 +15,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from inbond.model.errors import StoreUnavailable
-from inbond.store.disk import DISK, PRIVATE_DIRECTORY, PRIVATE_FILE, Disk
+from inbond.model.errors import DiskFull, StoreUnavailable
+from inbond.store.disk import DISK, PRIVATE_DIRECTORY, PRIVATE_FILE, Disk, locked
 
 MAX_KEPT_ASIDE: Final = 3  # broken directories kept for whoever wants to look; older ones are removed
 
@@ -26,13 +26,14 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 def unavailable(doing: str, error: OSError) -> StoreUnavailable:
     """The error for a disk that refuses, with what helps. `doing` reads on from "the disk refused to"."""
+    where = "" if error.filename is None else f" ({error.filename})"
+    message = f"the disk refused to {doing}: {error.strerror or error}{where}"
     remedy = "see that there is space, and that the directory is writable and belongs to the user inbond runs as"
     if error.errno in _FULL:
-        remedy = "free some space, or lower max_size under [storage]"
-    elif error.errno in _REFUSED and error.filename is not None:
+        return DiskFull(message, remedy="free some space, or lower max_size under [storage]")
+    if error.errno in _REFUSED and error.filename is not None:
         remedy = permission_of(Path(os.fsdecode(error.filename)))
-    where = "" if error.filename is None else f" ({error.filename})"
-    return StoreUnavailable(f"the disk refused to {doing}: {error.strerror or error}{where}", remedy=remedy)
+    return StoreUnavailable(message, remedy=remedy)
 
 
 def may_write(path: Path) -> bool:
@@ -59,14 +60,35 @@ def _user(number: int) -> str:
 
 
 def make_private(directory: Path, disk: Disk = DISK) -> None:
-    """Makes the directory and those above it, for this user alone; tightens one that is there. Raises OSError."""
-    for missing in (*reversed(directory.parents), directory):
-        if not os.path.lexists(missing):
-            disk.make_directory(missing)
+    """Makes the directory and those above it, for this user alone; tightens one that is there. Raises OSError.
+
+    What is then put into it is not lost with its name: that outlasts a loss of power.
+    """
+    for path in (*reversed(directory.parents), directory):
+        if not os.path.lexists(path):
+            disk.make_directory(path)
+            sync_name(path, disk)
+        elif is_empty(path):  # whoever made it may have ended before its name was safe, or found that it could not be
+            sync_name(path, disk)
     if directory.is_symlink() or not directory.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(directory))
     if stat.S_IMODE(directory.stat().st_mode) != PRIVATE_DIRECTORY:
         directory.chmod(PRIVATE_DIRECTORY)
+
+
+def sync_name(directory: Path, disk: Disk = DISK) -> None:
+    """Makes a directory's own name outlast a loss of power. Raises OSError."""
+    with contextlib.suppress(PermissionError):  # above it this user may write, perhaps, and not read
+        disk.sync_directory(directory.parent)
+
+
+def is_empty(directory: Path) -> bool:
+    """Whether nothing is in it; False where that cannot be seen."""
+    try:
+        with os.scandir(directory) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
 
 
 def open_regular(path: Path) -> FileIO:
@@ -76,6 +98,15 @@ def open_regular(path: Path) -> FileIO:
         os.close(handle)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return FileIO(handle, "rb")
+
+
+def open_shared(path: Path) -> FileIO:
+    """Opens a blob to send or to read: as long as it is open, no process evicts it. Raises OSError."""
+    file = path.open("rb", buffering=0)
+    # Who evicts it at this very moment leaves the bytes to whoever has them open; some file systems have no such locks.
+    with contextlib.suppress(OSError):
+        locked(file.fileno(), fcntl.LOCK_SH)
+    return file
 
 
 @contextlib.contextmanager

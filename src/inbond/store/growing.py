@@ -9,12 +9,14 @@ import hashlib
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self, TypeVar
 
 import aiofiles.threadpool
 
+from inbond.model.errors import StoreUnavailable
 from inbond.store.disk import DISK, Disk
 from inbond.store.files import open_regular, unavailable
 from inbond.store.protocols import Blob
@@ -25,6 +27,7 @@ READ_BYTES: Final = 64 * 2**10  # many readers: 200 of them in batches of 1 MiB 
 T = TypeVar("T")
 
 Keep = Callable[[Path, str, int], Awaitable[Blob]]  # moves a complete file to its place
+Leave = Callable[[Path, int], None]  # takes over a file that is not complete, of so many bytes; blocks
 
 
 async def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
@@ -38,32 +41,57 @@ async def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
         raise unavailable("read a file", error) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """An open file with the bytes that are in it, and their sha256 so far."""
+
+    path: Path
+    raw: FileIO
+    size: int
+    made: Any  # hashlib's
+
+
 class DiskBlobWriter:
     """A `BlobWriter` over a file of its own. One that failed or was interrupted can only be closed."""
 
-    def __init__(self, path: Path, *, file: Any, raw: FileIO, pool: Executor, keep: Keep, disk: Disk = DISK) -> None:
-        self._path = path
-        self._file = file  # of aiofiles, around the one below
-        self._raw = raw
+    def __init__(
+        self, begun: _Begun, *, pool: Executor, keep: Keep, leave: Leave | None = None, disk: Disk = DISK
+    ) -> None:
+        self._path = begun.path
+        self._raw = begun.raw
+        self._file: Any = aiofiles.threadpool.wrap(begun.raw, executor=pool)
         self._disk = disk
         self._pool = pool
         self._keep = keep
-        self._hash = hashlib.sha256()
+        self._leave = leave
+        self._leaves = False
+        self._hash = begun.made
         self._batch = bytearray()
-        self._size = 0
+        self._size = begun.size
         self._intact = True  # false while bytes are on their way, and for ever if they did not arrive
         self._blob: Blob | None = None
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: Path, *, pool: Executor, keep: Keep, disk: Disk = DISK) -> Self:
-        """Makes the file. Raises StoreUnavailable."""
+    async def open(
+        cls,
+        path: Path,
+        *,
+        pool: Executor,
+        keep: Keep,
+        disk: Disk = DISK,
+        leave: Leave | None = None,
+        resume_from: Path | None = None,
+    ) -> Self:
+        """Makes the file, or goes on with the one at `resume_from`, which becomes this one's. Raises StoreUnavailable.
+
+        `leave`: where `leave` puts what did not become whole; None: nowhere, it is removed.
+        """
         try:
-            raw = await asyncio.get_running_loop().run_in_executor(pool, disk.create, path)
+            begun = await asyncio.get_running_loop().run_in_executor(pool, _begun, disk, path, resume_from)
         except OSError as error:
             raise unavailable("begin a file", error) from error
-        file = aiofiles.threadpool.wrap(raw, executor=pool)
-        return cls(path, file=file, raw=raw, pool=pool, keep=keep, disk=disk)
+        return cls(begun, pool=pool, keep=keep, leave=leave, disk=disk)
 
     @property
     def size(self) -> int:
@@ -83,7 +111,8 @@ class DiskBlobWriter:
     @property
     def hexdigest(self) -> str:
         """sha256 of the readable bytes; after `flush`, of all bytes taken."""
-        return self._hash.hexdigest()
+        digest: str = self._hash.hexdigest()
+        return digest
 
     async def write(self, chunk: bytes) -> None:
         """Takes the next bytes; they reach the file a batch at a time. Raises StoreUnavailable."""
@@ -99,6 +128,24 @@ class DiskBlobWriter:
         async with self._turn:
             self._check_open()
             await self._drain()
+
+    async def restart(self) -> None:
+        """Drops all bytes taken so far, for others to take their place. Raises StoreUnavailable."""
+        async with self._turn:
+            self._check_open()
+            self._intact = False
+            try:
+                await self._call(_emptied, self._raw)
+            except OSError as error:
+                raise unavailable("begin a file anew", error) from error
+            self._hash = hashlib.sha256()
+            self._batch.clear()
+            self._size = 0
+            self._intact = True
+
+    def leave(self) -> None:
+        """Has closing leave the bytes for the next one who wants this file, instead of removing them."""
+        self._leaves = self._leave is not None
 
     async def reader(self) -> BinaryIO:
         """Opens the file to read; the caller closes it. Raises StoreUnavailable."""
@@ -135,13 +182,23 @@ class DiskBlobWriter:
             return self._blob
 
     async def close(self) -> None:
-        """Closes the file, and removes it unless it was committed."""
+        """Closes the file, and removes it unless it was committed or left."""
+        left = self._leaves and await self._is_drained()
         self._intact = False
         with contextlib.suppress(OSError):
             await self._file.close()
-        if self._blob is None:
+        if left and self._leave is not None:
+            await self._call(self._leave, self._path, self._size)
+        elif self._blob is None:
             with contextlib.suppress(OSError):
                 await self._call(self._disk.unlink, self._path)
+
+    async def _is_drained(self) -> bool:
+        """Whether all bytes taken are in the file, which is still to be made whole."""
+        with contextlib.suppress(StoreUnavailable):
+            await self.flush()
+            return True
+        return False
 
     def _check_open(self) -> None:
         if not self._intact:
@@ -172,3 +229,31 @@ class DiskBlobWriter:
 
     async def _call(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+
+
+def _begun(disk: Disk, path: Path, resume_from: Path | None) -> _Begun:
+    if resume_from is not None:
+        try:
+            return _taken_up(disk, resume_from)
+        except OSError:  # what was left cannot be read: then from the start
+            with contextlib.suppress(OSError):
+                disk.unlink(resume_from)
+    return _Begun(path=path, raw=disk.create(path), size=0, made=hashlib.sha256())
+
+
+def _taken_up(disk: Disk, path: Path) -> _Begun:
+    raw = disk.extend(path)
+    try:
+        made, size = hashlib.sha256(), 0
+        while piece := os.pread(raw.fileno(), BATCH_BYTES, size):
+            made.update(piece)
+            size += len(piece)
+    except OSError:
+        raw.close()
+        raise
+    return _Begun(path=path, raw=raw, size=size, made=made)
+
+
+def _emptied(raw: FileIO) -> None:
+    raw.seek(0)
+    raw.truncate(0)

@@ -33,7 +33,7 @@ from diskcache.core import DBNAME, MODE_RAW, UNKNOWN  # type: ignore[import-unty
 
 from inbond.store.protocols import MAX_DOCUMENT_BYTES
 
-LOCK_SECONDS: Final = 5.0  # how long one statement waits for another process
+LOCK_SECONDS: Final = 3.0  # how long one statement waits for another process, and a write for its turn
 PAGE_CACHE_KIB: Final = 4096  # for each connection
 MAX_ROW_BYTES: Final = MAX_DOCUMENT_BYTES + 2**16  # a document, its seal and its key
 MAX_JOURNAL_BYTES: Final = 64 * 2**20  # what the write-ahead log may keep of the disk once it was emptied

@@ -3,18 +3,27 @@
 `incoming/<random>/` belongs to the process that holds a lock (flock) on it; the kernel drops the lock however the
 process ends. Whoever can take the lock of another's directory has found a dead one's, and removes it. Such a process
 has not ended as it should, nor perhaps the machine: before it is removed, `generation` is written anew.
+
+A file named `<sha256>.<random>` there was to become the one of that digest: what is large enough is taken over, for
+whoever fetches it next (`inbond.store.partials`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
+import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from inbond.model.names import is_sha256
 from inbond.store.disk import DISK, Disk
 from inbond.store.files import open_regular, remove_tree
+from inbond.store.partials import Partials
 
 GENERATION: Final = "generation"  # the file that holds it, beside `incoming`
 MAX_GENERATION_BYTES: Final = 64
@@ -24,8 +33,9 @@ _ATTEMPTS: Final = 10
 class Incoming:
     """This process's directory for growing files. Blocks; raises OSError."""
 
-    def __init__(self, parent: Path, disk: Disk = DISK) -> None:
+    def __init__(self, parent: Path, disk: Disk = DISK, clock: Callable[[], float] = time.monotonic) -> None:
         self._parent = parent
+        self.partials = Partials(disk, clock)
         self.directory, lock = _claim(parent, disk)
         self._lock: int | None = lock
         self._disk = disk
@@ -36,7 +46,10 @@ class Incoming:
         return self.directory / (secrets.token_hex(16) if sha256 is None else f"{sha256}.{secrets.token_hex(8)}")
 
     def sweep(self) -> int:
-        """Removes what dead processes left, and whatever else does not belong; returns how much that was."""
+        """Removes what dead processes left, and whatever else does not belong; returns how much that was.
+
+        Beginnings of known files are taken over instead.
+        """
         swept = 0
         for entry in self._parent.iterdir():
             if entry != self.directory and self._swept(entry):
@@ -52,10 +65,21 @@ class Incoming:
             return False
         try:
             self.generation = self._next_generation()
+            with contextlib.suppress(OSError):  # they are a help, no more
+                self._take_over(entry)
             remove_tree(entry)
         finally:
             os.close(lock)
         return True
+
+    def _take_over(self, dead: Path) -> None:
+        for file in dead.iterdir():
+            sha256 = file.name.partition(".")[0]
+            status = file.lstat()
+            if is_sha256(sha256) and stat.S_ISREG(status.st_mode):
+                path = self.new_path(sha256)
+                self._disk.rename(file, path)
+                self.partials.add(sha256, path, status.st_size)
 
     def _next_generation(self) -> str:
         """On disk before this returns."""

@@ -31,6 +31,10 @@ class LayeredBlobs:
                 held.enter_context(layer.lease(sha256))
             yield
 
+    def left(self, sha256: str) -> int:
+        """How many bytes of the file wait in the first to become whole."""
+        return self._first.left(sha256)
+
     def writer(self, sha256: str | None = None) -> AbstractAsyncContextManager[BlobWriter]:
         """A new file in the first. Raises StoreUnavailable."""
         return self._first.writer(sha256)

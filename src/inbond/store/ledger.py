@@ -3,7 +3,8 @@
 One thread owns the connection that writes; what it has confirmed is on disk (WAL, synchronous FULL). What reads long,
 through the audit trail, has a thread and a connection of its own, so that no page waits for it. Several processes may
 share a ledger on one machine. The SQL is in the modules beside this one, `pages`, `page_records`, `decisions`,
-`publishers`, `imports`, `attached`, `history`, `occurrences` and `deliveries`; this one only lends them a connection.
+`publishers`, `imports`, `attached`, `history`, `occurrences`, `deliveries` and `serials`; this one only lends them a
+connection.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from inbond.model.decisions import Decided, Pin
 from inbond.model.errors import StoreUnavailable
@@ -31,6 +32,7 @@ from inbond.model.imports import (
 from inbond.model.memory import PageMemory, PageRecord
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
+from inbond.model.serials import SerialReset
 from inbond.model.standing import Established
 from inbond.store import (
     attached,
@@ -42,41 +44,53 @@ from inbond.store import (
     page_records,
     pages,
     publishers,
+    serials,
 )
 from inbond.store.disk import DISK, Disk
 from inbond.store.files import unavailable
 from inbond.store.ledger_copy import copy_without_history
-from inbond.store.ledger_file import connect_to_read, copy_file, open_file
+from inbond.store.ledger_file import RESTORE, connect_to_read, copy_file, open_file
+from inbond.store.ledger_soundness import BehindCheck, Soundness, check_behind, is_lock
 from inbond.store.ledger_thread import LedgerThread
 from inbond.store.protocols import Delivery
 from inbond.store.standing_reader import StandingReader
 
 T = TypeVar("T")
 
-_PRIMARY_CODE: Final = 0xFF  # of SQLite's extended result codes
 
-
-def open_ledger(path: Path, *, observer: Observer, disk: Disk = DISK) -> Ledger:
+def open_ledger(path: Path, *, observer: Observer, disk: Disk = DISK, look_behind: bool = False) -> Ledger:
     """Opens the ledger in the file `path`, or makes one; its directory becomes this user's alone. Blocks.
 
-    Raises OperatorFault for a ledger that is damaged, foreign or newer than this inbond, StoreUnavailable where the
-    disk refuses.
+    `look_behind`: a large ledger is not read through before this returns, but while it is in use already. Raises
+    OperatorFault for a ledger that is damaged, foreign or newer than this inbond, StoreUnavailable where the disk
+    refuses.
     """
     writing = LedgerThread(lambda: open_file(path, disk), name="ledger")
     try:
+        soundness = Soundness(path)
         reading = LedgerThread(lambda: connect_to_read(path), name="ledger-reads")
         try:
             standing = StandingReader(path)
+            check = check_behind(path, soundness) if look_behind else None
         except BaseException:
             reading.close_soon()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         writing.close_soon()
         raise StoreUnavailable(f"the ledger cannot be opened: {error}", remedy="see who else uses it") from error
     except BaseException:
         writing.close_soon()
         raise
-    return Ledger(path, writing=writing, reading=reading, standing=standing, observer=observer)
+    return Ledger(
+        path,
+        writing=writing,
+        reading=reading,
+        standing=standing,
+        soundness=soundness,
+        check=check,
+        observer=observer,
+        disk=disk,
+    )
 
 
 class Ledger:
@@ -92,13 +106,20 @@ class Ledger:
         writing: LedgerThread,
         reading: LedgerThread,
         standing: StandingReader,
+        soundness: Soundness,
+        check: BehindCheck | None,
         observer: Observer,
+        disk: Disk = DISK,
     ) -> None:
         self._path = path
+        self._soundness = soundness
+        self._check = check
+        self._told = False  # that it may not be used any more
         self._writing = writing
         self._reading = reading
         self._standing = standing  # of the event loop
         self._observer = observer
+        self._disk = disk
 
     @property
     def path(self) -> Path:
@@ -164,6 +185,18 @@ class Ledger:
     def attached_version(self) -> tuple[int, int]:
         """Differs whenever something else is attached to any file; (0, 0) where nothing is; at once."""
         return self._at_once(lambda reader: reader.attached_version())
+
+    def highest_serial_now(self, upstream: str, project: ProjectName) -> int | None:
+        """As `highest_serial`; at once."""
+        return self._at_once(lambda reader: reader.highest_serial(upstream, project))
+
+    async def highest_serials(self, upstream: str) -> dict[ProjectName, int]:
+        """The highest serial of each of an upstream's projects that has one, by name."""
+        return await self._run(lambda connection: serials.highest_serials(connection, upstream))
+
+    async def accept_serials(self, resets: Sequence[tuple[SerialReset, Occurrence]]) -> tuple[bool, ...]:
+        """Has memory go back, each with its occurrence; False where another serial is the highest by now."""
+        return await self._run(lambda connection: serials.accept(connection, resets))
 
     async def decisions(self, *, revoked: bool = False) -> tuple[Decided, ...]:
         """Those in force, or those that were revoked, in the order in which they were made."""
@@ -342,11 +375,14 @@ class Ledger:
 
     async def aclose(self) -> None:
         """Waits for what is under way, and closes. Calling it twice is fine."""
-        await self._writing.aclose()
+        if self._check is not None:
+            await asyncio.to_thread(self._check.close)
         await self._reading.aclose()
+        await self._writing.aclose()
         self._standing.close()
 
     def _at_once(self, read: Callable[[StandingReader], T]) -> T:
+        self._see_that_it_may_be_used()
         try:
             return read(self._standing)
         except sqlite3.Error as error:
@@ -358,29 +394,41 @@ class Ledger:
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._on(self._reading, work)
 
-    async def _copy(self, doing: str, copy: Callable[[Path, Path], None], to: Path) -> None:
+    async def _copy(self, doing: str, copy: Callable[[Path, Path, Disk], None], to: Path) -> None:
+        self._see_that_it_may_be_used()
         try:
-            await asyncio.to_thread(copy, self._path, to)
+            await asyncio.to_thread(copy, self._path, to, self._disk)
         except OSError as error:
             raise unavailable(doing, error) from error
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     async def _on(self, thread: LedgerThread, work: Callable[[sqlite3.Connection], T]) -> T:
+        self._see_that_it_may_be_used()
         try:
             return await thread.run(work)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
+    def _see_that_it_may_be_used(self) -> None:
+        if (problem := self._soundness.problem()) is not None:
+            raise self._ended(problem)
+
     def _failed(self, error: sqlite3.Error) -> StoreUnavailable:
+        self._soundness.note(error)
+        if (problem := self._soundness.problem()) is not None:
+            return self._ended(problem)
         self._observer(Alert(name="ledger-failing", message=f"the ledger cannot be used: {error}"))
         return StoreUnavailable(f"the ledger cannot be used: {error}", remedy=_remedy(error))
 
+    def _ended(self, problem: str) -> StoreUnavailable:
+        if not self._told:
+            self._told = True
+            self._observer(Alert(name="ledger-damaged", message=f"{problem}: nothing is served"))
+        return StoreUnavailable(problem, remedy=f"stop inbond, {RESTORE}")
+
 
 def _remedy(error: sqlite3.Error) -> str:
-    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY_CODE in {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-    }:
+    if is_lock(error):
         return "another process holds its lock: see which one has ledger.sqlite3 open (lsof), and end or wait for it"
     return "see that its disk is whole, writable and not full"

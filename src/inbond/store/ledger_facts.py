@@ -14,9 +14,10 @@ from inbond.model.errors import OperatorFault, StoreUnavailable
 from inbond.store import deliveries
 from inbond.store.files import may_write, permission_of, unavailable
 from inbond.store.ledger_file import connect
-from inbond.store.migrations import APPLICATION_ID, STEPS, schema_version
+from inbond.store.migrations import APPLICATION_ID, STEPS, migrate, schema_version
 
 MAX_COMPLAINTS: Final = 20  # of SQLite, in one examination
+_OF_SQLITE: Final = frozenset({"sqlite_stat1", "sqlite_stat4"})  # what ANALYZE makes
 _SCHEMA_OF_WEBHOOKS: Final = 2  # the first that has them
 
 # What is counted, by the table that holds it; those of later schemas are 0 in an earlier one.
@@ -103,7 +104,18 @@ def _of_ours(connection: sqlite3.Connection, schema: int) -> list[str]:
     ((application,),) = connection.execute("PRAGMA application_id").fetchall()
     if application != APPLICATION_ID:
         return ["it is a database of some other program, or empty"]
-    return [f"it has schema {schema}, and this inbond knows no schema after {len(STEPS)}"] * (schema > len(STEPS))
+    if schema > len(STEPS):
+        return [f"it has schema {schema}, and this inbond knows no schema after {len(STEPS)}"]
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as pristine:
+        migrate(pristine, STEPS[:schema])
+        differing = _shape(connection) ^ _shape(pristine)
+    return [f"its schema {schema} differs at {name}" for name in sorted({name for _, name, _ in differing})]
+
+
+def _shape(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
+    """Tables, indexes and triggers, as they were made, spaces aside."""
+    rows = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master").fetchall()
+    return frozenset((kind, name, " ".join(sql.split())) for kind, name, sql in rows if name not in _OF_SQLITE)
 
 
 def _counts(connection: sqlite3.Connection) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """A thread that owns one connection to the ledger: what is asked of it is done in turn, one piece of work at a time.
 
-Another process may hold the ledger's lock. Whoever asks waits for it so long in all, however many wait before: what
-had its turn only after that time fails at once, and the next who asks finds no queue.
+Others may be writing, or hold the ledger's lock. Whoever asks waits for them so long in all, however many wait before:
+what had its turn only after that time fails at once, and the next who asks finds no queue.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
+from inbond.store.turns import LEAST_SECONDS, wait_at_most
+
 T = TypeVar("T")
 
 LOCK_SECONDS: Final = 3.0  # installers give up after 15; a page asks for more than one thing
-# What waited for its turn behind other work, and not for a lock, finds one that is held for a moment all the same.
-LEAST_LOCK_SECONDS: Final = 0.05
 
 
 class LedgerThread:
@@ -38,8 +38,7 @@ class LedgerThread:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work, asked_at)
 
     def _do(self, work: Callable[[sqlite3.Connection], T], asked_at: float) -> T:
-        left = max(LEAST_LOCK_SECONDS, LOCK_SECONDS - (time.monotonic() - asked_at))
-        self._connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}").fetchall()
+        wait_at_most(self._connection, max(LEAST_SECONDS, LOCK_SECONDS - (time.monotonic() - asked_at)))
         return work(self._connection)
 
     async def aclose(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from inbond.model.errors import OperatorFault
+from inbond.store.turns import turn_of
 
 APPLICATION_ID: Final = 0x696E626E  # "inbn", in the header of the file (https://sqlite.org/fileformat2.html)
 
@@ -226,15 +227,19 @@ STEPS: Final[tuple[Step, ...]] = (
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"]) -> Iterator[None]:
-    """All of it or nothing. A deferred one reads one state of the database, an immediate one may write."""
-    connection.execute(f"BEGIN {kind}")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # after some errors SQLite has rolled back itself
-            connection.execute("ROLLBACK")
-        raise
+    """All of it or nothing. A deferred one reads one state of the database, an immediate one may write.
+
+    To write it waits for its turn. Raises sqlite3.Error.
+    """
+    with turn_of(connection) if kind == "IMMEDIATE" else contextlib.nullcontext():
+        connection.execute(f"BEGIN {kind}")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # after some errors SQLite has rolled back itself
+                connection.execute("ROLLBACK")
+            raise
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

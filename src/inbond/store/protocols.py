@@ -99,6 +99,14 @@ class BlobWriter(Protocol):
         """Makes all bytes taken so far readable by others."""
         ...
 
+    async def restart(self) -> None:
+        """Drops all bytes taken so far. They may have been read: that must not matter to those who did."""
+        ...
+
+    def leave(self) -> None:
+        """Has what is there when the context ends kept a while for the next writer of the same file (`Blobs.left`)."""
+        ...
+
     async def reader(self) -> BinaryIO:
         """Opens the growing file to read, also across a commit; the caller closes it, and it outlives removal."""
         ...
@@ -119,8 +127,12 @@ class Blobs(Protocol):
         """As long as the context lasts, this process does not evict the blob."""
         ...
 
+    def left(self, sha256: str) -> int:
+        """How many bytes of the file an earlier transfer left: the next `writer` for it begins behind them."""
+        ...
+
     def writer(self, sha256: str | None = None) -> AbstractAsyncContextManager[BlobWriter]:
-        """A new file. What is not committed when the context ends is removed.
+        """A new file, or one that was left. What is not committed when the context ends is removed, or left again.
 
         `sha256`: the digest that it should come to have, where that is known.
         """

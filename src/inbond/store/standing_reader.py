@@ -14,11 +14,12 @@ from typing import Final
 from inbond.model.decisions import Decided
 from inbond.model.names import ProjectName
 from inbond.model.standing import Established
-from inbond.store import attached, decisions, publishers
+from inbond.store import attached, decisions, pages, publishers
 from inbond.store.ledger_file import connect_to_read
 
 # A reader waits only while somebody recovers the log after a crash, or shuts all others out; the event loop waits too.
 READER_WAITS: Final = 50  # milliseconds
+MAX_SERIALS: Final = 10_000  # kept until something is written
 
 
 class StandingReader:
@@ -29,6 +30,8 @@ class StandingReader:
         self._connection.execute(f"PRAGMA busy_timeout = {READER_WAITS}").fetchall()
         self._data_version = -1
         self._version = 0
+        self._serials_version = -1
+        self._serials: dict[tuple[str, ProjectName], int | None] = {}  # as read since
 
     def version(self) -> int:
         """Differs whenever a decision, an established repository, an import or what is attached was written since."""
@@ -50,6 +53,18 @@ class StandingReader:
     def attached_version(self) -> tuple[int, int]:
         """Differs whenever something else is attached to any file; (0, 0) where nothing is."""
         return attached.version(self._connection)
+
+    def highest_serial(self, upstream: str, project: ProjectName) -> int | None:
+        """The highest serial of any page remembered, or None."""
+        ((data_version,),) = self._connection.execute("PRAGMA data_version").fetchall()
+        if data_version != self._serials_version or len(self._serials) >= MAX_SERIALS:
+            # In this order: what is written in between is seen at the next call.
+            self._serials.clear()
+            self._serials_version = data_version
+        key = (upstream, project)
+        if key not in self._serials:
+            self._serials[key] = pages.highest_serial(self._connection, upstream, project)
+        return self._serials[key]
 
     def close(self) -> None:
         """Ends the connection."""

@@ -88,8 +88,10 @@ class BlobTaker:
                 case How.LINK:
                     _link(self._disk, source, grown, found)
                 case How.MOVE:
-                    _move(self._disk, source, grown, found)
+                    _link_or_copy(self._disk, source, grown, found)
             place(self._disk, grown, self._path(found.sha256))
+            if how is How.MOVE:
+                self._disk.unlink(source)
         finally:
             self._disk.unlink(grown)
 
@@ -138,8 +140,8 @@ def _link(disk: Disk, source: Path, grown: Path, found: Examined) -> None:
     _settle(disk, grown, found, mode=stat.S_IMODE(grown.lstat().st_mode) & ~_ANY_WRITE)
 
 
-def _move(disk: Disk, source: Path, grown: Path, found: Examined) -> None:
-    """A rename; across file systems a copy, and only then is the file where it was removed."""
+def _link_or_copy(disk: Disk, source: Path, grown: Path, found: Examined) -> None:
+    """To be moved: where the file was it is removed only once the blob is there for good."""
     try:
         disk.link(source, grown)
     except OSError as error:
@@ -148,7 +150,6 @@ def _move(disk: Disk, source: Path, grown: Path, found: Examined) -> None:
         _copy(disk, source, grown, found)
     else:
         _settle(disk, grown, found, mode=PRIVATE_FILE)
-    disk.unlink(source)
 
 
 def _settle(disk: Disk, grown: Path, found: Examined, *, mode: int) -> None:

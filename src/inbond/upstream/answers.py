@@ -13,10 +13,15 @@ from inbond.model.page import Page
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validators:
-    """What a page is revalidated with (RFC 9110, section 8.8), as upstream wrote it."""
+    """What a page or a file is asked for again with (RFC 9110, section 8.8), as upstream wrote it."""
 
     etag: str | None = None
     last_modified: str | None = None
+
+    @property
+    def strong(self) -> str | None:
+        """The ETag, where it promises the very same bytes."""
+        return self.etag if self.etag is not None and self.etag.startswith('"') else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +74,44 @@ class ListBody:
     chunks: AsyncIterator[bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """The rest of a file is wanted: `start` bytes of it are here, `validators` came with them.
+
+    `until`: by when all of it must be here, on the event loop's clock; None: the time that a file may take, from now.
+    """
+
+    start: int
+    validators: Validators = Validators()
+    until: float | None = None
+
+
 class FileBody(Protocol):
-    """A file under way."""
+    """A file under way, or its rest."""
 
     @property
     def size(self) -> int | None:
-        """The length in bytes that upstream announces, or None."""
+        """The length in bytes that upstream announces for the whole file, or None."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """Where in the file the bytes begin: 0 also where its rest was asked for and upstream sends it whole."""
+        ...
+
+    @property
+    def validators(self) -> Validators:
+        """What the file's rest is asked for with."""
+        ...
+
+    @property
+    def until(self) -> float:
+        """By when all of it must be here, on the event loop's clock."""
         ...
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, in order, once through. Raises `UpstreamFault` where they end before their end."""
+        """The bytes, in order, once through. Raises `UpstreamFault` where they end before their end.
+
+        Where that one is `interrupted`, the bytes so far are good, and asking for the rest may help.
+        """
         ...

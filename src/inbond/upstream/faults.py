@@ -35,6 +35,7 @@ def told(attempt: Attempt, subject: str) -> Iterator[None]:
         yield
     except (aiohttp.ClientError, TimeoutError) as error:
         fault, attempt.repeatable = caused(error, upstream=attempt.upstream, subject=subject)
+        fault.interrupted = attempt.repeatable
         raise fault from None
     except UpstreamFault as fault:
         # Raised without knowing whose answer it was.

@@ -28,13 +28,16 @@ from inbond.upstream.answers import (
     ProjectUnknown,
     ProvenanceAbsent,
     ProvenanceFound,
+    Resume,
     Validators,
 )
 from inbond.upstream.attempt import Attempt
+from inbond.upstream.circuits import Circuits
 from inbond.upstream.exchange import Exchange
 from inbond.upstream.faults import aim, status_fault, told
 from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.locations import page_url, provenance_url, shown
+from inbond.upstream.ranges import PART, WHOLE, asked
 from inbond.upstream.reading import read_page
 from inbond.upstream.retries import retrying
 from inbond.upstream.settings import Integrity, UpstreamSettings
@@ -74,6 +77,7 @@ class Upstream:
         self._observer = observer
         self._limits = limits
         self._witness = Witness(exchange, settings.url)
+        self._circuits = Circuits(settings.name, observer)
         self._own = tuple(map(ProjectPattern.parse, settings.projects))
         self._requests = asyncio.Semaphore(limits.requests_at_once)
         self._provenances = asyncio.Semaphore(limits.provenance_at_once)
@@ -108,9 +112,10 @@ class Upstream:
         asked = "If-None-Match" in headers or "If-Modified-Since" in headers
         wanted = {_OK, _NOT_FOUND, _NOT_MODIFIED} if asked else {_OK, _NOT_FOUND}
 
+        url = page_url(self.settings.url, project)
+
         async def once(attempt: Attempt) -> FetchedPage | NotModified | ProjectUnknown:
             with attempt:
-                url = page_url(self.settings.url, project)
                 stay = self._belongs_here(project)
                 limit = self._limits.page_bytes
                 reply = await self._whole(url, headers, wanted, limit=limit, attempt=attempt, stay=stay)
@@ -126,13 +131,13 @@ class Upstream:
                 self._witness.answered()
                 return fetched
 
-        return await self._retrying("page", once)
+        return await self._retrying("page", url, once)
 
     @asynccontextmanager
     async def project_list(self) -> AsyncIterator[ListBody]:
         """The list of all projects, as it arrives."""
         url = URL(self.settings.url, encoded=True)
-        stream = await self._retrying("list", lambda attempt: self._stream(url, media.PAGE, attempt))
+        stream = await self._retrying("list", url, lambda attempt: self._stream(url, media.PAGE, attempt))
         async with stream.stack:
             is_json = media.is_json(stream.response, stream.subject)
             raw = stream.chunks(seconds=self._limits.list_total, limit=self._limits.list_bytes)
@@ -141,36 +146,38 @@ class Upstream:
             yield ListBody(is_json=is_json, serial=media.last_serial(stream.response.headers), chunks=chunks)
 
     @asynccontextmanager
-    async def file(self, url: str) -> AsyncIterator[FileBody]:
-        """A file's bytes as they arrive. `url`: as the page names it.
+    async def file(self, url: str, resume: Resume | None = None) -> AsyncIterator[FileBody]:
+        """A file's bytes as they arrive, or its rest. `url`: as the page names it.
 
-        Retried until the first byte, never afterwards. The bytes are not checked against any digest here.
+        Retried until the first byte; asking for the rest after that is the caller's. The bytes are not checked against
+        any digest here.
         """
-        stream = await self._retrying("file", lambda attempt: self._stream(url, media.FILE, attempt))
+        headers, statuses = asked(resume), WHOLE if resume is None else PART
+        stream = await self._retrying("file", url, lambda attempt: self._stream(url, headers, attempt, statuses))
         async with stream.stack:
             coding = media.coding(stream.response)
             # Some servers label an archive that *is* gzip with the coding; its bytes are the file all the same.
-            archive = coding in GZIP and stream.response.url.raw_path.endswith((".gz", ".tgz"))
+            archive = resume is None and coding in GZIP and stream.response.url.raw_path.endswith((".gz", ".tgz"))
             if coding not in IDENTITY and not archive:
                 raise UpstreamBroken(f"{stream.subject} came with content coding {ascii(coding)[:40]}")
-            yield FileStream(stream, self._limits)
+            yield FileStream(stream, self._limits, resume)
 
     async def metadata(self, file: File) -> bytes:
         """A file's core metadata (PEP 658), checked against the page's digest where it gives one.
 
         Raises `UpstreamRefused` (status 404) where there is none, and `DigestMismatch`.
         """
+        path, mark, query = file.url.partition("#")[0].partition("?")
+        url = f"{path}.metadata{mark}{query}"
 
         async def once(attempt: Attempt) -> bytes:
             with attempt:
-                path, mark, query = file.url.partition("#")[0].partition("?")
-                url = f"{path}.metadata{mark}{query}"
                 limit = self._limits.metadata_bytes
                 reply = await self._whole(url, media.METADATA, {_OK}, limit=limit, attempt=attempt)
                 _check_digest(reply.body, file)
                 return reply.body
 
-        return await self._retrying("metadata", once)
+        return await self._retrying("metadata", url, once)
 
     async def provenance(self, project: ProjectName, version: str, file: File) -> ProvenanceFound | ProvenanceAbsent:
         """A file's provenance object (PEP 740): from the page's URL or, where the page is silent, beside the index.
@@ -190,7 +197,7 @@ class Upstream:
         try:
             stay = not named and self._belongs_here(project)
             return await self._retrying(
-                "provenance", lambda attempt: self._provenance(url, attempt, named=named, stay=stay)
+                "provenance", url, lambda attempt: self._provenance(url, attempt, named=named, stay=stay)
             )
         except UpstreamRefused as refused:
             if not named and refused.status != _UNAUTHORIZED:
@@ -254,19 +261,26 @@ class Upstream:
         raw = response.content.iter_any()
         return await whole(decoded(raw, coding=media.coding(response), limit=limit, subject=subject))
 
-    async def _stream(self, url: str | URL, headers: Mapping[str, str], attempt: Attempt) -> Stream:
-        return await opened(
-            self._exchange, url, headers, attempt=attempt, slots=self._downloads, name=self.settings.name
-        )
+    async def _stream(
+        self, url: str | URL, headers: Mapping[str, str], attempt: Attempt, statuses: frozenset[int] = WHOLE
+    ) -> Stream:
+        name, slots = self.settings.name, self._downloads
+        return await opened(self._exchange, url, headers, attempt=attempt, slots=slots, name=name, statuses=statuses)
 
-    async def _retrying(self, kind: str, once: Callable[[Attempt], Awaitable[T]]) -> T:
+    @property
+    def trouble(self) -> str | None:
+        """Which hosts are not asked now because they do not answer, for people; None where all are."""
+        return self._circuits.told()
+
+    async def _retrying(self, kind: str, url: str | URL, once: Callable[[Attempt], Awaitable[T]]) -> T:
         deadline = asyncio.get_running_loop().time() + self._limits.deadline
         name = self.settings.name
 
         def new() -> Attempt:
             return Attempt(observer=self._observer, upstream=name, kind=kind, deadline=deadline)
 
-        return await retrying(once, new, self._limits)
+        with self._circuits.around(url, kind):
+            return await retrying(once, new, self._limits)
 
     def _subject(self, url: URL) -> str:
         return f"{self.settings.name}: {shown(url)}"

@@ -16,6 +16,7 @@ from inbond.upstream.answers import (
     ProjectUnknown,
     ProvenanceAbsent,
     ProvenanceFound,
+    Resume,
     Validators,
 )
 from inbond.upstream.settings import UpstreamSettings
@@ -43,7 +44,11 @@ class OfflineUpstream:
         """The list of all projects: raises at once."""
         raise self._not_asked("for its list of projects")
 
-    def file(self, url: str) -> AbstractAsyncContextManager[FileBody]:
+    def file(
+        self,
+        url: str,
+        resume: Resume | None = None,  # noqa: ARG002 (the protocol's)
+    ) -> AbstractAsyncContextManager[FileBody]:
         """A file's bytes: raises at once."""
         raise self._not_asked(f"for {last_segment(url)}")
 

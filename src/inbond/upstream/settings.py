@@ -25,6 +25,7 @@ class Integrity(StrEnum):
 
 
 FRESH_FOR: Final = timedelta(minutes=10)
+STALE_WHILE_REVALIDATE: Final = timedelta(minutes=1)
 MAX_STALE: Final = timedelta(days=7)
 
 
@@ -41,6 +42,7 @@ class UpstreamSettings:
     name: str
     url: str  # ends with "/"
     fresh_for: timedelta = FRESH_FOR
+    stale_while_revalidate: timedelta = STALE_WHILE_REVALIDATE
     max_stale: timedelta = MAX_STALE
     integrity: Integrity = Integrity.API
     trust: tuple[str, ...] = ()  # names of the trusted roots that may vouch for its files

@@ -15,6 +15,7 @@ from inbond.upstream.answers import (
     ProjectUnknown,
     ProvenanceAbsent,
     ProvenanceFound,
+    Resume,
     Validators,
 )
 from inbond.upstream.settings import UpstreamSettings
@@ -43,8 +44,8 @@ class Source(Protocol):
         """The list of all projects."""
         ...
 
-    def file(self, url: str) -> AbstractAsyncContextManager[FileBody]:
-        """A file's bytes."""
+    def file(self, url: str, resume: Resume | None = None) -> AbstractAsyncContextManager[FileBody]:
+        """A file's bytes, or its rest."""
         ...
 
     async def metadata(self, file: File) -> bytes:

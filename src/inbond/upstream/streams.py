@@ -6,24 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
 
 import aiohttp
 from yarl import URL
 
 from inbond.model.errors import UpstreamBroken, UpstreamFault, UpstreamTimeout
 from inbond.model.units import format_size
+from inbond.upstream.answers import Resume, Validators
 from inbond.upstream.attempt import Attempt, outcome_of
 from inbond.upstream.exchange import Exchange
 from inbond.upstream.faults import aim, status_fault, told
 from inbond.upstream.limits import Limits
-
-_OK: Final = 200
+from inbond.upstream.ranges import WHOLE, held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """An answer of status 200 whose first bytes are here. `stack` holds all that ends with it."""
+    """An answer of a wanted status whose first bytes are here. `stack` holds all that ends with it."""
 
     response: aiohttp.ClientResponse
     first: bytes
@@ -31,10 +30,16 @@ class Stream:
     subject: str
     stack: AsyncExitStack
 
-    async def chunks(self, *, seconds: float, limit: int) -> AsyncIterator[bytes]:
-        """The body as it arrives. Raises `UpstreamFault` at its early end, above `limit` bytes, after `seconds`."""
+    async def chunks(
+        self, *, seconds: float, limit: int, until: float | None = None, outcome: str = "ok"
+    ) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises `UpstreamFault` at its early end, above `limit` bytes, after `seconds`.
+
+        `until`: when these seconds are over, on the event loop's clock, where they have begun before. `outcome`: what
+        it is counted as when it has come to its end.
+        """
         loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
+        until = loop.time() + seconds if until is None else until
         total = 0
         chunk = self.first
         try:
@@ -50,7 +55,7 @@ class Stream:
         except UpstreamFault as fault:
             self.attempt.outcome = outcome_of(fault)
             raise
-        self.attempt.outcome = "ok"
+        self.attempt.outcome = outcome
 
 
 async def opened(
@@ -61,6 +66,7 @@ async def opened(
     attempt: Attempt,
     slots: asyncio.Semaphore,
     name: str,
+    statuses: frozenset[int] = WHOLE,
 ) -> Stream:
     """The answer to a GET, once its first bytes have come; a fault until then is one that may be repeated."""
     async with AsyncExitStack() as stack:
@@ -71,7 +77,7 @@ async def opened(
                 await stack.enter_async_context(slots)
                 response = await exchange.get(target, headers)
                 stack.callback(response.release)
-                if response.status != _OK:
+                if response.status not in statuses:
                     raise status_fault(response, attempt, subject, exchange.proxies)
                 first = await response.content.readany()
         attempt.outcome = "cancelled"  # until the last byte was passed on
@@ -81,15 +87,20 @@ async def opened(
 class FileStream:
     """A file under way; see `inbond.upstream.answers.FileBody`."""
 
-    def __init__(self, stream: Stream, limits: Limits) -> None:
+    def __init__(self, stream: Stream, limits: Limits, resume: Resume | None = None) -> None:
+        """Raises `UpstreamBroken` where the answer is not what `resume` asks for."""
+        response = stream.response
         self._stream = stream
         self._limits = limits
-
-    @property
-    def size(self) -> int | None:
-        """The length in bytes that upstream announces."""
-        return self._stream.response.content_length
+        self.start, self.size = held(response.status, response.headers, resume, stream.subject)
+        self.validators = Validators(
+            etag=response.headers.get("ETag"), last_modified=response.headers.get("Last-Modified")
+        )
+        begun = asyncio.get_running_loop().time()
+        self.until = resume.until if resume is not None and resume.until is not None else begun + limits.file_total
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The bytes as they arrive."""
-        return self._stream.chunks(seconds=self._limits.file_total, limit=self._limits.file_bytes)
+        limit = self._limits.file_bytes - self.start
+        outcome = "resumed" if self.start else "ok"
+        return self._stream.chunks(seconds=self._limits.file_total, limit=limit, until=self.until, outcome=outcome)

@@ -9,10 +9,13 @@ from inbond.gateway.gateway import Gateway
 from inbond.mirror.in_force import ImportsKeeper
 from inbond.web import file_routes, operations, osv_routes, simple_routes, views
 from inbond.web.access_log import METRICS, account
+from inbond.web.connections import keep_or_close
+from inbond.web.door import DOOR, Door
 from inbond.web.errors import explain_errors
 from inbond.web.metrics import Metrics
 from inbond.web.operations import CHECKS, IMPORTS, Checks
 from inbond.web.origin import SERVER, check_host
+from inbond.web.overload import OVERLOAD, Overload, admit, answer_begins
 from inbond.web.settings import ServerSettings
 from inbond.web.simple_routes import GATEWAY
 
@@ -23,14 +26,17 @@ def build_app(
     gateway: Gateway, settings: ServerSettings, metrics: Metrics, checks: Checks, imports: ImportsKeeper
 ) -> web.Application:
     """An application that serves the gateway."""
-    app = web.Application(middlewares=[account, explain_errors, check_host])
+    app = web.Application(middlewares=[account, explain_errors, admit, check_host])
     app[GATEWAY] = gateway
     app[SERVER] = settings
     app[METRICS] = metrics
     app[CHECKS] = dict(checks)
     app[IMPORTS] = imports
     app[osv_routes.QUESTIONS] = osv_routes.Questions()
-    app.on_response_prepare.append(_sign)
+    app[OVERLOAD] = overload = Overload(settings.limits, metrics)
+    app[DOOR] = door = Door(settings, metrics)
+    metrics.load(overload.waits, lambda: door.open)
+    app.on_response_prepare.extend((_sign, answer_begins, keep_or_close))
     app.add_routes(_routes())
     return app
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from typing import Final
@@ -25,6 +26,7 @@ from inbond.model.errors import (
     PolicyFault,
     StoreUnavailable,
     UpstreamFault,
+    UpstreamPaused,
     UpstreamRefused,
     UpstreamTimeout,
 )
@@ -129,6 +131,8 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.NOT_FOUND
         case PolicyFault() | DigestMismatch():
             return HTTPStatus.FORBIDDEN
+        case UpstreamPaused():  # nobody was asked, and installers wait for as long as Retry-After says
+            return HTTPStatus.SERVICE_UNAVAILABLE
         case UpstreamTimeout():
             return HTTPStatus.GATEWAY_TIMEOUT
         case UpstreamRefused(status=HTTPStatus.NOT_FOUND | HTTPStatus.GONE):
@@ -145,6 +149,8 @@ def status_of(error: InbondError) -> HTTPStatus:
 
 def _retry_after(error: InbondError) -> str:
     """In seconds: what an operator has to mend takes longer than work that is under way."""
+    if isinstance(error, UpstreamPaused):
+        return str(max(1, math.ceil(error.seconds)))
     return "60" if isinstance(error, AdvisoriesUnavailable) else "5"
 
 
@@ -156,6 +162,8 @@ def _title(error: InbondError) -> str:
             return "This host name is not served here"
         case ClientFault():
             return "The request cannot be answered"
+        case UpstreamPaused():
+            return "The index behind inbond has not answered for a while"
         case UpstreamFault():
             return "The index behind inbond did not deliver"
         case OperatorFault() | Overloaded() | NotYet():

@@ -18,6 +18,7 @@ from inbond.model.errors import NotFound
 from inbond.model.names import ProjectName
 from inbond.web.conditions import none_match
 from inbond.web.context import note
+from inbond.web.freshness import FRESHNESS
 from inbond.web.origin import client_of, origin_of
 from inbond.web.send import send_file
 from inbond.web.simple_routes import GATEWAY, index_of
@@ -52,6 +53,7 @@ async def _metadata(
 ) -> web.StreamResponse:
     body = await request.app[GATEWAY].files.core_metadata(located, until=until)
     response = _small(request, body, METADATA_TYPE)
+    response.headers[FRESHNESS] = str(located.state.freshness)
     if request.method != "HEAD" and response.status == HTTPStatus.OK:
         leaves()
     return response

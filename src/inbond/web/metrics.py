@@ -18,12 +18,16 @@ from inbond.model.events import (
     DownloadChanged,
     Event,
     FileAsked,
+    FileDamaged,
+    FileScrubbed,
     FileSettled,
     Happened,
     PageWaited,
     ProvenanceVerified,
     Recorded,
     SettlingChanged,
+    StoringChanged,
+    UpstreamHeld,
     UpstreamRequest,
     VerdictReached,
     WebhookTried,
@@ -45,6 +49,15 @@ class Metrics:
             "inbond_request_seconds", "Time from a request's head to the last byte of its answer.",
             ["route"], buckets=LATENCIES, registry=r,
         )  # fmt: skip
+        self.in_flight = Gauge("inbond_requests_in_flight", "Requests whose answers are not at their ends.", registry=r)
+        self.turned_away = Counter(
+            "inbond_requests_refused", "Requests answered 503 as there was no place for them, by what was full.",
+            ["reason"], registry=r,
+        )  # fmt: skip
+        self.dropped = Counter(
+            "inbond_connections_dropped", "Connections ended by inbond before their time, by what the client did.",
+            ["reason"], registry=r,
+        )  # fmt: skip
         self.lookups = Counter(
             "inbond_cache_lookups", "Look-ups in the cache, by kind of content and whether it was there.",
             ["kind", "result"], registry=r,
@@ -58,6 +71,11 @@ class Metrics:
         self.upstream_latency = Histogram(
             "inbond_upstream_request_seconds", "Time that requests to upstreams took.",
             ["kind"], buckets=LATENCIES, registry=r,
+        )  # fmt: skip
+        self.upstream_held = Gauge(
+            "inbond_upstream_open",
+            "Hosts of an upstream that are not asked for a kind of thing, as they do not answer.",
+            ["upstream", "kind"], registry=r,
         )  # fmt: skip
         self.verifications = Counter(
             "inbond_verifications", "Provenance objects checked, by the state they were found in.",
@@ -90,6 +108,16 @@ class Metrics:
         self.refused = Counter(
             "inbond_documents_refused", "Stored documents that were not what had been written.", ["reason"], registry=r
         )
+        self.damaged = Counter(
+            "inbond_stored_files_damaged", "Stored files whose bytes had another digest than their name.",
+            ["place"], registry=r,
+        )  # fmt: skip
+        self.scrubbed = Counter(
+            "inbond_scrubbed_bytes", "Bytes of stored files compared with their digests though nobody asked for them.",
+            ["place"], registry=r,
+        )  # fmt: skip
+        self.storing = Gauge("inbond_storing", "1 where files are stored, 0 while the disk is full.", registry=r)
+        self.storing.set(1)
         self.alerts = Counter("inbond_alerts", "Things an operator should see.", ["name"], registry=r)
         self.webhooks = Counter(
             "inbond_webhook_attempts", "Attempts to tell a webhook, by what came of them.",
@@ -98,6 +126,7 @@ class Metrics:
         self.happened = Counter(
             "inbond_occurrences", "What happened that somebody may have to act on, by kind.", ["kind"], registry=r
         )
+        Gauge("inbond_workers", "Processes that serve, and whose metrics these are.", registry=r).set(1)
         self.lag = Histogram(
             "inbond_event_loop_lag_seconds", "How late the event loop was for a timer.", buckets=LAGS, registry=r
         )
@@ -108,6 +137,8 @@ class Metrics:
             case UpstreamRequest():
                 self.upstream.labels(event.kind, event.outcome).inc()
                 self.upstream_latency.labels(event.kind).observe(event.seconds)
+            case UpstreamHeld():
+                self.upstream_held.labels(event.upstream, event.kind).inc(event.change)
             case CacheLookup():
                 self.lookups.labels(event.kind, "hit" if event.hit else "miss").inc()
             case ProvenanceVerified():
@@ -128,12 +159,18 @@ class Metrics:
                 self.bytes.labels(event.source).inc(event.count)
             case DocumentRefused():
                 self.refused.labels(event.reason).inc()
+            case FileDamaged():
+                self.damaged.labels(event.place).inc()
+            case FileScrubbed():
+                self.scrubbed.labels(event.place).inc(event.size)
             case Recorded():
                 self.happened.labels(str(event.occurrence.kind)).inc()
             case FileAsked() | Happened():
                 pass  # for the audit trail: `VerdictReached` and `Recorded` are counted
             case WebhookTried():
                 self.webhooks.labels(event.webhook, event.outcome).inc()
+            case StoringChanged():
+                self.storing.set(event.storing)
             case Alert():
                 self.alerts.labels(event.name).inc()
 
@@ -162,6 +199,15 @@ class Metrics:
         for source, facts in sources.items():
             held.labels(source).set_function(_held(facts))
             age.labels(source).set_function(_as_of_age(facts, clock))
+
+    def load(self, waiting: Mapping[str, Callable[[], int]], connections: Callable[[], int]) -> None:
+        """Exports how many requests wait, by what for, and how many connections are open."""
+        gauge = Gauge(
+            "inbond_requests_waiting", "Requests that wait, by what for.", ["what"], registry=self.registry
+        )
+        for what, count in waiting.items():
+            gauge.labels(what).set_function(count)
+        Gauge("inbond_connections", "Open connections of clients.", registry=self.registry).set_function(connections)
 
     def imports(self, age: Callable[[], timedelta | None]) -> None:
         """Exports the age of what was imported, computed whenever it is asked for."""

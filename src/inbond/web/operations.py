@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -13,19 +12,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from inbond.mirror.in_force import ImportsKeeper
 from inbond.web.access_log import METRICS
+from inbond.web.readiness import Check, Checks, readiness
+from inbond.web.together import Together
 
+__all__ = ["CHECKS", "IMPORTS", "TOGETHER", "Check", "Checks", "live", "metrics", "ready"]
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One condition of readiness. `problem` is None where it holds; advice does not make unready."""
-
-    problem: str | None = None
-    advice: str | None = None
-
-
-Checks = Mapping[str, Callable[[], Awaitable[Check]]]
 CHECKS: Final = web.AppKey("checks", dict[str, Callable[[], Awaitable[Check]]])
 IMPORTS: Final = web.AppKey("imports", ImportsKeeper)
+TOGETHER: Final = web.AppKey("together", Together)  # where several processes serve
 _PLAIN: Final = {"Cache-Control": "no-store"}
 
 
@@ -35,16 +29,18 @@ async def live(_request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """`GET /-/ready`: 200, or 503 with every reason."""
-    results = {name: await check() for name, check in request.app[CHECKS].items()}
-    problems = {name: result.problem for name, result in results.items() if result.problem is not None}
-    advice = {name: result.advice for name, result in results.items() if result.advice is not None}
-    body = {"ready": not problems, "checks": sorted(results), "problems": problems, "advice": advice}
-    status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=_PLAIN)
+    """`GET /-/ready`: 200, or 503 with every reason; of all processes where there are several."""
+    together = request.app.get(TOGETHER)
+    checks = request.app[CHECKS]
+    found = await readiness(checks) if together is None else await together.readiness()
+    status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return web.Response(status=status, body=msgspec.json.encode(found), content_type="application/json", headers=_PLAIN)
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """`GET /metrics`."""
-    await request.app[IMPORTS].known()  # a gauge cannot wait for it
-    return web.Response(body=request.app[METRICS].exposition(), headers={**_PLAIN, "Content-Type": CONTENT_TYPE_LATEST})
+    """`GET /metrics`; of all processes where there are several."""
+    together = request.app.get(TOGETHER)
+    if together is None:
+        await request.app[IMPORTS].known()  # a gauge cannot wait for it
+    body = request.app[METRICS].exposition() if together is None else await together.metrics()
+    return web.Response(body=body, headers={**_PLAIN, "Content-Type": CONTENT_TYPE_LATEST})

@@ -19,6 +19,7 @@ from inbond.web.settings import ServerSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SERVER: Final = web.AppKey("server", ServerSettings)
+CLIENT: Final = web.RequestKey("client", str)
 # Probes address a machine by whatever address it has; they learn nothing that rebinding could use.
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _EXEMPT: Final = frozenset({"/-/live", "/-/ready"})
@@ -64,7 +65,14 @@ def origin_of(request: web.Request) -> str:
 
 
 def client_of(request: web.Request) -> str:
-    """The client's address: the peer's, or what trusted proxies say of it, each of whom it came to by.
+    """The client's address: the peer's, or what trusted proxies say of it, each of whom it came to by."""
+    if CLIENT not in request:
+        request[CLIENT] = _client_of(request)
+    return request[CLIENT]
+
+
+def _client_of(request: web.Request) -> str:
+    """See `client_of`; it is asked several times of each request.
 
     Every proxy adds the one who asked it at the right, in the same header or in another line of it; what stands left
     of the first that is no trusted proxy anybody may have written.

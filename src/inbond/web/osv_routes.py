@@ -16,7 +16,8 @@ from aiohttp import web
 from inbond.advisories.osv_query import BadQuery, answer_batch, answer_query, parse_batch, parse_query
 from inbond.advisories.snapshot import AdvisorySet
 from inbond.model.errors import AdvisoriesUnavailable, Malformed, NotFound, Overloaded
-from inbond.web.origin import origin_of
+from inbond.web.connections import expect_nothing
+from inbond.web.origin import SERVER, origin_of
 from inbond.web.simple_routes import GATEWAY
 
 AT_ONCE: Final = 2  # questions that are worked out, each in a thread; a batch of a thousand takes up to a second
@@ -88,13 +89,22 @@ def _batch(body: bytes, known: AdvisorySet) -> bytes:
 
 async def _answered(request: web.Request, answer: Callable[[bytes, AdvisorySet], bytes]) -> web.Response:
     known = _known(request)
-    body = await request.read()  # at most a mebibyte: 413 above it
+    body = await _body(request)
     try:
         async with request.app[QUESTIONS].turn():
             answered = await asyncio.to_thread(answer, body, known)
     except BadQuery as error:
         raise Malformed(str(error)) from error
     return web.Response(body=answered, headers=_HEADERS)
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(request.app[SERVER].limits.body_seconds):
+            return await request.read()  # at most a mebibyte: 413 above it
+    except TimeoutError:
+        expect_nothing(request)
+        raise web.HTTPRequestTimeout(text="the question did not arrive in time") from None
 
 
 def _known(request: web.Request) -> AdvisorySet:

@@ -7,6 +7,7 @@ carries a validator of its download, not the digest, and a download that fails e
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -18,9 +19,11 @@ from inbond.gateway.download import Complete, Download, Failed
 from inbond.gateway.file_service import FileService, Located, still_looked_into
 from inbond.model.errors import Denied, DigestMismatch, NotYet, StoreUnavailable, UpstreamTimeout
 from inbond.model.events import BytesServed, Observer
+from inbond.store.files import open_shared
 from inbond.store.protocols import Blob
 from inbond.web.conditions import Holds, Span, Unsatisfiable, none_match, wanted_span
 from inbond.web.context import note
+from inbond.web.freshness import FRESHNESS
 from inbond.web.sender import Sender, sending
 
 # A file up to this size is checked whole before its headers go …
@@ -88,6 +91,7 @@ class _Own:
             "Cache-Control": "no-cache",
             "Accept-Ranges": "bytes",
             "Content-Type": FILE_TYPE,
+            FRESHNESS: str(self.located.state.freshness),
         }
 
     def holds(self, etag: str) -> bool:
@@ -187,7 +191,7 @@ async def send_blob(
     """
     if request.method == "HEAD":
         return _head(headers, blob.size)
-    with blob.path.open("rb") as file:
+    with open_shared(blob.path) as file:
         response, span = _begin(request, headers, blob.size, holds)
         if span is None:
             return response
@@ -207,6 +211,7 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
             request, blob, own.headers(), observer, holds=own.holds, leaves=own.leaves, source="upstream"
         )
     headers = own.headers(download.etag)
+    growing = _Growing(file, download)
     with file:
         span: Span | None = None
         if download.total is None:
@@ -223,7 +228,7 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
             return response
         own.leaves()
         async with sending(request, response, file) as sender:
-            await _follow(sender, download, span, lambda blob: _is_cleared(request, blob, own))
+            await _follow(sender, download, growing, span, lambda blob: _is_cleared(request, blob, own))
             await _tell_mismatch(request, download, own)
         observer(BytesServed(source="upstream", count=sender.sent))
         return response
@@ -255,12 +260,41 @@ def _open(download: Download) -> BinaryIO | None:
     path = download.outcome.blob.path if isinstance(download.outcome, Complete) else download.path
     if path is not None:
         with suppress(FileNotFoundError):
-            return path.open("rb")
+            return open_shared(path)
     return None
 
 
+class _Growing:
+    """The open file of a download. It goes on in another where the disk is full, under another path."""
+
+    def __init__(self, file: BinaryIO, download: Download) -> None:
+        """`file`: just opened."""
+        self._file = file
+        self._download = download
+        self._path = download.path
+
+    def keep_up(self) -> None:
+        """Has the open file stand for the one that the download goes on in now: what was in the first is there too.
+
+        Raises `FileNotFoundError` where that is gone.
+        """
+        path = self._download.path
+        if path == self._path or isinstance(self._download.outcome, Failed):
+            return
+        now = _open(self._download)
+        if now is None:
+            raise FileNotFoundError(path)
+        with now:
+            os.dup2(now.fileno(), self._file.fileno(), inheritable=False)
+        self._path = path
+
+
 async def _follow(
-    sender: Sender, download: Download, span: Span | None, is_cleared: Callable[[Blob], Awaitable[bool]]
+    sender: Sender,
+    download: Download,
+    growing: _Growing,
+    span: Span | None,
+    is_cleared: Callable[[Blob], Awaitable[bool]],
 ) -> None:
     """Sends what becomes visible until the end of what is wanted; returns unfinished where that may not leave."""
     position, stop = (span.start, span.stop) if span is not None else (0, None)
@@ -270,6 +304,7 @@ async def _follow(
             cleared = await is_cleared(download.outcome.blob)
             if not cleared:
                 return
+        growing.keep_up()
         end = download.visible if stop is None else min(stop, download.visible)
         if end > position:
             await sender.send(position, end - position)

@@ -88,6 +88,26 @@ def _bare(parts: SplitResult) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """How much of a process clients may take, and how long (docs/deploy.md, "Overload")."""
+
+    max_requests: int = 2000
+    max_connections: int = 4000
+    # How long a request has for an answer from what is at hand; then it counts as waiting for an upstream.
+    quick_seconds: float = 0.25
+    # Installers give up after 15 s without a byte, of which the answer itself may take 9.
+    queue_seconds: float = 5.0
+    # From a connection's beginning, or a request's first byte, to the end of the request's head.
+    head_seconds: float = 15.0
+    # From the head to the end of a question's body, a mebibyte at most.
+    body_seconds: float = 15.0
+    # For taking one piece of an answer, 256 KiB (`inbond.web.sender.PIECE_BYTES`): 4 KiB a second.
+    piece_seconds: float = 60.0
+    # What was sent may remain without a sign of life so long, whatever else goes on.
+    unread_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """The server. `public_url` has no slash at its end; `hosts` are in lower case, without brackets and ports."""
 
@@ -96,3 +116,4 @@ class ServerSettings:
     public_url: str | None = None
     hosts: frozenset[str] = frozenset()
     trusted_proxies: tuple[Network, ...] = ()
+    limits: ServerLimits = ServerLimits()

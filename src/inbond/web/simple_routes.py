@@ -15,6 +15,7 @@ from inbond.model.aging import stamp
 from inbond.model.names import ProjectName
 from inbond.simple.negotiate import Coding, Format, negotiate, negotiate_coding
 from inbond.web.conditions import none_match
+from inbond.web.freshness import FRESHNESS
 from inbond.web.origin import origin_of
 from inbond.web.send import send_blob
 
@@ -55,11 +56,13 @@ async def project_page(request: web.Request) -> web.StreamResponse:
         "ETag": ready.etag,
         "Cache-Control": "no-cache",
         "Vary": VARY,
-        "Inbond-Freshness": "stale" if ready.stale else "fresh",
+        FRESHNESS: str(ready.freshness),
         "Inbond-Serial": str(ready.serial) if ready.serial is not None else "none",
     }
     if ready.serial is not None:
         headers["X-PyPI-Last-Serial"] = str(ready.serial)
+    if ready.age is not None:
+        headers["Age"] = str(int(ready.age.total_seconds()))  # RFC 9111, section 5.1: since the index confirmed it
     if ready.as_of is not None:
         headers["Inbond-As-Of"] = stamp(ready.as_of)
     if none_match(request.headers.get("If-None-Match"), ready.etag.__eq__):

@@ -1,0 +1,79 @@
+"""One worker as its supervisor sees it: a process, the line to it, and what it says on that."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, Self
+
+import msgspec
+
+from inbond.cli.worker_place import OPTION, Serving, WorkerPlace
+from inbond.model.errors import OperatorFault
+
+# The first look at advisories may take a minute; who serves later than this is taken for hanging.
+READY_WITHIN: Final = 180.0  # seconds
+# -P: what lies in the working directory is not imported
+COMMAND: Final = (sys.executable, "-P", "-m", "inbond", "serve")
+
+Place = Callable[[int], WorkerPlace]  # of a worker whose end of the line is this descriptor
+
+
+class WorkerProcess:
+    """`start` it, wait until it is `ready`, then until it has `ended`."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def start(cls, arguments: Sequence[str], place: Place, command: Sequence[str] = COMMAND) -> Self:
+        """A fresh interpreter. Raises `OperatorFault`."""
+        own, other = socket.socketpair()
+        with other:
+            told = place(other.fileno())
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command, *arguments, OPTION, told.written(), pass_fds=(other.fileno(), *told.sockets)
+                )
+            except BaseException as error:
+                own.close()
+                if isinstance(error, OSError):
+                    raise OperatorFault(f"worker {told.number} cannot be started: {error}") from error
+                raise
+        return cls(process, *await asyncio.open_connection(sock=own))
+
+    async def ready(self, within: float = READY_WITHIN) -> Serving | None:
+        """What it says once it serves; None where it ended before, or said nothing in all this time and was ended."""
+        with suppress(TimeoutError, OSError, msgspec.MsgspecError):
+            async with asyncio.timeout(within):
+                return msgspec.json.decode(await self._reader.readline(), type=Serving)
+        self.kill()
+        return None
+
+    async def ended(self) -> str:
+        """How it ended, for people."""
+        code = await self._process.wait()
+        self._writer.close()
+        if code >= 0:
+            return f"exit code {code}"
+        with suppress(ValueError):
+            return signal.Signals(-code).name
+        return f"signal {-code}"
+
+    def stop(self) -> None:
+        """Has it finish what is under way, and end."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """Ends it now."""
+        with suppress(ProcessLookupError):
+            self._process.kill()

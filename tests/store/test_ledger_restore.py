@@ -1,0 +1,288 @@
+"""A backup takes the ledger's place: whole or not at all, nobody else using it, and what is forgotten is told."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+from io import FileIO
+from pathlib import Path
+
+import pytest
+
+from inbond.model.errors import OperatorFault, StoreUnavailable
+from inbond.store.disk import LocalDisk
+from inbond.store.ledger import open_ledger
+from inbond.store.ledger_facts import examine
+from inbond.store.ledger_file import copy_file, open_file
+from inbond.store.ledger_restore import NotRestored, Restored, restore
+from inbond.store.ledger_use import LedgerUse
+from inbond.store.migrations import STEPS
+from store.brought import ATTACHED
+from store.heard import Heard
+from store.samples import FLASK, REJECTION, T0, T2, WAIVER, path_in
+from store.test_migrations import SDIST, check_filled, fill, schema_1
+
+
+@pytest.fixture
+async def backup(tmp_path: Path) -> Path:
+    """Of a ledger that holds something of everything."""
+    ledger = open_ledger(path_in(tmp_path), observer=Heard())
+    await fill(ledger)
+    await ledger.remember_page("pypi", FLASK, serial=7, files=[(SDIST, "c" * 64)], now=T0)
+    await ledger.backup(tmp_path / "backup")
+    await ledger.aclose()
+    return tmp_path / "backup"
+
+
+async def go_on(path: Path) -> None:
+    """What happens after the backup."""
+    ledger = open_ledger(path, observer=Heard())
+    await ledger.decide(REJECTION, now=T2)
+    await ledger.revoke(WAIVER.id, by="grace", now=T2)
+    await ledger.remember_page("pypi", FLASK, serial=9, files=[(SDIST, "c" * 64)], now=T2)
+    await ledger.remember_page("acme", FLASK, serial=3, files=[(SDIST, None)], now=T2)
+    await ledger.detach(ATTACHED.upstream, ATTACHED.sha256)
+    await ledger.aclose()
+
+
+async def test_a_backup_is_the_ledger_again_and_the_other_is_kept(backup: Path, tmp_path: Path) -> None:
+    path = path_in(tmp_path)
+    await go_on(path)
+    done = restore(backup, path)
+    assert isinstance(done, Restored)
+    assert done.facts == examine(path)
+    ledger = open_ledger(path, observer=Heard())
+    await check_filled(ledger)
+    assert await ledger.highest_serial("pypi", FLASK) == 7
+    await ledger.aclose()
+    assert done.aside == path.with_name(f"{path.name}.replaced-1")
+    aside = open_ledger(done.aside, observer=Heard())
+    assert await aside.highest_serial("pypi", FLASK) == 9
+    await aside.aclose()
+    assert backup.exists()
+
+
+async def test_what_is_forgotten_is_told(backup: Path, tmp_path: Path) -> None:
+    await go_on(path_in(tmp_path))
+    done = restore(backup, path_in(tmp_path))
+    assert isinstance(done, Restored)
+    lost = done.lost
+    assert dict(lost.counts) == {
+        "decisions made or revoked": 2,
+        "projects": 1,
+        "highest serials": 2,
+        "files": 1,
+        "digests of files": 1,
+    }
+    assert {(one.kind, one.project, one.by, one.revoked) for one in lost.decisions} == {
+        ("rejection", str(REJECTION.target.project), REJECTION.by, False),
+        ("waiver", str(WAIVER.target.project), "grace", True),
+    }
+    assert [(one.upstream, one.was, one.now) for one in lost.serials] == [("pypi", 9, 7), ("acme", 3, None)]
+    again = restore(backup, path_in(tmp_path))
+    assert isinstance(again, Restored)
+    assert (dict(again.lost.counts), again.lost.decisions, again.lost.serials) == ({}, (), ())
+    assert again.aside == path_in(tmp_path).with_name(f"{path_in(tmp_path).name}.replaced-2")
+
+
+async def test_where_the_ledger_is_gone_or_damaged_the_backup_takes_its_place(backup: Path, tmp_path: Path) -> None:
+    path = path_in(tmp_path)
+    path.unlink()
+    done = restore(backup, path)
+    assert isinstance(done, Restored)
+    assert (done.aside, done.lost.untold) == (None, None)
+    path.write_bytes(b"no database" * 1000)
+    Path(f"{path}-wal").write_bytes(b"no log")
+    done = restore(backup, path)
+    assert isinstance(done, Restored)
+    assert done.lost.untold is not None
+    assert done.aside is not None
+    assert done.aside.read_bytes() == b"no database" * 1000
+    assert Path(f"{done.aside}-wal").read_bytes() == b"no log"
+    ledger = open_ledger(path, observer=Heard())
+    await check_filled(ledger)
+    await ledger.aclose()
+
+
+async def test_what_is_damaged_newer_or_no_ledger_changes_nothing(backup: Path, tmp_path: Path) -> None:
+    path = path_in(tmp_path)
+    before = path.read_bytes()
+    raw = bytearray(backup.read_bytes())
+    raw[8192:12288] = bytes(4096)
+    (tmp_path / "damaged").write_bytes(raw)
+    (tmp_path / "text").write_bytes(b"no database" * 1000)
+    for name, statement in (
+        ("newer", f"PRAGMA user_version = {len(STEPS) + 1}"),
+        ("foreign", "PRAGMA application_id = 1"),
+        ("trigger", "CREATE TRIGGER forget AFTER INSERT ON decision BEGIN DELETE FROM decision; END"),
+        ("dropped", "DROP TABLE delivery"),
+    ):
+        copy_file(backup, tmp_path / name)
+        with contextlib.closing(sqlite3.connect(tmp_path / name)) as connection:
+            connection.execute(statement)
+    said = {}
+    for name in ("damaged", "text", "newer", "foreign", "trigger", "dropped"):
+        done = restore(tmp_path / name, path)
+        assert isinstance(done, NotRestored)
+        (said[name], *_) = done.facts.complaints
+    assert "not a database" in said["text"]
+    assert f"knows no schema after {len(STEPS)}" in said["newer"]
+    assert "some other program" in said["foreign"]
+    assert said["trigger"] == f"its schema {len(STEPS)} differs at forget"
+    assert f"its schema {len(STEPS)} differs at delivery" in said["dropped"]
+    assert path.read_bytes() == before
+    with pytest.raises(OperatorFault, match="there is no backup at"):
+        restore(tmp_path / "nowhere", path)
+    with pytest.raises(OperatorFault, match="is the ledger itself"):
+        restore(path, path)
+
+
+async def test_while_anybody_uses_the_ledger_it_is_not_replaced(backup: Path, tmp_path: Path) -> None:
+    ledger = open_ledger(path_in(tmp_path), observer=Heard())
+    with pytest.raises(OperatorFault, match="the ledger is in use") as raised:
+        restore(backup, path_in(tmp_path))
+    assert raised.value.remedy is not None
+    assert "stop inbond" in raised.value.remedy
+    await ledger.aclose()
+    assert isinstance(restore(backup, path_in(tmp_path)), Restored)
+
+
+def test_a_killed_user_uses_it_no_longer(backup: Path, tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from inbond.store.ledger_file import open_file\n"
+        "used = open_file(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(path_in(tmp_path))], check=False, timeout=60)
+    assert ended.returncode == -9
+    assert isinstance(restore(backup, path_in(tmp_path)), Restored)
+
+
+def test_while_it_is_being_restored_nobody_opens_it(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert backup.exists()
+    monkeypatch.setattr("inbond.store.ledger_file.LOCK_SECONDS", 0.05)
+    use = LedgerUse(path_in(tmp_path).parent)
+    assert use.alone()
+    with pytest.raises(StoreUnavailable, match="being restored"):
+        open_file(path_in(tmp_path))
+    use.close()
+    open_file(path_in(tmp_path)).close()
+
+
+def test_a_backup_of_the_first_schema_is_restored_and_brought_to_this(tmp_path: Path, backup: Path) -> None:
+    old = schema_1(tmp_path / "old" / "ledger.db")
+    done = restore(old, path_in(tmp_path))
+    assert isinstance(done, Restored)
+    assert done.facts.schema == 1
+    assert done.lost.counts["decisions made or revoked"] == 3
+    assert done.lost.counts["imports"] == 1
+    assert len(done.lost.decisions) == 3
+    with contextlib.closing(open_file(path_in(tmp_path))) as connection:
+        assert connection.execute("SELECT name, highest_serial FROM project").fetchall() == [("flask", 7)]
+        assert connection.execute("PRAGMA user_version").fetchall() == [(len(STEPS),)]
+    assert backup.exists()
+
+
+class Killed(BaseException):
+    """As `kill -9`: nothing is tidied up."""
+
+
+class KillingDisk(LocalDisk):
+    """Ends before the n-th operation, and does nothing more."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def _step(self) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            raise Killed
+
+    def create(self, path: Path) -> FileIO:
+        self._step()
+        return super().create(path)
+
+    def extend(self, path: Path) -> FileIO:
+        self._step()
+        return super().extend(path)
+
+    def sync(self, file: FileIO) -> None:
+        self._step()
+        super().sync(file)
+
+    def sync_directory(self, directory: Path) -> None:
+        self._step()
+        super().sync_directory(directory)
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._step()
+        super().rename(old, new)
+
+    def unlink(self, path: Path) -> None:
+        self._step()
+        super().unlink(path)
+
+
+def serials_in(path: Path) -> set[tuple[str, int]]:
+    with contextlib.closing(open_file(path)) as connection:
+        return set(connection.execute("SELECT upstream, highest_serial FROM project").fetchall())
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("with_log", [False, True])
+async def test_a_crash_at_any_moment_leaves_the_old_ledger_or_the_new_one(
+    backup: Path, tmp_path: Path, *, with_log: bool
+) -> None:
+    """Also where the old one's last writes stand in its log alone, which must not meet the new one."""
+    await go_on(path_in(tmp_path))
+    if with_log:
+        leave_log(path_in(tmp_path))
+    ends = set()
+    for at in range(1, 100):
+        path = tmp_path / str(at) / "ledger" / "ledger.db"
+        path.parent.mkdir(parents=True, mode=0o700)
+        for suffix in ("", "-wal") if with_log else ("",):
+            Path(f"{path}{suffix}").write_bytes(Path(f"{path_in(tmp_path)}{suffix}").read_bytes())
+        old = {("pypi", 9), ("acme", 3)} | ({("log", 1)} if with_log else set())
+        disk = KillingDisk(at)
+        try:
+            restore(backup, path, disk)
+        except Killed:
+            found = serials_in(path)
+            assert found in (old, {("pypi", 7)})
+            ends.add(found == old)
+            aside = path.with_name(f"{path.name}.replaced-1")
+            assert aside.exists() == (found != old)
+            if found != old:
+                assert serials_in(aside) == old
+            names = {entry.name for entry in path.parent.iterdir()}
+            assert not {name for name in names if name.startswith(".") or name.endswith(".restoring")}
+        else:
+            assert disk.left > 0
+            break
+    assert ends == {True, False}
+
+
+def leave_log(path: Path) -> None:
+    """Writes, and ends as a killed process does: what it wrote stands in the log alone."""
+    program = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute(\"INSERT INTO project (upstream, name, first_seen, highest_serial) VALUES ('log', 'a', 1, 1)\")\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60)
+    assert Path(f"{path}-wal").stat().st_size > 0
+
+
+async def test_a_disk_that_refuses_is_told_and_the_ledger_stays(backup: Path, tmp_path: Path) -> None:
+    class Full(LocalDisk):
+        def sync(self, file: FileIO) -> None:
+            raise OSError(28, "No space left on device", file.name)
+
+    before = path_in(tmp_path).read_bytes()
+    with pytest.raises(StoreUnavailable, match="refused to restore the ledger"):
+        restore(backup, path_in(tmp_path), Full())
+    assert path_in(tmp_path).read_bytes() == before
