@@ -73,7 +73,8 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         (
             "server",
             "zzzz = 1",
-            ": unknown key; known here: hosts, listen, offline, public_url, trusted_proxies, workers",
+            ": unknown key; known here: hosts, listen, max_connections, max_requests, offline, public_url, trusted_proxies,"
+            " workers",
         ),
         (
             "storage",

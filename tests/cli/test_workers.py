@@ -308,3 +308,14 @@ def test_flags_are_given_on_to_the_workers() -> None:
     given = GivenOptions(file=Path("x.toml"), overrides={"listen": "127.0.0.1:0", "audit": True})
     assert given.arguments() == ["--config", "x.toml", "--listen", "127.0.0.1:0", "--audit"]
     assert GivenOptions(file=None, overrides={}).arguments() == []
+
+
+async def test_a_worker_that_is_started_while_all_are_stopped_is_stopped_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Home(tmp_path)
+    async with home.serving(capsys):
+        os.kill(dict(home.starts)[2], signal.SIGKILL)
+    for _, process in home.starts:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)

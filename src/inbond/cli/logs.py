@@ -46,7 +46,8 @@ def set_up_logging(form: str, *, verbose: bool, quiet: bool = False, worker: int
         cache_logger_on_first_use=False,
     )
     stamina.instrumentation.set_on_retry_hooks([])  # retries are counted by outcome, and told once they have failed
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"{_prefix(worker)}%(levelname)s %(name)s: %(message)s")
+    form_of_others = f"{_prefix(worker)}%(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=form_of_others)
 
 
 def _numbered(worker: int) -> structlog.types.Processor:

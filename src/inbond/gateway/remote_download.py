@@ -19,7 +19,6 @@ from inbond.model.errors import DigestMismatch, InbondError
 from inbond.model.page import File
 from inbond.store.protocols import Blob
 
-
 # What lies below is no file on the disk, but open in another process (`inbond.store.memory_blob`), and gone with it.
 OPEN_FILES: Final = "/proc/"
 
