@@ -21,6 +21,7 @@ from inbond.cli.config import load_config
 from inbond.cli.serve import address_of, start
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
+from inbond.model.occurrence import OccurrenceKind
 from inbond.upstream.limits import DEFAULT, Limits
 from inbond.web.settings import ServerLimits
 from sim.index import SimIndex
@@ -149,6 +150,13 @@ class Inbond:
 
     async def metric(self, sample: str, **labels: str) -> float:
         return self.up.metrics.registry.get_sample_value(sample, labels) or 0.0
+
+    async def occurred(self, kind: OccurrenceKind) -> list[str]:
+        """The messages of the occurrences of a kind that the ledger holds by now."""
+        base = self.up.parts.base
+        await base.book.write()
+        found = await base.ledger.occurrences(since=datetime.fromtimestamp(0, UTC))
+        return [one.message for one in found if one.kind is kind]
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import pytest
 
 from inbond.cli.config import load_config, preset_path
 from inbond.cli.config_file import MAX_FILE_BYTES
+from inbond.cli.config_model import ServerTable
 from inbond.model.errors import ConfigurationError
 
 
@@ -73,8 +74,7 @@ ACTION = "is not an action: write 'off', 'warn', 'hold 7d' or 'deny'"
         (
             "server",
             "zzzz = 1",
-            ": unknown key; known here: hosts, listen, max_connections, max_requests, offline, public_url, trusted_proxies,"
-            " workers",
+            f": unknown key; known here: {', '.join(sorted(ServerTable.model_fields))}",
         ),
         (
             "storage",

@@ -19,6 +19,7 @@ import pytest
 
 from inbond.attest.verify import ProvenanceVerifier
 from inbond.gateway import judging
+from inbond.model.occurrence import OccurrenceKind
 from inbond.policy import engine
 from inbond.web import file_routes
 from sim.index import Cut, Mute, SimIndex, Status, TooLong, WrongBytes
@@ -368,6 +369,7 @@ async def test_a_known_project_that_is_gone_is_asked_for_twice_and_told(tmp_path
             proxy.clock.advance(timedelta(minutes=11))
             assert (await proxy.get("/simple/demo/"))[0] == 404
             assert await proxy.metric("inbond_alerts_total", name="project-vanished") == 1
+            assert len(await proxy.occurred(OccurrenceKind.PROJECT_VANISHED)) == 1
 
 
 async def test_an_insisting_client_is_not_put_off_with_another_ones_answer(tmp_path: Path) -> None:

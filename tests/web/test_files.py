@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from inbond.model.occurrence import OccurrenceKind
 from inbond.upstream.limits import DEFAULT
 from sim.index import Gate, SimFile, SimIndex, Stall, Status
 from stack import Inbond, inbond
@@ -234,6 +235,8 @@ async def test_a_file_that_vanished_upstream_is_not_served_although_cached(tmp_p
         proxy.clock.advance(proxy.clock.ahead.max / 10**6)
         assert (await proxy.get(wheel.path))[0] == 404
         assert await proxy.metric("inbond_alerts_total", name="file-vanished") == 1
+        (told,) = await proxy.occurred(OccurrenceKind.FILE_VANISHED)
+        assert told == f"pypi: {wheel.filename} of demo is no longer offered"
 
 
 async def test_a_file_gone_upstream_is_404_with_a_reason(tmp_path: Path) -> None:

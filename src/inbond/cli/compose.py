@@ -145,9 +145,7 @@ async def assembled(
         inspections = base.inspections
         limit = config.storage.limit() - base.documents_limit
         space = space_of(config.storage)
-        cached = closing(
-            open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit, space=space)
-        )
+        cached = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit, space=space))
         blobs = cached if base.mirrored is None else LayeredBlobs(cached, base.mirrored)
         shelves = shelves_of(config.storage, cached, base.mirrored)
         stored_bytes = StoredBytes(*shelves, documents=documents, observer=observer)

@@ -23,6 +23,7 @@ from inbond.gateway.page_documents import PageDocuments, encoded, remembered
 from inbond.gateway.page_state import PageFreshness, PageState, page_state, with_memory
 from inbond.gateway.paths import published_path
 from inbond.gateway.single_flight import SingleFlight
+from inbond.gateway.vanishing import vanished_files, vanished_project
 from inbond.model.errors import (
     FIRST_HAD,
     DigestMismatch,
@@ -47,8 +48,6 @@ UNKNOWN_FOR: Final = timedelta(seconds=30)
 MAX_UNKNOWN: Final = 10_000
 # Decoded pages kept in memory, counted in bytes of their stored form; decoded they take about three times that.
 MAX_BYTES_IN_MEMORY: Final = 64 * 2**20
-# Files that vanish together are told one by one up to this number: an index may take away tens of thousands.
-MAX_VANISHED_TOLD: Final = 20
 UNSAID: Final = (1, 0)  # PEP 629: the version of a page that says none
 # Where upstream, or the store, takes longer, an older page is given meanwhile. Installers wait 15 s, people less.
 SLOW_AFTER: Final = 2.0  # seconds
@@ -236,10 +235,8 @@ class PageKeeper:
             return
         memory = await self._ledger.remember_page(upstream, project, serial=None, files=[], now=self._clock())
         if memory.vanished:
-            message = (
-                f"{upstream} no longer has the project {project}, of which {len(memory.vanished)} files were known"
-            )
-            self._observer(Alert(name="project-vanished", message=message))
+            for event in vanished_project(upstream, project, len(memory.vanished), now=self._clock()):
+                self._observer(event)
 
     async def _went_back(self, upstream: str, page: Page) -> bool:
         highest = await self._ledger.highest_serial(upstream, page.name)
@@ -274,12 +271,8 @@ class PageKeeper:
         memory = await self._remember(upstream, page)
         if page.serial is not None and memory.highest_serial is not None and page.serial < memory.highest_serial:
             raise self._gone_back(upstream, page, memory.highest_serial)  # another process was quicker, and had a newer
-        for filename in memory.vanished[:MAX_VANISHED_TOLD]:
-            message = f"{upstream}: {filename} of {page.name} is no longer offered"
-            self._observer(Alert(name="file-vanished", message=message))
-        if (untold := len(memory.vanished) - MAX_VANISHED_TOLD) > 0:
-            message = f"{upstream}: {untold} more files of {page.name} are no longer offered"
-            self._observer(Alert(name="file-vanished", message=message))
+        for event in vanished_files(upstream, page.name, memory.vanished, now=self._clock()):
+            self._observer(event)
         state = await page_state(upstream, answer, body, memory, validated_at=self._clock())
         if not self._upstreams[upstream].local:
             await self._stored.save(state, body)
