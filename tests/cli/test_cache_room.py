@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import sqlite3
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cli.desk import Desk, configured
-from inbond.cli import cache_gc_run
+from inbond.cli import cache_gc_run, storing
+from inbond.cli.config import StorageSettings, load_config
+from inbond.cli.quota import Quota
+from inbond.model.events import Observer
+from inbond.store.documents import DiskDocuments
 from inbond.store.eviction import evict
 from inbond.store.files import open_shared
+from inbond.store.space import Space
 from sim.index import SimIndex
 from stack import inbond
 
@@ -26,6 +35,11 @@ def desk(tmp_path: Path) -> Desk:
 
 def cache(desk: Desk) -> Path:
     return desk.place / "data" / "cache"
+
+
+def storage_of(desk: Desk) -> StorageSettings:
+    overrides = {"data": desk.place / "data"}
+    return load_config(file=desk.place / "inbond.toml", overrides=overrides, environ={}).storage
 
 
 def put(desk: Desk, number: int, *, age: float = 5000.0) -> Path:
@@ -111,6 +125,50 @@ def test_gc_leaves_what_may_be_left(desk: Desk) -> None:
     assert [path.exists() for path in paths] == [False, False, True, True]
 
 
+@pytest.mark.parametrize(("free", "left"), [(0, 1), (16 * SIZE, 2), (100 * SIZE, 4)])
+def test_the_limit_counts_what_the_cache_has_taken_as_free(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, free: int, left: int
+) -> None:
+    for number in range(4):
+        put(desk, number, age=5000 - number)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    (cache(desk) / "documents").mkdir()
+    (cache(desk) / "documents" / "cache.db").write_bytes(bytes(10 * SIZE))
+    limits = desk.json("cache", "stats")["limits"]
+    assert limits == {"files": (free + 14 * SIZE) * 8 // 100, "documents": (free + 14 * SIZE) * 2 // 100}
+    quota = Quota(storage_of(desk))
+    assert (quota.documents(), quota.files(4 * SIZE)) == (limits["documents"], limits["files"])
+    assert desk.json("cache", "gc")["left"] == left * SIZE
+
+
+def test_the_limit_of_documents_needs_no_walk_where_they_are_few(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(desk, 1)
+    monkeypatch.setattr(Quota, "count", None)
+    assert Quota(storage_of(desk)).documents() > 0
+
+
+async def test_a_server_starts_on_a_full_disk_by_letting_files_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = configured(tmp_path, "")
+    paths = [put(desk, number, age=5000 - number) for number in range(3)]
+    monkeypatch.setattr(storing, "STARTING_BYTES", 2 * SIZE)
+    really = storing.opened_documents
+
+    def opened(storage: StorageSettings, quota: Quota, observer: Observer) -> DiskDocuments:
+        assert [path.exists() for path in paths] == [False, False, True]
+        patch.undo()
+        return really(storage, quota, observer)
+
+    monkeypatch.setattr("inbond.cli.foundation.opened_documents", opened)
+    async with SimIndex() as index:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Space, "free", lambda _: 0)
+            patch.setattr(Space, "to_remove", lambda _: 0)
+            async with inbond(tmp_path, index):
+                assert not paths[0].exists()
+
+
 def test_gc_leaves_what_is_being_sent(desk: Desk) -> None:
     sent = put(desk, 1)
     put(desk, 2)
@@ -143,6 +201,19 @@ def test_a_cache_that_cannot_be_read_is_told(desk: Desk) -> None:
     (cache(desk) / "blobs" / "sha256").symlink_to("sha256")
     assert "refused to" in desk.told("cache", "stats", code=2)
     assert "refused to" in desk.told("cache", "gc", code=2)
+
+
+async def test_readiness_tells_of_a_ledger_that_cannot_be_written(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0")
+        async with inbond(tmp_path, index) as proxy:
+            with contextlib.closing(sqlite3.connect(tmp_path / "data" / "ledger" / "ledger.sqlite3")) as other:
+                other.execute("CREATE TRIGGER full BEFORE INSERT ON file BEGIN SELECT RAISE(ABORT, 'it is full'); END")
+            async with proxy.session.get(f"{proxy.origin}/simple/demo/") as answer:
+                assert answer.status == 503
+            async with proxy.session.get(f"{proxy.origin}/-/ready") as answer:
+                said = await answer.json()
+    assert (said["ready"], said["advice"]) == (True, {"ledger": "the ledger cannot be used: it is full"})
 
 
 async def test_a_server_goes_on_beside(tmp_path: Path) -> None:

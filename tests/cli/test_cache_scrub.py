@@ -93,14 +93,20 @@ def test_what_cannot_be_read_or_put_aside_is_damage(tmp_path: Path, monkeypatch:
     blob.parent.mkdir()
     blob.write_bytes(b"not these")
     (tmp_path / "data" / "cache" / "quarantine").write_text("in the way")
-    assert desk.told("cache", "scrub", code=1).splitlines()[1].endswith(": it could not be put aside")
+    assert desk.told("cache", "scrub", code=1).splitlines()[1].endswith(": it could not be put aside, and was removed")
+    blob.write_bytes(b"nor these")
 
     def broken(*_: object) -> object:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("inbond.store.stamps.read", broken)
-    assert f"  {blob} cannot be read: Input/output error" in desk.told("cache", "scrub", code=1).splitlines()
-    assert desk.json("cache", "scrub", code=1)["unread"] == [{"path": str(blob), "reason": "Input/output error"}]
+    (tmp_path / "data" / "cache" / "quarantine").unlink()
+    aside = tmp_path / "data" / "cache" / "quarantine" / digest
+    told = desk.told("cache", "scrub", code=1).splitlines()
+    assert f"  {blob} cannot be read: Input/output error: now {aside}.1" in told
+    blob.write_bytes(b"nor these")
+    said = desk.json("cache", "scrub", code=1)["unread"]
+    assert said == [{"path": str(blob), "reason": "Input/output error", "quarantined": f"{aside}.2"}]
 
 
 def test_a_person_sees_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

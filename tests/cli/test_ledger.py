@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from inbond.cli import ledger_run
 from inbond.cli.config import LEDGER_FILE
 from inbond.cli.main import cli
 from inbond.store import ledger_file
 from inbond.store.ledger import open_ledger
+from inbond.store.ledger_facts import LedgerFacts
 from inbond.store.ledger_file import connect, open_file
+from inbond.store.ledger_use import LedgerUse
 from store.heard import Heard
 from store.samples import FLASK, PIN, T0, T1
 from store.test_migrations import check_filled, fill, schema_1, schema_2
@@ -120,6 +123,14 @@ def test_where_there_is_no_ledger_none_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_a_ledger_that_is_gone_the_check_says_so(filled: Path) -> None:
+    ledger_path(filled).unlink()
+    result = run(filled, "check")
+    assert result.exit_code == 2
+    assert f"the ledger is gone: {ledger_path(filled)} is not there, but {LEDGER_FILE}.next" in result.stderr
+    assert "inbond ledger restore FILE" in result.stderr
+
+
 def test_a_disk_that_takes_no_backup_is_told(filled: Path) -> None:
     result = run(filled, "backup", str(filled / "missing" / "backup"))
     assert result.exit_code == 2
@@ -215,6 +226,35 @@ def test_a_damaged_backup_is_not_restored(filled: Path) -> None:
     assert "damaged" in result.stdout
     assert "is as it was" in result.stdout
     assert run(filled, "check").exit_code == 0
+
+
+@pytest.mark.parametrize("command", [["check"], ["backup", "copy"]])
+def test_a_ledger_that_is_being_restored_is_not_read(
+    filled: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(filled)
+    monkeypatch.setattr(ledger_file, "LOCK_SECONDS", 0.05)
+    use = LedgerUse(ledger_path(filled).parent)
+    with contextlib.closing(use):
+        assert use.alone()
+        result = run(filled, *command)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "is being restored" in result.stderr
+    assert run(filled, *command).exit_code == 0
+
+
+def test_a_ledger_that_is_being_read_is_not_replaced(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    to = filled / "copy"
+    assert run(filled, "backup", str(to)).exit_code == 0
+    examine, said = ledger_run.examine, []
+
+    def meanwhile(path: Path) -> LedgerFacts:
+        said.append(CliRunner().invoke(cli, ["ledger", "restore", str(to), "--data", str(filled / "data")]).stderr)
+        return examine(path)
+
+    monkeypatch.setattr(ledger_run, "examine", meanwhile)
+    assert run(filled, "check").exit_code == 0
+    assert "the ledger is in use" in said[0]
 
 
 def test_a_ledger_in_use_is_not_replaced(filled: Path) -> None:

@@ -30,7 +30,10 @@ async def test_a_reset_is_shown_accepted_and_in_force_at_once(tmp_path: Path) ->
         desk = Desk(tmp_path)
         await went_back(index, proxy)
         shown = await desk.beside(*ACCEPT, "demo")
-        assert shown.splitlines() == ["demo at pypi: serial 2 now, 3 was seen: not accepted"]
+        assert shown.splitlines() == [
+            "demo at pypi: serial 2 now, 3 was seen: not accepted",
+            "nothing was changed: say why it is right with --reason",
+        ]
         assert (await proxy.get(DEMO))[0] == 502  # looking changes nothing
         done = await desk.beside(*ACCEPT, "demo", "--reason", "rebuilt on Monday")
         assert done.splitlines() == ["demo at pypi: serial 2 now, 3 was seen: accepted"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -13,18 +14,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from e2e.service import plain_environment
-from inbond.cli import workers
+from inbond.cli import worker_process, workers
 from inbond.cli.config import Config, load_config
 from inbond.cli.leader import candidate
 from inbond.cli.listening import bound
 from inbond.cli.main import cli
 from inbond.cli.options import GivenOptions
 from inbond.cli.worker import serve_as_worker
-from inbond.cli.worker_place import OPTION, WorkerPlace, fingerprint, require_same
+from inbond.cli.worker_place import OPTION, WorkerPlace, fingerprint, release, require_same
 from inbond.cli.workers import Pauses, serve_by_workers
 from inbond.cli.workers_directory import workers_directory
 from inbond.model.errors import OperatorFault, StoreUnavailable
@@ -32,7 +34,7 @@ from inbond.web.settings import ListenAddress
 
 # What a worker does besides is written in the file `does`, by its number; each start is noted in `starts`.
 SCRIPT = """
-import json, os, signal, socket, sys
+import json, os, signal, socket, sys, time
 home, option, place = sys.argv[1:]
 place = json.loads(place)
 number = place["number"]
@@ -40,6 +42,13 @@ with open(home + "/starts", "a") as file:
     file.write(f"{number} {os.getpid()}\\n")
 does = open(f"{home}/does").read() if os.path.exists(f"{home}/does") else ""
 if does == "fail" or does == f"fail {number}":
+    sys.exit(3)
+if does in ("explain", "hang up"):
+    socket.socket(fileno=place["line"]).close()
+    if does == "hang up":
+        signal.pause()
+    time.sleep(0.2)
+    open(home + "/explained", "w").close()
     sys.exit(3)
 if does == "stay":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -115,7 +124,7 @@ async def test_the_first_starts_alone_and_all_are_stopped(tmp_path: Path, capsys
     for _, process in home.starts:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
-    assert list((tmp_path / "data" / "cache" / "workers").iterdir()) == []
+    assert list((tmp_path / "data" / "ledger" / "workers").iterdir()) == []
 
 
 async def test_one_that_ends_is_started_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +150,22 @@ async def test_one_that_says_nothing_of_use_is_ended(tmp_path: Path) -> None:
         await home.serve()
 
 
+async def test_one_that_hangs_up_may_say_first_why_it_cannot_start(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.does("explain")
+    with pytest.raises(OperatorFault, match=r"worker 1 of 2 cannot start \(exit code 3\)"):
+        await home.serve()
+    assert (tmp_path / "explained").exists()
+
+
+async def test_one_that_hangs_up_and_stays_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_process, "LAST_WORDS", 0.05)
+    home = Home(tmp_path)
+    home.does("hang up")
+    with pytest.raises(OperatorFault, match=r"worker 1 of 2 cannot start \(SIGKILL\)"):
+        await home.serve()
+
+
 async def test_where_nobody_serves_any_more_it_gives_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path)
     async with home.serving(capsys) as task:
@@ -162,6 +187,46 @@ async def test_as_long_as_one_serves_the_others_are_tried_again(
         home.does("")
         tried = len(home.starts)
         await until(lambda: len(home.starts) > tried)
+
+
+@pytest.mark.parametrize("refused", ["socketpair", "open_connection"])
+async def test_one_is_started_again_once_the_system_allows_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    home = Home(tmp_path)
+    async with home.serving(capsys):
+
+        def refuse(*_arguments: object, **_named: object) -> None:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        with monkeypatch.context() as full:
+            full.setattr(socket if refused == "socketpair" else asyncio, refused, refuse)
+            os.kill(dict(home.starts)[2], signal.SIGKILL)
+            await until(lambda: "worker 2 cannot be started: [Errno 24]" in capsys.readouterr().out)
+        tried = len(home.starts)
+        await until(lambda: len(home.starts) > tried)
+
+
+async def test_what_nobody_foresaw_ends_all_instead_of_the_keeping_of_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_arguments: object) -> None:
+        raise LookupError("unforeseen")
+
+    home = Home(tmp_path)
+    async with home.serving(capsys) as task:
+        monkeypatch.setattr(worker_process.WorkerProcess, "start", refuse)
+        os.kill(dict(home.starts)[2], signal.SIGKILL)
+        with pytest.raises(LookupError, match="unforeseen"):
+            await asyncio.wait_for(task, 30)
+
+
+async def test_the_cache_may_be_deleted_under_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path)
+    async with home.serving(capsys):
+        place = next((tmp_path / "data" / "ledger" / "workers").iterdir())
+        assert not (tmp_path / "data" / "cache").exists()
+        assert place.stat().st_mode & 0o777 == 0o700
 
 
 async def test_those_that_do_not_stop_are_ended(
@@ -245,7 +310,9 @@ async def test_who_waits_takes_over(tmp_path: Path) -> None:
 
 
 def place_of(tmp_path: Path, sockets: list[int], line: int) -> WorkerPlace:
-    return WorkerPlace(number=1, count=1, directory=str(tmp_path), sockets=sockets, line=line, fingerprint="")
+    return WorkerPlace(
+        number=1, count=1, directory=str(tmp_path), sockets=sockets, line=line, fingerprint="", release=release()
+    )
 
 
 async def test_a_worker_serves_on_the_socket_that_it_is_given_and_ends_with_its_supervisor(tmp_path: Path) -> None:
@@ -279,6 +346,14 @@ def test_a_worker_does_not_start_by_another_configuration_than_the_others(tmp_pa
         require_same(place_of(tmp_path, [], 0), before)
 
 
+def test_a_worker_of_another_release_does_not_start_beside_the_others(tmp_path: Path) -> None:
+    place = place_of(tmp_path, [], 0)
+    require_same(place, "")
+    for other in ("", "0.0.1, schema 1"):
+        with pytest.raises(OperatorFault, match="another release was installed since the others did"):
+            require_same(msgspec.structs.replace(place, release=other), "")
+
+
 def test_the_hidden_option_is_for_inbond_alone() -> None:
     answer = CliRunner().invoke(cli, ["serve", OPTION, "{}"])
     assert answer.exit_code == 2
@@ -298,7 +373,9 @@ def test_the_command_starts_workers_where_they_are_configured(tmp_path: Path) ->
 
 
 def test_the_command_refuses_to_be_a_worker_of_another_configuration(tmp_path: Path) -> None:
-    place = WorkerPlace(number=1, count=2, directory=str(tmp_path), sockets=[], line=0, fingerprint="another")
+    place = WorkerPlace(
+        number=1, count=2, directory=str(tmp_path), sockets=[], line=0, fingerprint="another", release=release()
+    )
     answer = CliRunner().invoke(cli, ["serve", "--data", str(tmp_path), OPTION, place.written()])
     assert isinstance(answer.exception, OperatorFault)
     assert "worker 1 does not start" in answer.exception.message

@@ -235,3 +235,86 @@ async def test_a_restored_ledger_that_knows_less_learns_it_again(tmp_path: Path)
         assert index.count("page") == 2
         await proxy.page("demo")
         assert index.count("page") == 2
+
+
+async def test_without_serials_too_what_one_process_has_had_is_what_the_others_give(tmp_path: Path) -> None:
+    async with (
+        SimIndex(serials=False) as index,
+        inbond(tmp_path, index) as one,
+        inbond(tmp_path, index) as other,
+    ):
+        gone = index.add_wheel("demo", "1.0")
+        for proxy in (one, other):
+            assert len((await proxy.page("demo"))["files"]) == 1
+        assert index.count("page") == 1
+        index.remove(gone)
+        index.add_wheel("demo", "2.0")
+        one.clock.advance(ONE_LOOK)
+        assert await freshness(one, **{"Cache-Control": "no-cache"}) == "fresh"
+        for proxy in (other, one, other):
+            assert [file["filename"] for file in (await proxy.page("demo"))["files"]] == ["demo-2.0-py3-none-any.whl"]
+        assert index.count("page") == 2  # the other found it in the cache
+
+
+async def test_a_page_without_a_serial_that_another_process_has_replaced_is_not_given_for_want_of_the_newer(
+    tmp_path: Path,
+) -> None:
+    async with (
+        SimIndex(serials=False) as index,
+        inbond(tmp_path, index) as one,
+        inbond(tmp_path, index) as other,
+    ):
+        index.add_wheel("demo", "1.0")
+        for proxy in (one, other):
+            await proxy.page("demo")
+        index.add_wheel("demo", "2.0")
+        one.clock.advance(ONE_LOOK)
+        await freshness(one, **{"Cache-Control": "no-cache"})
+        await one.up.parts.base.documents.delete("page/pypi/demo")
+        index.fault(DEMO, Status(503))
+        assert await freshness(other) == "502"
+        assert await freshness(one) == "fresh"
+        index.heal()
+        other.clock.advance(ONE_LOOK)
+        assert len((await other.page("demo"))["files"]) == 2
+
+
+async def test_a_project_that_is_gone_is_gone_for_all_processes(tmp_path: Path) -> None:
+    async with (
+        SimIndex(serials=False) as index,
+        inbond(tmp_path, index) as one,
+        inbond(tmp_path, index) as other,
+    ):
+        index.add_wheel("demo", "1.0")
+        for proxy in (one, other):
+            await proxy.page("demo")
+        index.fault(DEMO, Status(404))
+        one.clock.advance(ONE_LOOK)
+        assert await freshness(one, **{"Cache-Control": "no-cache"}) == "404"
+        assert await freshness(other) == "404"
+        index.heal()
+        for proxy in (one, other):
+            proxy.clock.advance(OLD)
+            assert await freshness(proxy) == "fresh"
+
+
+async def test_a_restored_ledger_that_knows_an_older_page_learns_the_newer_one(tmp_path: Path) -> None:
+    async with SimIndex(serials=False) as index, inbond(tmp_path, index) as proxy:
+        index.add_wheel("demo", "1.0")
+        await proxy.page("demo")
+        ledger = proxy.up.parts.base.ledger
+        before = ledger.newest_page_now("pypi", "demo")  # type: ignore[arg-type]
+        await ledger._run(  # as a backup of yesterday would be
+            lambda connection: connection.execute(
+                "UPDATE project SET page_sha256 = zeroblob(32), page_at = 1"
+            ).fetchall()
+        )
+        index.fault(DEMO, Status(503))
+        assert await freshness(proxy) in {"fresh", "stale"}
+        index.heal()
+        proxy.clock.advance(ONE_LOOK)
+        assert await freshness(proxy) == "fresh"
+        after = ledger.newest_page_now("pypi", "demo")  # type: ignore[arg-type]
+        assert before is not None
+        assert after is not None
+        assert before.sha256 == after.sha256

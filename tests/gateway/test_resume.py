@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from inbond.gateway.answers import RESUMES
 from inbond.gateway.download import HELD_TAIL, Complete, Download, Failed
 from inbond.model.errors import DigestMismatch, UpstreamBroken, UpstreamFault, UpstreamTimeout, UpstreamUnavailable
 from inbond.store.blobs import DiskBlobs, open_blobs
@@ -212,7 +213,8 @@ async def test_a_part_that_is_not_the_rest_ends_the_transfer(tmp_path: Path) -> 
 # --- without a digest
 
 
-async def test_without_a_digest_a_strong_validator_has_it_resumed(tmp_path: Path) -> None:
+async def test_without_a_digest_nothing_is_joined_whatever_upstream_promises(tmp_path: Path) -> None:
+    """Were it, another file's rest under the same validator would be joined, and the mixture's digest fixed."""
     fixed: list[str] = []
 
     async def fix(sha256: str) -> None:
@@ -220,18 +222,35 @@ async def test_without_a_digest_a_strong_validator_has_it_resumed(tmp_path: Path
 
     async with world(tmp_path, hashes=False) as here:
         here.index.breaks_at = [CUT]
+        here.index.rest = Changed(OTHER)
         outcome = await here.run(await here.download(fix=fix))
         assert isinstance(outcome, Complete)
         assert fixed == [outcome.blob.sha256] == [here.wheel.sha256]
-        assert here.ranges == [None, f"bytes={CUT}-"]
+        assert here.ranges == [None, None]
 
 
-async def test_without_a_digest_and_a_strong_validator_nothing_is_joined(tmp_path: Path) -> None:
+async def test_without_a_digest_another_file_in_its_place_is_taken_whole(tmp_path: Path) -> None:
     async with world(tmp_path, hashes=False) as here:
-        here.index.validators = {"ETag": 'W/"weak"'}
-        here.index.breaks_at = [CUT]
+        here.index.breaks_at = [CUT, CUT]
+        download = await here.download()
+        really, other = here.index._object, []
+
+        def once_changed(request: web.BaseRequest, kind: str) -> Any:
+            reply = really(request, kind)
+            other.append(kind)
+            return replace(reply, body=OTHER) if other.count("file") > 1 else reply
+
+        here.index._object = once_changed  # type: ignore[method-assign]
+        outcome = await here.run(download)
+        assert isinstance(outcome, Complete), outcome
+        assert outcome.blob.path.read_bytes() == OTHER
+
+
+async def test_without_a_digest_a_line_that_always_breaks_is_given_up(tmp_path: Path) -> None:
+    async with world(tmp_path, hashes=False) as here:
+        here.index.breaks_at, here.index.for_ever = [CUT], True
         assert isinstance(await here.failed(), UpstreamFault)
-        assert here.ranges == [None]
+        assert here.ranges == [None] * (1 + RESUMES)
 
 
 async def test_other_digests_of_the_page_are_made_from_all_parts(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -10,18 +11,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from gateway.shelves import Bench, bench, flip, kept
+from inbond.gateway import stored_bytes
 from inbond.gateway.scrub_rounds import ScrubRounds
 from inbond.gateway.scrubbing import Scrubbed, Scrubber
-from inbond.gateway.stored_bytes import Place
-from inbond.model.errors import StoreUnavailable
-from inbond.model.events import FileScrubbed
+from inbond.gateway.stored_bytes import Left, Place, StoredBytes
+from inbond.model.errors import BytesLost, StoreUnavailable
+from inbond.model.events import Alert, FileScrubbed
 from inbond.store import stamps
-from inbond.store.protocols import Blob
-from inbond.store.scrubbing import Damaged, Foreign, Pace, Unread, Whole, alone, passed, scrub, size_of, walk
+from inbond.store.documents import DiskDocuments
+from inbond.store.flocks import alone
+from inbond.store.protocols import Blob, Documents
+from inbond.store.quarantine import Quarantine
+from inbond.store.scrubbing import Damaged, Foreign, Pace, Unread, Whole, passed, scrub, size_of, walk
 from inbond.web.metrics import Metrics
 
 __all__ = ["bench"]
@@ -115,9 +121,10 @@ async def test_what_cannot_be_read_is_told_and_what_is_gone_is_nothing(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(stamps, "read", broken)
-    assert [one.found for one in await scrubbed(bench)] == [Unread(path=blob.path, reason="Input/output error")]
+    stamp = stamps.stamp_of(blob.path.lstat(), bench.cache.generation)
+    (one,) = await scrubbed(bench)
+    assert one.found == Unread(path=blob.path, reason="Input/output error", stamp=stamp)
     assert bench.alerts == ["stored-file-unreadable"]
-    blob.path.unlink()
     assert scrub(blob.path, "a", unchanged) is None
     with ThreadPoolExecutor(1) as pool:
         scrubber = Scrubber(
@@ -125,6 +132,103 @@ async def test_what_cannot_be_read_is_told_and_what_is_gone_is_nothing(
         )
         assert await scrubber.scrub(blob.path) is None
         assert await scrubber.hashed(blob.path) == 0.0
+
+
+def failing(number: int) -> Callable[..., object]:
+    def fails(*_: object, **__: object) -> object:
+        raise OSError(number, os.strerror(number))
+
+    return fails
+
+
+async def served(known: StoredBytes, blob: Blob) -> bool:
+    """Whether a process would send the file."""
+    try:
+        return await known.whole("demo.whl", blob, until=asyncio.get_running_loop().time() + 60)
+    except (FileNotFoundError, BytesLost):
+        return False
+
+
+@pytest.mark.parametrize("place", list(Place))
+@pytest.mark.parametrize("ways", [("take",), ("take", "remove")])
+async def test_rot_that_cannot_be_put_aside_is_served_no_more(
+    bench: Bench, place: Place, ways: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = await kept(bench.cache if place is Place.CACHE else bench.mirror)
+    here, elsewhere = bench.process(), bench.process()
+    flip(blob.path)
+    for process in (here, elsewhere):
+        process.committed(blob)  # as if it had rotted since, with all that is known of it as it was
+    for way in ways:
+        monkeypatch.setattr(Quarantine, way, failing(errno.EROFS))
+    with ThreadPoolExecutor(1) as pool:
+        scrubber = Scrubber(
+            bench.shelf(place),
+            documents=bench.documents,
+            observer=bench.told.append,
+            pool=pool,
+            pace=unchanged,
+            forget=here.forget,
+        )
+        assert await served(here, blob)
+        one = await scrubber.scrub(blob.path)
+    stays = len(ways) == 2
+    assert one is not None
+    assert one.aside is (Left.STAYS if stays else Left.REMOVED)
+    assert blob.path.exists() is stays
+    assert not await served(here, blob)
+    monkeypatch.setattr(stored_bytes, "LOOK_EVERY", 0.0)
+    assert not await served(elsewhere, blob)
+    alert = next(event for event in bench.told if isinstance(event, Alert))
+    assert str(one.aside) in alert.message
+    await here.aclose()
+    await elsewhere.aclose()
+
+
+async def test_where_the_other_processes_cannot_be_told_people_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip((await kept(bench.cache)).path)
+    for way in ("take", "remove"):
+        monkeypatch.setattr(Quarantine, way, failing(errno.EROFS))
+
+    async def lost(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(bench.documents, "put", lost)
+    await scrubbed(bench)
+    assert bench.alerts == ["damage-not-noted", "stored-file-damaged"]
+
+
+@pytest.mark.parametrize("place", list(Place))
+async def test_a_file_that_the_disk_does_not_give_is_served_no_more(
+    bench: Bench, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = await kept(bench.cache if place is Place.CACHE else bench.mirror)
+    known = bench.process()
+    known.committed(blob)
+    monkeypatch.setattr(stamps, "read", failing(errno.EIO))
+    monkeypatch.setattr(stored_bytes, "LOOK_EVERY", 0.0)
+    await asyncio.sleep(0)
+    assert await served(known, blob)
+    (one,) = await scrubbed(bench, place)
+    assert blob.path.exists() is (place is Place.MIRROR)  # which nobody else could give
+    assert isinstance(one.aside, Path) is (place is Place.CACHE)
+    assert not await served(known, blob)
+    await known.aclose()
+
+
+async def test_a_file_that_is_not_read_for_want_of_something_else_stays_as_it_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = await kept(bench.cache)
+    known = bench.process()
+    known.committed(blob)
+    monkeypatch.setattr(stamps, "read", failing(errno.EMFILE))
+    (one,) = await scrubbed(bench)
+    assert (one.aside, bench.alerts) == (None, ["stored-file-unreadable"])
+    assert await served(known, blob)
+    await known.aclose()
 
 
 async def test_a_walk_goes_on_behind_a_digest(bench: Bench) -> None:
@@ -263,6 +367,32 @@ async def test_a_disk_that_refuses_is_told_and_tried_again(bench: Bench) -> None
     bench.told.clear()
     async with rounds(bench, lock="no-lock"):
         await until(lambda: "scrubbing-failed" in bench.alerts)
+
+
+class Ill:
+    """Documents that cannot be had at first."""
+
+    def __init__(self, documents: Documents, *errors: Exception) -> None:
+        self._documents = documents
+        self.errors = list(errors)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._documents, name)
+
+    async def get(self, key: str) -> bytes | None:
+        if self.errors:
+            raise self.errors.pop()
+        return await self._documents.get(key)
+
+
+async def test_whatever_goes_wrong_is_told_and_tried_again(bench: Bench) -> None:
+    await kept(bench.cache)
+    ill = Ill(bench.documents, StoreUnavailable("no space"), OSError("no disk"), RuntimeError("no idea"))
+    bench.documents = cast("DiskDocuments", ill)
+    async with rounds(bench):
+        await until(lambda: any(isinstance(event, FileScrubbed) for event in bench.told))
+    assert bench.alerts == ["scrubbing-failed"] * 3
+    assert not ill.errors
 
 
 async def test_a_stop_does_not_wait_for_a_round(bench: Bench) -> None:

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import aiohttp
 import msgspec
 import pytest
 
 from inbond.cli.among import Among
-from inbond.gateway import peer_server, shared_downloads
-from inbond.gateway.download import Failed
-from inbond.gateway.download_answers import Wanted
+from inbond.gateway import download_answers, peer_server, shared_downloads
+from inbond.gateway.download import Complete, Failed
+from inbond.gateway.download_answers import DownloadAnswers, Wanted
 from inbond.gateway.leading import Leading
+from inbond.gateway.pages import PageKeeper
 from inbond.gateway.peer_server import Answer, PeerServer, asking
-from inbond.gateway.peers import Peers
-from inbond.gateway.remote_download import BlobTold, DownloadTold
+from inbond.gateway.peers import Lines, Peers
+from inbond.gateway.remote_download import BlobTold, DownloadTold, Handle
 from inbond.gateway.shared_downloads import DOWNLOAD, SharedDownloads
-from inbond.model.events import unobserved
+from inbond.model.errors import DigestMismatch
+from inbond.model.events import Alert, Event, unobserved
 from inbond.model.names import ProjectName
+from inbond.store import memory_blob, space
+from inbond.store.files import open_shared
+from inbond.web import file_routes
 from sim.index import SimFile, SimIndex, WrongBytes
-from stack import Inbond, inbond
+from stack import ONE_INDEX, Inbond, inbond
 
 LARGE = 9 * 2**20  # more than is checked whole before its headers go
 ALLOW = '[policies.default]\nhashes = "allow"\n'
+AT_IT = msgspec.json.encode(DownloadTold())
 NO_API = 'integrity = "none"\n'
 
 
@@ -58,6 +65,13 @@ def wheel_of(index: SimIndex, place: Path, owner: int, size: int | None = None) 
     """A file that a certain one of the two fetches."""
     found = (index.add_wheel("demo", f"1.{number}", size=size) for number in range(50))
     return next(file for file in found if owner_of(file, place=place) == owner)
+
+
+async def said_at_last(lines: Lines) -> bytes:
+    """The first line that says more than that somebody is there."""
+    while (line := await lines.next(within=10)) == AT_IT:
+        pass
+    return line
 
 
 @pytest.mark.parametrize("owner", [1, 2])
@@ -126,7 +140,7 @@ async def test_nothing_is_fetched_that_the_owners_own_page_does_not_name(tmp_pat
             for change in changes:
                 asked = asking(DOWNLOAD, msgspec.structs.replace(wanted, **change))
                 async with peers(tmp_path, 2).asked(1, asked) as lines:
-                    assert await lines.next(within=10) == b"null", change
+                    assert await said_at_last(lines) == b"null", change
             assert index.count("file") == 0
 
 
@@ -140,12 +154,56 @@ async def test_the_owner_gives_what_it_has_by_now_and_says_what_is_wrong_with_it
                 await first.get(file.path)
                 wanted = Wanted(upstream="pypi", project="demo", filename=file.filename, sha256=file.sha256)
                 async with peers(tmp_path, 2).asked(1, asking(DOWNLOAD, wanted)) as lines:
-                    told.append(msgspec.json.decode(await lines.next(within=10), type=DownloadTold))
+                    told.append(msgspec.json.decode(await said_at_last(lines), type=DownloadTold))
             assert told[0].blob is not None
             assert Path(told[0].blob.path).read_bytes() == good.content
             assert told[1].error is not None
             assert told[1].error.kind == "DigestMismatch"
             assert index.count("file") == 2
+
+
+async def test_an_owner_says_at_once_that_it_is_there_however_long_its_page_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_answers, "TELL_EVERY", 0.01)
+    ended: list[bool] = []
+
+    class Slow:
+        async def current(self, *_: object) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(True)
+
+    async with SimIndex() as index, inbond(tmp_path, index) as one:
+        answer = DownloadAnswers(cast("PageKeeper", Slow()), one.up.gateway.downloads)
+        wanted = Wanted(upstream="pypi", project="demo", filename="demo-1.0.tar.gz", sha256="")
+        telling_it = cast("AsyncGenerator[bytes]", answer(msgspec.json.encode(wanted)))
+        assert [await anext(telling_it) for _ in range(3)] == [AT_IT] * 3
+        await telling_it.aclose()
+        await asyncio.sleep(0)
+        assert ended == [True]
+
+
+async def test_a_mismatch_that_is_remembered_keeps_no_frame_of_those_whom_it_refused(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheels = {owner: wheel_of(index, tmp_path, owner) for owner in (1, 2)}
+        for wheel in wheels.values():
+            index.fault(wheel.path, WrongBytes())
+        async with two(tmp_path, index) as (_, second):
+            shared = SharedDownloads(second.up.gateway.downloads, peers(tmp_path, 2), second.clock, unobserved)
+            state = await second.up.parts.base.pages.current("pypi", ProjectName("demo"))
+            assert state is not None
+            for wheel in wheels.values():
+                file = next(one for one in state.page.files if one.filename == wheel.filename)
+                await shared.join(state, file).ended(asyncio.get_running_loop().time() + 30)
+                for _ in range(2):
+                    with pytest.raises(DigestMismatch):
+                        shared.join(state, file)
+                kept = shared.mismatch(state, file)
+                assert kept is not None
+                assert (kept.__traceback__, kept.__context__, kept.__cause__) == (None, None, None)
+            await shared.aclose()
 
 
 # --- an owner that does not do its part
@@ -195,6 +253,16 @@ def garbled() -> Answer:
     return answer
 
 
+def in_memory(path: str) -> Answer:
+    """One that has the file already, as it says."""
+
+    async def answer(facts: bytes) -> AsyncIterator[bytes]:
+        sha256 = msgspec.json.decode(facts, type=Wanted).sha256
+        yield msgspec.json.encode(DownloadTold(blob=BlobTold(sha256=sha256, size=Path(path).stat().st_size, path=path)))
+
+    return answer
+
+
 NOWHERE = DownloadTold(path="/proc/self/fd/999999")
 
 
@@ -203,6 +271,8 @@ FAILURES = {
     "does not know it": telling(None),
     "ends before it begins": telling(DownloadTold(queued=True)),
     "memory is gone": telling(NOWHERE),
+    "memory is a directory": in_memory("/proc/self/cwd"),
+    "memory has another file by now": in_memory("/proc/self/exe"),
     "garbled": garbled(),
     "silent": silent(),
 }
@@ -226,6 +296,36 @@ async def test_an_owner_that_fails_before_it_begins_costs_nothing(
                 assert (await second.get(wheel.path))[:2] == (200, wheel.content), failure
             assert left == []
             assert index.count("file") == len(FAILURES)
+
+
+async def test_an_owner_that_was_silent_is_not_asked_again_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_downloads, "SILENT_AFTER", 0.1)
+    monkeypatch.setattr(peer_server, "LAST_WORDS", 0.01)
+    asked: list[bytes] = []
+    told: list[Event] = []
+
+    def mute(facts: bytes) -> AsyncIterator[bytes]:
+        asked.append(facts)
+        return silent()(facts)
+
+    async with SimIndex() as index:
+        found = [index.add_wheel("demo", f"1.{number}") for number in range(60)]
+        wheels = [file for file in found if owner_of(file, place=tmp_path) == 1]
+        async with second_of(tmp_path, index, mute) as second:
+            state = await second.up.parts.base.pages.current("pypi", ProjectName("demo"))
+            assert state is not None
+            shared = SharedDownloads(second.up.gateway.downloads, peers(tmp_path, 2), second.clock, told.append)
+            for number, asked_by_then in enumerate((1, 1, 2)):
+                if number == 2:
+                    second.clock.advance(shared_downloads.REMEMBER_SILENT)
+                file = next(one for one in state.page.files if one.filename == wheels[number].filename)
+                outcome = await shared.join(state, file).ended(asyncio.get_running_loop().time() + 30)
+                assert isinstance(outcome, Complete)
+                assert len(asked) == asked_by_then
+            await shared.aclose()
+    assert [event.name for event in told if isinstance(event, Alert)] == ["worker-silent"] * 2
 
 
 async def test_an_owner_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
@@ -274,6 +374,68 @@ async def test_what_lies_in_the_owners_memory_is_held_here_too(tmp_path: Path) -
         assert index.count("file") == 0
 
 
+async def test_a_growing_file_that_is_moved_is_waited_for_and_no_longer_than_there_is_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is full: what was on it has gone on in memory, and the new path is not known here yet."""
+    moves = asyncio.Event()
+    async with SimIndex() as index:
+        wheel = wheel_of(index, tmp_path, 1, LARGE)
+        grown = tmp_path / "grown"
+        grown.write_bytes(wheel.content)
+        gone = DownloadTold(etag='"x"', total=LARGE, path=str(tmp_path / "gone"), arrived=LARGE, visible=LARGE - 1)
+        there = msgspec.structs.replace(gone, path=str(grown))
+        whole = msgspec.structs.replace(there, blob=BlobTold(sha256=wheel.sha256, size=LARGE, path=str(grown)))
+
+        async def answer(_facts: bytes) -> AsyncIterator[bytes]:
+            yield msgspec.json.encode(gone)
+            await moves.wait()
+            yield msgspec.json.encode(there)
+            yield msgspec.json.encode(whole)
+
+        async with second_of(tmp_path, index, answer) as second:
+            with monkeypatch.context() as patch:
+                patch.setattr(file_routes, "ANSWER_SECONDS", 0.1)
+                status, _, response = await second.get(wheel.path)
+                assert (status, response.headers["Retry-After"]) == (503, "5")
+            getting = asyncio.create_task(second.get(wheel.path))
+            await asyncio.sleep(0.05)
+            moves.set()
+            assert (await getting)[:2] == (200, wheel.content)
+        assert index.count("file") == 0
+
+
+async def test_what_is_in_memory_is_kept_until_whoever_asked_hangs_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_answers, "TELL_EVERY", 0.01)
+    monkeypatch.setattr(space, "RESERVE_SHARE", 900)  # times the disk
+    monkeypatch.setattr(memory_blob.Latest.__init__, "__defaults__", (0,))  # none is kept for its own sake
+    config = ONE_INDEX.replace("[storage]\n", '[storage]\nreserve = "999TB"\n')
+    async with SimIndex() as index:
+        wheel = wheel_of(index, tmp_path, 1)
+        among = Among(peers=peers(tmp_path, 1), leading=Leading(leads=True))
+        async with inbond(tmp_path, index, config=config, among=among):
+            wanted = Wanted(upstream="pypi", project="demo", filename=wheel.filename, sha256=wheel.sha256)
+            async with peers(tmp_path, 2).asked(1, asking(DOWNLOAD, wanted)) as lines:
+                told = None
+                while told is None:
+                    told = msgspec.json.decode(await lines.next(within=30), type=DownloadTold).blob
+                for _ in range(5):
+                    again = msgspec.json.decode(await lines.next(within=30), type=DownloadTold)
+                    assert again.blob == told
+                held = Handle(told.path)
+                assert held.has(told)
+                assert not held.has(msgspec.structs.replace(told, sha256="0" * 64))
+                assert not held.has(msgspec.structs.replace(told, size=told.size + 1))
+            async with asyncio.timeout(30):
+                while not Path(told.path).is_dir():  # nothing stands there any more
+                    await asyncio.sleep(0.01)
+            with pytest.raises(FileNotFoundError):
+                open_shared(Path(told.path))
+            assert held.path.read_bytes() == wheel.content
+
+
 async def test_what_waits_for_a_place_there_is_known_here_and_a_stop_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,7 +451,7 @@ async def test_what_waits_for_a_place_there_is_known_here_and_a_stop_ends_it(
             state = await second.up.parts.base.pages.current("pypi", ProjectName("demo"))
             assert state is not None
             file = next(one for one in state.page.files if one.filename == wheel.filename)
-            shared = SharedDownloads(second.up.gateway.downloads, peers(tmp_path, 2), second.clock)
+            shared = SharedDownloads(second.up.gateway.downloads, peers(tmp_path, 2), second.clock, unobserved)
             download = shared.join(state, file)
             assert shared.join(state, file) is download
             assert await download.progress(10)

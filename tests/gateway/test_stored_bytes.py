@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from gateway.shelves import CONTENT, Bench, bench, flip, kept
+from inbond.gateway import stored_bytes
 from inbond.gateway.checked_blobs import CheckedBlobs
-from inbond.gateway.stored_bytes import SMALL_BYTES, TOUCH_SECONDS, Place, StoredBytes
+from inbond.gateway.stored_bytes import SMALL_BYTES, TOUCH_SECONDS, Left, Place, StoredBytes, put_aside
 from inbond.model.errors import BytesLost, NotYet
 from inbond.model.events import Alert, FileDamaged
 from inbond.store import stamps
@@ -37,6 +38,15 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(stamps, "read", reading)
     return found
+
+
+async def committed(bench: Bench, process: StoredBytes, blob: Blob) -> None:
+    """Has a process know a file, and returns when that is written too."""
+    key = stamps.document("cache", blob.sha256)
+    await bench.documents.delete(key)
+    process.committed(blob)
+    while await bench.documents.get(key) is None:
+        await asyncio.sleep(0.001)
 
 
 def soon(seconds: float = 60.0) -> float:
@@ -120,12 +130,50 @@ async def test_what_cannot_be_put_aside_is_not_whole_either(bench: Bench, monkey
 
     blob = await kept(bench.cache)
     flip(blob.path)
-    monkeypatch.setattr(Quarantine, "take", refused)
+    for way in ("take", "remove"):
+        monkeypatch.setattr(Quarantine, way, refused)
     known = bench.process()
     for _ in range(2):
         assert not await known.whole(NAME, blob, until=soon())
     assert blob.path.exists()
     await known.aclose()
+
+
+async def test_what_cannot_be_moved_is_removed_but_nothing_that_took_its_place(bench: Bench) -> None:
+    blob = await kept(bench.cache)
+    stamp, _ = stamps.read(blob.path, bench.cache.generation)
+    in_the_way = bench.place / "in-the-way"
+    in_the_way.write_text("a file")
+    quarantine = Quarantine(in_the_way)
+    flip(blob.path)
+    assert put_aside(quarantine, blob.path, stamp) is Left.REPLACED
+    assert not quarantine.remove(blob.path, stamp)
+    assert put_aside(quarantine, blob.path, stamps.read(blob.path, bench.cache.generation)[0]) is Left.REMOVED
+    assert not blob.path.exists()
+    assert put_aside(quarantine, blob.path, stamp) is Left.REPLACED
+
+
+async def test_what_one_process_doubts_is_compared_by_all(
+    bench: Bench, read: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = await kept(bench.cache)
+    first, second = bench.process(), bench.process()
+    for process in (first, second):
+        await committed(bench, process, blob)
+    first.doubt(blob.path)
+    for elsewhere in (bench.place / blob.sha256, bench.place):
+        first.doubt(elsewhere)
+        first.forget(elsewhere)
+    while await bench.documents.get(stamps.document("cache", blob.sha256)) != stamps.DOUBTED:
+        await asyncio.sleep(0.01)
+    assert await second.whole(NAME, blob, until=soon())
+    assert not read  # it looked a moment ago
+    monkeypatch.setattr(stored_bytes, "LOOK_EVERY", 0.0)
+    for number, process in enumerate((second, first)):
+        assert await process.whole(NAME, blob, until=soon())
+        assert len(read) == number + 1
+    await first.aclose()
+    await second.aclose()
 
 
 async def test_many_who_ask_at_once_have_it_read_once(bench: Bench, read: list[Path]) -> None:
@@ -233,8 +281,8 @@ async def test_serving_sets_the_time_of_use_and_no_process_reads_the_file_for_th
     long_unused(blob.path)
     before = blob.path.lstat()
     first, second = bench.process(), bench.process()
-    first.committed(blob)
-    second.committed(blob)
+    for process in (first, second):
+        await committed(bench, process, blob)
     for _ in range(2):
         assert await first.whole(NAME, blob, until=soon())
     after = blob.path.lstat()

@@ -116,6 +116,48 @@ async def test_the_size_limit_holds_and_the_oldest_go_first(tmp_path: Path) -> N
         assert await documents.get("small/0") is None
 
 
+async def test_the_limit_is_asked_for_at_every_put(tmp_path: Path) -> None:
+    allowed = [2**30]
+
+    def limit() -> int:
+        if not allowed:
+            raise OSError("nobody knows")
+        return allowed[0]
+
+    documents = open_documents(tmp_path / "documents", size_limit=LIMIT, limit=limit, observer=Heard())
+    for number in range(5):
+        await documents.put(f"large/{number}", bytes(100_000))
+    assert await documents.get("large/0") is not None
+    allowed[0] = 250_000
+    await documents.put("small/0", b"value")
+    assert await documents.get("large/0") is None
+    allowed.clear()  # what was said last goes on
+    await documents.put("large/5", bytes(100_000))
+    assert await documents.get("large/3") is None
+    assert await documents.get("large/5") is not None
+    await documents.aclose()
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_cache_that_cannot_be_written_is_told_once_until_it_can(
+    tmp_path: Path, events: Heard, monkeypatch: pytest.MonkeyPatch, *, reads: bool
+) -> None:
+    def full(*_: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    async with documents_in(tmp_path / "documents", events) as documents:
+        for spell in (1, 2):
+            with monkeypatch.context() as patch:
+                patch.setattr("inbond.store.documents._set", full)
+                for number in range(3):
+                    await documents.put("key", b"value")
+                    assert not reads or await documents.get(f"another/{number}") is None
+            assert events.alerts == ["document-store-failing"] * spell
+            await documents.put("key", b"value")
+
+
 async def test_reading_does_not_write(tmp_path: Path) -> None:
     async with documents_in(tmp_path / "documents") as documents:
         await documents.put("key", b"value")

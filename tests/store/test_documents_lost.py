@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 from diskcache.core import DBNAME  # type: ignore[import-untyped, unused-ignore]
 
+from inbond.model.errors import StoreUnavailable
+from inbond.model.events import Alert
 from inbond.store.documents import DiskDocuments, open_documents
 from inbond.store.files import exclusively
 from store.heard import Heard
@@ -194,6 +196,27 @@ async def test_of_several_processes_that_find_the_same_damage_one_sets_it_aside(
     await documents.aclose()
 
 
+async def test_a_lock_that_another_process_holds_is_waited_for_only_so_long(
+    tmp_path: Path, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "documents"
+    documents = open_documents(directory, size_limit=LIMIT, observer=events)
+    monkeypatch.setattr("inbond.store.documents.OPENED_WITHIN", 0.05)
+    monkeypatch.setattr("inbond.store.documents.LOCK_SECONDS", 0.05)
+    with exclusively(tmp_path / "documents.lock"):
+        with pytest.raises(StoreUnavailable, match=r"documents\.lock") as raised:
+            open_documents(directory, size_limit=LIMIT, observer=events)
+        assert raised.value.remedy is not None
+        assert "which process" in raised.value.remedy
+        shutil.rmtree(directory)
+        await asyncio.gather(*(documents.get(f"key {number}") for number in range(40)))
+    waited = [event for event in events if isinstance(event, Alert) and "has held" in event.message]
+    assert len(waited) == 1  # the others knew
+    monkeypatch.setattr(documents, "_not_before", 0.0)
+    await in_use_again(documents)
+    await documents.aclose()
+
+
 async def test_who_comes_second_to_the_same_damage_opens_what_the_first_has_made(
     tmp_path: Path, events: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,9 +226,9 @@ async def test_who_comes_second_to_the_same_damage_opens_what_the_first_has_made
     met = threading.Barrier(2)
 
     @contextlib.contextmanager
-    def together(lock: Path) -> Iterator[None]:
+    def together(lock: Path, *, at_most: float) -> Iterator[None]:
         met.wait(60)
-        with exclusively(lock):
+        with exclusively(lock, at_most=at_most):
             yield
 
     monkeypatch.setattr("inbond.store.documents.exclusively", together)

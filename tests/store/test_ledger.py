@@ -19,6 +19,7 @@ from inbond.model.errors import OperatorFault, StoreUnavailable
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.store.ledger import Ledger, open_ledger
+from inbond.store.ledger_gone import remains
 from inbond.store.migrations import STEPS, migrate, schema_version
 from store.heard import Heard, disk_full_at
 
@@ -237,6 +238,16 @@ def damage_only_the_log_left(path: Path) -> None:
     path.rename(f"{path}-wal")
 
 
+def damage_gone_after_a_clean_stop(path: Path) -> None:
+    path.unlink()
+
+
+def damage_only_one_put_aside_left(path: Path) -> None:
+    path.rename(f"{path}.replaced-2")
+    for suffix in (".next", ".turn"):
+        Path(f"{path}{suffix}").unlink()
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -245,7 +256,12 @@ def damage_only_the_log_left(path: Path) -> None:
         (damage_cut, "damaged"),
         (damage_a_page, "damaged"),
         (damage_foreign, "some other program"),
-        (damage_only_the_log_left, "write-ahead log is still there"),
+        (
+            damage_only_the_log_left,
+            r"gone: \S+ledger\.db is not there, but ledger\.db-wal, ledger\.db\.next, ledger\.db\.turn$",
+        ),
+        (damage_gone_after_a_clean_stop, r"gone: \S+ledger\.db is not there, but ledger\.db\.next, ledger\.db\.turn$"),
+        (damage_only_one_put_aside_left, r"gone: \S+ledger\.db is not there, but ledger\.db\.replaced-2$"),
     ],
 )
 async def test_a_damaged_ledger_is_refused_and_left_as_it_is(tmp_path: Path, damage: object, message: str) -> None:
@@ -260,6 +276,40 @@ async def test_a_damaged_ledger_is_refused_and_left_as_it_is(tmp_path: Path, dam
         open_ledger(path, observer=Heard())
     assert raised.value.remedy is not None
     assert {name: (path.parent / name).read_bytes() for name in before} == before
+
+
+async def test_where_all_that_is_left_of_a_ledger_was_moved_away_another_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "ledger" / "ledger.db"
+    async with ledger_in(path) as ledger:
+        await ledger.remember_page("pypi", PROJECT, serial=1, files=[(A, SHA_A)], now=T0)
+    path.unlink()
+    (path.parent / "ledger.database").touch()  # somebody else's
+    with pytest.raises(OperatorFault, match="the ledger is gone") as raised:
+        open_ledger(path, observer=Heard())
+    assert "inbond ledger restore" in str(raised.value.remedy)
+    for name in remains(path):
+        (path.parent / name).rename(tmp_path / name)
+    async with ledger_in(path) as ledger:
+        assert await ledger.recall_page("pypi", PROJECT) is None
+
+
+async def test_what_another_process_made_a_moment_before_is_no_ledger_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger" / "ledger.db"
+    others: list[Ledger] = []
+
+    def looked(found: Path) -> list[str]:
+        monkeypatch.setattr("inbond.store.ledger_gone.remains", remains)
+        others.append(open_ledger(found, observer=Heard()))
+        found.with_name(f"{found.name}.turn").touch()
+        return remains(found)
+
+    monkeypatch.setattr("inbond.store.ledger_gone.remains", looked)
+    async with ledger_in(path) as ledger:
+        await others[0].remember_page("pypi", PROJECT, serial=1, files=[(A, SHA_A)], now=T0)
+        assert await ledger.highest_serial("pypi", PROJECT) == 1
+        await others[0].aclose()
 
 
 async def test_a_backup_is_a_ledger_while_the_work_goes_on(tmp_path: Path) -> None:
@@ -300,6 +350,27 @@ async def test_a_ledger_that_fails_while_serving_raises_and_alerts(tmp_path: Pat
         assert raised.value.remedy is not None
         assert events.alerts == ["ledger-failing"]
         assert await ledger.highest_serial("pypi", PROJECT) is None  # rolled back whole
+
+
+async def test_a_ledger_that_cannot_be_written_is_told_once_until_it_can(tmp_path: Path, events: Heard) -> None:
+    path = tmp_path / "ledger.db"
+
+    def refusing(how: str) -> None:
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute(how)
+
+    async with ledger_in(path, events) as ledger:
+        for spell in (1, 2):
+            refusing("CREATE TRIGGER full BEFORE INSERT ON file BEGIN SELECT RAISE(ABORT, 'it is full'); END")
+            for _ in range(3):
+                with pytest.raises(StoreUnavailable, match="it is full"):
+                    await ledger.remember_page("acme", PROJECT, serial=1, files=[(A, SHA_A)], now=T0)
+                await ledger.highest_serial("pypi", PROJECT)
+            assert ledger.failing == "the ledger cannot be used: it is full"
+            assert events.alerts == ["ledger-failing"] * spell
+            refusing("DROP TRIGGER full")
+            await ledger.remember_page("pypi", PROJECT, serial=spell, files=[(A, SHA_A)], now=T0)
+            assert ledger.failing is None
 
 
 async def test_where_no_ledger_can_be_made_the_operator_is_told(tmp_path: Path) -> None:

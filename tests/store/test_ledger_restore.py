@@ -58,6 +58,7 @@ async def test_a_backup_is_the_ledger_again_and_the_other_is_kept(backup: Path, 
     assert await ledger.highest_serial("pypi", FLASK) == 7
     await ledger.aclose()
     assert done.aside == path.with_name(f"{path.name}.replaced-1")
+    assert not [entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")]
     aside = open_ledger(done.aside, observer=Heard())
     assert await aside.highest_serial("pypi", FLASK) == 9
     await aside.aclose()
@@ -104,6 +105,39 @@ async def test_where_the_ledger_is_gone_or_damaged_the_backup_takes_its_place(ba
     ledger = open_ledger(path, observer=Heard())
     await check_filled(ledger)
     await ledger.aclose()
+
+
+async def test_a_ledger_that_is_kept_never_meets_the_log_of_another(backup: Path, tmp_path: Path) -> None:
+    """Neither the log of one that is gone, nor one whose ledger the operator removed."""
+    path, name = path_in(tmp_path), path_in(tmp_path).name
+    leave_log(path)
+    path.unlink()
+    foreign = Path(f"{path}-wal").read_bytes()
+    done = restore(backup, path)
+    assert isinstance(done, Restored)
+    assert done.aside is None
+    await go_on(path)
+    Path(f"{path}.replaced-1-wal").write_bytes(foreign)
+    for number in (1, 2):
+        done = restore(backup, path)
+        assert isinstance(done, Restored)
+        assert done.aside == path.with_name(f"{name}.replaced-{number}")
+    assert serials_in(path.with_name(f"{name}.replaced-1")) == {("pypi", 9), ("acme", 3)}
+    assert {one.name for one in path.parent.iterdir() if one.read_bytes() == foreign} == {
+        f"{name}.lost-1-wal",
+        f"{name}.lost-2-wal",
+    }
+
+
+def test_where_a_restore_was_interrupted_who_waited_for_it_makes_no_other(backup: Path, tmp_path: Path) -> None:
+    path = path_in(tmp_path)
+    with contextlib.closing(open_file(path)):
+        path.rename(path.with_name(f"{path.name}.replaced-1"))
+        backup.rename(path.with_name(f"{path.name}.restoring"))
+        with pytest.raises(StoreUnavailable, match="being restored"):
+            open_file(path)
+        assert not path.exists()
+    assert serials_in(path) == {("pypi", 7)}
 
 
 async def test_what_is_damaged_newer_or_no_ledger_changes_nothing(backup: Path, tmp_path: Path) -> None:

@@ -172,3 +172,15 @@ async def test_a_large_ledger_that_was_closed_properly_is_opened_at_once(tmp_pat
     spoil(path, "asked", b"\x00")
     with contextlib.closing(open_file(path)) as connection:
         assert connection.execute("SELECT count(*) FROM decision").fetchall() == [(3,)]
+
+
+async def test_a_table_that_lost_its_row_is_damage(tmp_path: Path) -> None:
+    heard = Heard()
+    ledger = open_ledger(path_in(tmp_path), observer=heard)
+    with contextlib.closing(sqlite3.connect(path_in(tmp_path))) as raw, raw:
+        raw.execute("DELETE FROM standing")
+    with pytest.raises(StoreUnavailable, match="the table standing has 0 rows"):
+        ledger.decisions_version()
+    assert heard.alerts == ["ledger-damaged"]
+    await every_use_is_refused(ledger, "the ledger is damaged")
+    await ledger.aclose()

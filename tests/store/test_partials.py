@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+from contextlib import AsyncExitStack
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from inbond.model.errors import StoreUnavailable
+from inbond.store import growing
 from inbond.store import partials as module
-from inbond.store.blobs import DiskBlobs, open_blobs
+from inbond.store.blobs import PARTIAL_SHARE, WORKERS, DiskBlobs, open_blobs
 from inbond.store.disk import LocalDisk
 from inbond.store.incoming import Incoming
 from inbond.store.layered import LayeredBlobs
@@ -137,7 +140,7 @@ async def test_only_plain_files_are_taken_over(tmp_path: Path) -> None:
     (dead / f"{SHA}.1234").symlink_to(outside)
     (dead / f"{SHA}.5678").mkdir()
     incoming = Incoming(tmp_path / "incoming")
-    assert incoming.sweep() == 1
+    assert incoming.swept == 1
     assert incoming.partials.count == 0
     assert outside.read_bytes() == BEGUN
     assert list(incoming.directory.iterdir()) == []
@@ -176,6 +179,52 @@ def test_all_of_it_is_given_up_where_space_is_wanted(tmp_path: Path) -> None:
     assert (partials.count, partials.left(SHA), list(tmp_path.iterdir())) == (0, 0, [])
 
 
+async def test_what_is_left_may_take_a_share_of_the_cache(tmp_path: Path) -> None:
+    """And goes before any stored file does, where both together are too much."""
+    max_size = int(len(BEGUN) / PARTIAL_SHARE)
+    stored = bytes(max_size - len(BEGUN) + 1)
+    blobs = open_blobs(tmp_path, observer=Heard(), max_size=max_size)
+    async with blobs.writer(SHA) as writer:
+        await writer.write(BEGUN)
+        writer.leave()
+    async with blobs.writer("0" * 64) as writer:
+        await writer.write(BEGUN + b"more")
+        writer.leave()
+    assert (blobs.left(SHA), blobs.left("0" * 64)) == (0, 0)  # the one was too old, the other too large
+    async with blobs.writer(SHA) as writer:
+        await writer.write(BEGUN)
+        writer.leave()
+    assert blobs.left(SHA) == len(BEGUN)
+    async with blobs.writer() as writer:
+        await writer.write(stored)
+        blob = await writer.commit(sha256=hashlib.sha256(stored).hexdigest())
+    os.utime(blob.path, (0, 0))
+    await blobs.settled()
+    assert blobs.left(SHA) == 0
+    assert await blobs.find(blob.sha256) == blob
+    await blobs.aclose()
+
+
+async def test_what_is_taken_up_leaves_the_disk_to_others_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = open_blobs(tmp_path, observer=Heard())
+    begun = [f"{number:064}" for number in range(WORKERS)]
+    for sha256 in begun:
+        async with blobs.writer(sha256) as writer:
+            await writer.write(BEGUN)
+            writer.leave()
+    monkeypatch.setattr(growing, "PIECE_BYTES", 1)  # as if they were very long
+    async with AsyncExitStack() as stack:
+        taking_up = [asyncio.ensure_future(stack.enter_async_context(blobs.writer(sha256))) for sha256 in begun]
+        await asyncio.sleep(0.01)
+        assert await blobs.find(SHA) is None
+        assert not any(one.done() for one in taking_up)
+        monkeypatch.setattr(growing, "PIECE_BYTES", 2**20)
+        assert [writer.size for writer in await asyncio.gather(*taking_up)] == [len(BEGUN)] * WORKERS
+    await blobs.aclose()
+
+
 def test_it_waits_for_so_long(tmp_path: Path) -> None:
     clock = Clock()
     partials = Partials(clock=clock)
@@ -200,12 +249,12 @@ def test_the_longest_of_one_file_is_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MAX_PARTIALS", 3), ("MAX_PARTIAL_BYTES", 3 * PARTIAL_MIN)])
+@pytest.mark.parametrize(("files", "size"), [(3, 10 * PARTIAL_MIN), (10, 3 * PARTIAL_MIN)])
 def test_there_are_never_more_than_so_many(
-    limit: str, value: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: int, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, limit, value)
-    partials = Partials()
+    monkeypatch.setattr(module, "MAX_PARTIALS", files)
+    partials = Partials(max_bytes=size)
     for number in range(5):
         partials.add(f"{number:064}", partial(tmp_path, f"{number:064}", PARTIAL_MIN), PARTIAL_MIN)
     assert [partials.left(f"{number:064}") > 0 for number in range(5)] == [False, False, True, True, True]

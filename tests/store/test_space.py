@@ -7,9 +7,10 @@ import errno
 import gc
 import hashlib
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +24,9 @@ from inbond.store.blobs import DiskBlobs, open_blobs
 from inbond.store.disk import LocalDisk
 from inbond.store.eviction import evict
 from inbond.store.files import unavailable
+from inbond.store.flocks import alone
 from inbond.store.growing import BATCH_BYTES
-from inbond.store.memory_blob import MemoryBlob, MemoryBlobWriter, UnstoredBytes
+from inbond.store.memory_blob import Memory, MemoryBlob, MemoryBlobWriter, UnstoredBytes
 from inbond.store.protocols import Blob, BlobWriter
 from inbond.store.space import Space
 from inbond.store.spilling import CHECK_BYTES
@@ -231,6 +233,38 @@ async def test_what_others_store_is_counted_now_and_then(tmp_path: Path, monkeyp
         assert len(stored(tmp_path)) == 4
 
 
+async def test_several_processes_together_stay_below_the_limit(tmp_path: Path) -> None:
+    limit, part, many = 1_000_000, 60_000, 12
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in (tmp_path / "sha256").rglob("*") if path.is_file())
+
+    async with AsyncExitStack() as stack:
+        several = [
+            await stack.enter_async_context(blobs_on(tmp_path, Meter(), Heard(), max_size=limit)) for _ in range(3)
+        ]
+        for number in range(many):
+            for each, blobs in enumerate(several):
+                os.utime((await store(blobs, f"{number:10}{each:10}".encode() * (part // 20))).path, (number, number))
+                await blobs.settled()
+            assert size() <= limit + len(several) * part
+    assert size() > limit // 2
+
+
+async def test_who_could_not_count_because_another_did_counts_the_next_time(tmp_path: Path) -> None:
+    async with blobs_on(tmp_path, Meter(), Heard(), max_size=1_000_000) as blobs:
+        for body in (b"a" * 500_000, b"b" * 400_000):
+            os.utime((await store(blobs, body)).path, (1, 1))
+            await blobs.settled()
+        with alone(tmp_path / eviction.LOCK):
+            await store(blobs, b"c" * 300_000)
+            await blobs.settled()
+        assert len(stored(tmp_path)) == 3
+        await store(blobs, b"d")
+        await blobs.settled()
+        assert len(stored(tmp_path)) == 3  # one of the large ones went
+
+
 async def test_who_finds_another_process_at_it_leaves_it_to_that(tmp_path: Path) -> None:
     heard = Heard()
     async with blobs_on(tmp_path, Meter(), heard, max_size=100) as blobs:
@@ -246,6 +280,61 @@ async def test_who_finds_another_process_at_it_leaves_it_to_that(tmp_path: Path)
         await asyncio.to_thread(evict, tmp_path / "sha256", meanwhile, leased=lambda _: False)
         assert stored(tmp_path) == {digest(BODY), digest(b"another")}
         assert heard.alerts == []
+
+
+async def test_the_limit_is_reckoned_anew_at_every_eviction(tmp_path: Path) -> None:
+    allowed = [0]
+
+    def limit(there: int) -> int:
+        if not allowed:
+            raise OSError(errno.EIO, "Input/output error")
+        return allowed[0] + there // 10
+
+    space = Space(directory=tmp_path, reserve=0, usage=Meter())
+    blobs = open_blobs(tmp_path, observer=Heard(), limit=limit, space=space)
+    try:
+        for number, letter in enumerate(b"abc"):  # there was no space at first, and then there is
+            os.utime((await store(blobs, bytes([letter]) * 1000)).path, (1 + number, 1))
+            allowed[0] = 2000
+            await blobs.settled()
+        assert stored(tmp_path) == {digest(b"b" * 1000), digest(b"c" * 1000)}
+        allowed.clear()  # what was reckoned last goes on
+        await store(blobs, b"d" * 1000)
+        await blobs.settled()
+        assert len(stored(tmp_path)) == 2
+    finally:
+        await blobs.aclose()
+
+
+async def test_what_was_too_young_to_go_goes_when_it_is_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "AGAIN_SECONDS", 0.01)
+    async with blobs_on(tmp_path, Meter(), Heard(), max_size=1000) as blobs:
+        paths = [(await store(blobs, letter * 600)).path for letter in (b"a", b"b")]
+        await blobs.settled()
+        assert len(stored(tmp_path)) == 2
+        os.utime(paths[0], (1, 1))
+        await until(lambda: stored(tmp_path) == {paths[1].name})
+
+
+@pytest.mark.parametrize("reserve", [RESERVE, 0])
+async def test_a_full_disk_is_told_though_no_file_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reserve: int
+) -> None:
+    monkeypatch.setattr(room, "WATCH_SECONDS", 0.005)
+    meter, heard = Meter(), Heard()
+    blobs = open_blobs(
+        tmp_path, observer=heard, max_size=2**30, space=Space(directory=tmp_path, reserve=reserve, usage=meter)
+    )
+    try:
+        blobs.watch()
+        await until(lambda: meter.asked > 4)
+        assert blobs.refusal is None
+        meter.free = 0
+        await until(lambda: storing(heard) == [False] if reserve else "disk-full" in heard.alerts)
+        meter.free = 100 * MIB
+        await until(lambda: storing(heard)[-1:] == [True])
+    finally:
+        await blobs.aclose()
 
 
 # --- a disk that is full in the middle
@@ -450,6 +539,48 @@ async def test_wrong_bytes_and_none_are_not_committed() -> None:
     budget.close()
 
 
+async def test_a_file_that_will_not_fit_is_refused_before_it_begins() -> None:
+    budget = UnstoredBytes(100)
+    writer = MemoryBlobWriter(budget, size=60)
+    with pytest.raises(StoreUnavailable, match="another 41 B do not fit"):
+        MemoryBlobWriter(budget, size=41)
+    other = MemoryBlobWriter(budget, size=40)
+    await other.write(b"x" * 40)
+    await other.restart()
+    for each, size in ((writer, 60), (other, 40)):  # as many as were announced: nobody takes them in between
+        await each.write(b"y" * size)
+    with pytest.raises(StoreUnavailable, match="do not fit"):
+        await other.write(b"z")
+    await writer.close()
+    await other.close()
+    assert budget.taken == 0
+    budget.close()
+
+
+class Collecting(int):
+    """A number in whose addition garbage is collected, as it may be in any."""
+
+    def __radd__(self, other: int) -> int:
+        gc.collect()
+        return other + int(self)
+
+
+def test_a_file_that_garbage_collection_finds_keeps_nobody_waiting() -> None:
+    budget = UnstoredBytes(100)
+    lost = [Memory(budget)]
+    lost[0].append(b"lost")
+    lost.append(lost)  # type: ignore[arg-type]  # only a collection finds it
+    path = lost[0].path
+    del lost
+    taking = threading.Thread(target=budget.take, args=(Collecting(50),), daemon=True)
+    taking.start()
+    taking.join(10)
+    assert not taking.is_alive()
+    assert budget.taken == 50
+    assert path.is_dir()
+    budget.close()
+
+
 async def test_where_no_memory_is_had_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: object) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
@@ -457,7 +588,8 @@ async def test_where_no_memory_is_had_it_is_told(monkeypatch: pytest.MonkeyPatch
     budget = UnstoredBytes(10)
     monkeypatch.setattr(os, "memfd_create", none)
     with pytest.raises(StoreUnavailable, match="begin a file in memory"):
-        MemoryBlobWriter(budget)
+        MemoryBlobWriter(budget, size=10)
+    assert budget.taken == 0
     budget.close()
 
 

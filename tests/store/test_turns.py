@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import signal
@@ -22,6 +23,7 @@ from inbond.store.ledger_file import open_file
 from inbond.store.migrations import transaction
 from inbond.store.turns import NoTurn, TurnConnection, Turns, turn_of, wait_at_most
 from store.heard import Heard
+from store.samples import FLASK, T0
 
 PROCESSES = 4
 WRITES = 40  # of each process, to the ledger and to the documents
@@ -217,5 +219,37 @@ async def test_who_waited_for_a_turn_too_long_is_told_who_is_in_the_way(
     assert raised.value.remedy is not None
     assert "another process" in raised.value.remedy
     await ledger.enrol_webhooks(["acme"])
+    others.close()
+    await ledger.aclose()
+
+
+async def test_who_had_no_turn_in_time_does_not_wait_once_more_and_what_only_looks_waits_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_thread, "LOCK_SECONDS", 0.3)
+    heard = Heard()
+    ledger = open_ledger(tmp_path / "ledger" / "ledger.db", observer=heard)
+    page = {"serial": 1, "files": (), "now": T0}
+    await ledger.remember_page("pypi", FLASK, **page)  # type: ignore[arg-type]
+    others = Turns(tmp_path / "ledger" / "ledger.db")
+    tried = 0
+
+    def write(connection: sqlite3.Connection) -> None:
+        nonlocal tried
+        tried += 1
+        with transaction(connection, "IMMEDIATE"):
+            pass
+
+    with others.taken(1):
+        writing = [asyncio.create_task(ledger._run(write)) for _ in range(50)]
+        await asyncio.sleep(0)
+        await ledger.remember_page("pypi", FLASK, **page)  # type: ignore[arg-type]
+        assert await ledger.recall_page("pypi", FLASK) is not None
+        assert await ledger.highest_serial("pypi", FLASK) == 1
+        assert not any(one.done() for one in writing)
+        failed = await asyncio.gather(*writing, return_exceptions=True)
+    assert {type(one) for one in failed} == {StoreUnavailable}
+    assert tried < len(writing) / 2  # those that had waited long enough were not tried
+    await ledger._run(write)
     others.close()
     await ledger.aclose()

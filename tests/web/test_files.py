@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from inbond.model.occurrence import OccurrenceKind
+from inbond.store import stamps
 from inbond.upstream.limits import DEFAULT
 from sim.index import Gate, SimFile, SimIndex, Stall, Status
 from stack import Inbond, inbond
@@ -239,6 +245,20 @@ async def test_a_file_that_vanished_upstream_is_not_served_although_cached(tmp_p
         assert told == f"pypi: {wheel.filename} of demo is no longer offered"
 
 
+async def test_the_cache_may_be_deleted_while_it_is_used(tmp_path: Path) -> None:
+    async with proxied(tmp_path) as (index, proxy, wheel):
+        others = [index.add_wheel("others", f"{number}.0") for number in range(4)]
+        assert (await proxy.get(wheel.path))[0] == 200
+        shutil.rmtree(tmp_path / "data" / "cache" / "blobs")
+        shutil.rmtree(tmp_path / "data" / "cache", ignore_errors=True)  # something may be put there at this moment
+        answers = await asyncio.gather(*(proxy.get(one.path) for one in (wheel, *others)))
+        assert [(status, body) for status, body, _ in answers] == [(200, one.content) for one in (wheel, *others)]
+        assert await proxy.metric("inbond_alerts_total", name="cache-removed") == 1
+        before = index.count("file")
+        assert (await proxy.get(wheel.path))[0] == 200
+        assert index.count("file") == before
+
+
 async def test_a_file_gone_upstream_is_404_with_a_reason(tmp_path: Path) -> None:
     async with proxied(tmp_path) as (index, proxy, wheel):
         index.fault(wheel.path, Status(404))
@@ -263,3 +283,39 @@ async def test_metadata_with_a_wrong_digest_is_refused(tmp_path: Path) -> None:
             assert status == 403
             assert b'"rule":"digest"' in body
             assert "core-metadata" not in await proxy.listed("demo", wheel.filename)
+
+
+@pytest.mark.parametrize("cold", [True, False], ids=["cold", "hot"])
+async def test_a_stored_file_that_the_disk_does_not_give_is_fetched_anew_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, cold: bool
+) -> None:
+    def no_more(*_: object) -> object:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    size = 300_000
+    monkeypatch.setattr("inbond.web.send.WHOLE_CHECK_BYTES", 0)  # it leaves while it grows
+    async with proxied(tmp_path, size) as (index, proxy, wheel):
+        gate = index.gate(wheel.path, after=size // 2)
+        if not cold:
+            gate.open()
+            assert (await proxy.get(wheel.path))[0] == 200
+        loop = asyncio.get_running_loop()
+        sendfile = loop.sendfile
+
+        async def sent(transport: asyncio.Transport, file: BinaryIO, offset: int, count: int) -> int:
+            if offset + count == size:
+                no_more()
+            return await sendfile(transport, file, offset, count)
+
+        with monkeypatch.context() as broken, capture_logs() as logged:
+            broken.setattr(loop, "sendfile", sent)
+            async with proxy.session.get(proxy.url(wheel.path)) as answer:
+                gate.open()
+                with pytest.raises(aiohttp.ClientPayloadError):
+                    await answer.read()
+            while not logged:
+                await asyncio.sleep(0.01)
+        with monkeypatch.context() as broken:
+            broken.setattr(stamps, "read", no_more)
+            assert (await proxy.get(wheel.path))[:2] == (200, wheel.content)
+        assert index.count("file") == 2

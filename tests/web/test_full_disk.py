@@ -152,12 +152,13 @@ async def test_a_disk_that_refuses_in_the_middle_costs_no_client_a_byte(
 async def test_what_does_not_fit_into_memory_either_is_refused_with_a_remedy(
     tmp_path: Path, storage: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blobs, "UNSTORED_BYTES", 2**20)
+    monkeypatch.setattr(blobs, "UNSTORED_BYTES", 10 * 2**20)
     async with proxied(tmp_path) as (index, proxy):
-        large, small = index.add_wheel("large", "1.0", size=3 * 2**20), index.add_wheel("small", "1.0", size=600_000)
+        large = index.add_wheel("large", "1.0", size=LARGE)
+        small = [index.add_wheel("small", f"1.{number}", size=6 * 2**20) for number in range(2)]
         storage.fills()
         status, body, response = await proxy.get(large.path)
         assert (status, response.headers["Retry-After"]) == (503, "5")
         assert b"free some space" in body.lower()
-        for _ in range(3):  # the memory of those before is given back
-            assert (await proxy.get(small.path))[1] == small.content
+        for wheel in small:  # the memory of those before is given back, and that of the latest where it is needed
+            assert (await proxy.get(wheel.path))[1] == wheel.content

@@ -22,6 +22,7 @@ async def test_without_its_ledger_inbond_serves_nothing_and_makes_no_other(tmp_p
             status, body, _ = await proxy.get("/simple/flask/")
             assert status == 503
             assert b"inbond ledger restore" in body
+            assert b"move away what is left of it" in body
             assert not ledger.exists()
             (tmp_path / "away").rename(ledger)
             assert (await proxy.get("/-/ready"))[0] == 200

@@ -54,6 +54,34 @@ async def test_what_is_counted_is_added_whoever_is_asked(tmp_path: Path) -> None
                 assert len([line for line in lines if line.startswith("# TYPE inbond_requests_total ")]) == 1
 
 
+async def test_what_one_has_counted_stays_counted_when_it_ends_whoever_is_asked(tmp_path: Path) -> None:
+    async def told(proxy: Inbond) -> list[str]:
+        return (await proxy.get("/metrics"))[1].decode().splitlines()
+
+    asked = 'inbond_requests_total{route="file",status="200"}'
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0")
+        async with one_of_two(tmp_path, index, 1) as first:
+            for _ in range(2):  # the second goes on where the first of that number has ended
+                async with one_of_two(tmp_path, index, 2) as second:
+                    await second.get(wheel.path)
+                    await told(first)
+            lines = await told(first)
+            assert f"{asked} 2.0" in lines
+            assert "inbond_workers 1.0" in lines
+        async with one_of_two(tmp_path, index, 2) as third:
+            await third.get(wheel.path)
+            lines = await told(third)
+            assert f"{asked} 3.0" in lines
+            assert 'inbond_request_seconds_count{route="file"} 3.0' in lines
+
+
+async def test_a_disk_that_refuses_keeps_nobody_from_the_metrics(tmp_path: Path) -> None:
+    (tmp_path / "workers" / "counted-1.new").mkdir(parents=True)
+    async with SimIndex() as index, one_of_two(tmp_path, index, 1) as first:
+        assert b"inbond_workers 1.0" in (await first.get("/metrics"))[1]
+
+
 async def test_one_that_is_not_ready_makes_all_of_them_so(tmp_path: Path) -> None:
     async def broken() -> Check:
         return Check(problem="it is broken", advice="mend it")
@@ -117,6 +145,8 @@ def test_of_what_is_measured_the_worst_counts() -> None:
         "inbond_storing 0.0",
         "inbond_things_created 100.0",
     ]
+    past = summed([told(1, 7, 1, 100)], [told(1, 9, 0, 50)]).decode()
+    assert [line.split()[1] for line in past.splitlines() if not line.startswith("#")] == ["1.0", "7.0", "1.0", "50.0"]
 
 
 def test_what_several_say_alike_is_said_once() -> None:

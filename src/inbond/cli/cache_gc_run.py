@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -12,17 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from inbond.cli.cache_stats_run import ASIDE, BLOBS
+from inbond.cli.cache_stats_run import ASIDE
 from inbond.cli.config import Config, StorageSettings
-from inbond.cli.foundation import DOCUMENTS_SHARE
+from inbond.cli.quota import BLOBS, Quota
 from inbond.cli.storing import space_of
 from inbond.model.errors import StoreUnavailable
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
-from inbond.store.disk import locked
 from inbond.store.eviction import KEPT_SHARE, Evicted, Excess, evict
 from inbond.store.files import remove_tree, unavailable
-from inbond.store.incoming import Incoming
+from inbond.store.incoming import Incoming, count_dead
 from inbond.store.quarantine import DIRECTORY
 
 ALL: Final = 0
@@ -77,11 +75,12 @@ def collected(config: Config, wanted: Wanted) -> Collected:
 
 
 def _excess(storage: StorageSettings, wanted: Wanted) -> Excess:
-    limit = storage.limit() - int(storage.limit() * DOCUMENTS_SHARE)
+    quota = Quota(storage)
 
     def excess(total: int) -> int:
         if wanted.to is not None:
             return total - wanted.to
+        limit = quota.files(total)
         above = total - int(limit * KEPT_SHARE) if total > limit else 0
         return max(above, space_of(storage).to_remove())
 
@@ -100,20 +99,10 @@ def _evicted(content: Path, excess: Excess, *, dry_run: bool) -> Evicted:
 def _dead(blobs: Path, *, dry_run: bool) -> int:
     """Removes the growing files of processes that are gone; how many had left any."""
     if dry_run:
-        return sum(_is_dead(place) for place in (blobs / "incoming").iterdir())
+        return count_dead(blobs / "incoming")
     incoming = Incoming(blobs / "incoming")
-    try:
-        return incoming.sweep()
-    finally:
-        incoming.close()
-
-
-def _is_dead(place: Path) -> bool:
-    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        return locked(handle, fcntl.LOCK_EX)
-    finally:
-        os.close(handle)
+    incoming.close()
+    return incoming.swept
 
 
 def _aside(cache: Path, before: float) -> Iterator[Path]:

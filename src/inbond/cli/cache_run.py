@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from inbond.cli.config import Config
-from inbond.cli.foundation import DOCUMENTS_SHARE
+from inbond.cli.quota import Quota
 from inbond.cli.storing import space_of
 from inbond.cli.transfer_progress import transferring
 from inbond.mirror.adopting import Adopter, Adoption, Candidate, candidates_below
@@ -26,12 +26,12 @@ MAX_SHOWN: Final = 20  # of what was passed over; JSON has it all
 
 def adopted(config: Config, directory: Path, how: How) -> Adoption:
     """Takes the files over. Raises `OperatorFault`."""
-    limit = config.storage.limit()
     try:
         with closing(BlobTaker(config.storage.cache_dir / "blobs")) as taker:
             found = candidates_below(directory)
             space = space_of(config.storage)
-            room = limit - int(limit * DOCUMENTS_SHARE) - taker.stored_bytes()
+            there = taker.stored_bytes()
+            room = Quota(config.storage).files(there) - there
             if how is How.COPY:  # the others take no more of the disk than before
                 room = min(room, space.free() - space.kept_free())
             adopter = Adopter(taker=taker, how=how, room=max(0, room))

@@ -14,17 +14,18 @@ from typing import Final, assert_never
 
 from inbond.bundles.manifest_json import decode_project
 from inbond.cli.config import Config, StorageSettings
-from inbond.cli.foundation import DOCUMENTS_SHARE, closing_in
+from inbond.cli.foundation import closing_in
 from inbond.cli.logs import log_alerts
+from inbond.cli.quota import Quota
 from inbond.cli.shelves import shelves_of
+from inbond.cli.storing import opened_documents
 from inbond.cli.transfer_progress import transferring
 from inbond.gateway.scrubbing import Scrubbed, Scrubber
-from inbond.gateway.stored_bytes import Place, Shelf
+from inbond.gateway.stored_bytes import Left, Place, Shelf
 from inbond.model.events import unobserved
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
 from inbond.store.blobs import open_blobs
-from inbond.store.documents import open_documents
 from inbond.store.files import unavailable
 from inbond.store.ledger import open_ledger
 from inbond.store.mirror_blobs import open_mirror_blobs
@@ -33,6 +34,7 @@ from inbond.store.scrubbing import Damaged, Foreign, Pace, Unread, Whole, size_o
 ALL_WHOLE: Final = 0
 SOME_DAMAGED: Final = 1
 MAX_SHOWN: Final = 20  # of what does not belong; JSON has it all
+_Aside = Path | Left | None  # where what is no good lies now, or what became of it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,8 +43,8 @@ class Scrub:
 
     files: int = 0
     size: int = 0
-    damaged: list[tuple[Place, Damaged, Path | None]] = field(default_factory=list)  # and where it lies now
-    unread: list[Unread] = field(default_factory=list)
+    damaged: list[tuple[Place, Damaged, _Aside]] = field(default_factory=list)
+    unread: list[tuple[Unread, _Aside]] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
     bundles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the digest of what was imported -> by which
 
@@ -55,7 +57,7 @@ class Scrub:
                 self.files, self.size = self.files + 1, self.size + damaged.stamp.size
                 self.damaged.append((place, damaged, one.aside))
             case Unread() as unread:
-                self.unread.append(unread)
+                self.unread.append((unread, one.aside))
             case Foreign(path=path):
                 self.foreign.append(path)
             case _:
@@ -79,13 +81,10 @@ async def _scrubbed(config: Config, rate: float | None) -> Scrub:
     found, stop = Scrub(), threading.Event()
     async with AsyncExitStack() as stack:
         storage = config.storage
-        limit = int(storage.limit() * DOCUMENTS_SHARE)
         cached = closing_in(stack, open_blobs(storage.cache_dir / "blobs", observer=log_alerts, max_size=None))
         mirror = storage.mirror_dir / "blobs"
         mirrored = closing_in(stack, open_mirror_blobs(mirror, observer=log_alerts)) if mirror.is_dir() else None
-        documents = closing_in(
-            stack, open_documents(storage.cache_dir / "documents", size_limit=limit, observer=log_alerts)
-        )
+        documents = closing_in(stack, opened_documents(storage, Quota(storage), log_alerts))
         shelves = shelves_of(storage, cached, mirrored)
         pool = stack.enter_context(ThreadPoolExecutor(1))
         stack.callback(stop.set)
@@ -137,18 +136,29 @@ def as_text(scrub: Scrub) -> str:
     wrong = len(scrub.damaged) + len(scrub.unread)
     lines = [f"{counted(scrub.files, 'file')} read, {format_size(scrub.size)}: {wrong or 'none'} damaged"]
     for place, damaged, aside in scrub.damaged:
-        where = f"now {printable(str(aside))}" if aside is not None else "it could not be put aside"
-        lines.append(f"  {printable(str(damaged.path))} has sha256 {damaged.actual}: {where}")
+        lines.append(f"  {printable(str(damaged.path))} has sha256 {damaged.actual}{_where(aside)}")
         if place is Place.CACHE:
             lines.append("    it is fetched anew when it is asked for")
         else:
             held = ", ".join(scrub.bundles.get(damaged.path.name, ())) or "no bundle that is in force"
             lines.append(f"    import again what held it: {held}")
-    lines += [f"  {printable(str(one.path))} cannot be read: {one.reason}" for one in scrub.unread]
+    lines += [
+        f"  {printable(str(one.path))} cannot be read: {one.reason}{_where(aside)}" for one, aside in scrub.unread
+    ]
     lines += [f"  {printable(str(path))} was not put there by inbond" for path in scrub.foreign[:MAX_SHOWN]]
     if len(scrub.foreign) > MAX_SHOWN:
         lines.append(f"  and {len(scrub.foreign) - MAX_SHOWN:,} more (--format json)")
     return "\n".join(lines)
+
+
+def _where(aside: _Aside) -> str:
+    match aside:
+        case None:
+            return ""
+        case Left():
+            return f": {aside}"
+        case _:
+            return f": now {printable(str(aside))}"
 
 
 def as_json(scrub: Scrub) -> str:
@@ -161,12 +171,19 @@ def as_json(scrub: Scrub) -> str:
                 "place": str(place),
                 "path": str(one.path),
                 "sha256": one.actual,
-                "quarantined": None if aside is None else str(aside),
+                "quarantined": _quarantined(aside),
                 "bundles": list(scrub.bundles.get(one.path.name, ())),
             }
             for place, one, aside in scrub.damaged
         ],
-        "unread": [{"path": str(one.path), "reason": one.reason} for one in scrub.unread],
+        "unread": [
+            {"path": str(one.path), "reason": one.reason, "quarantined": _quarantined(aside)}
+            for one, aside in scrub.unread
+        ],
         "foreign": [str(path) for path in scrub.foreign],
     }
     return json.dumps(said, indent=2)
+
+
+def _quarantined(aside: _Aside) -> str | None:
+    return str(aside) if isinstance(aside, Path) else None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from inbond.cli.config import Config, StorageSettings
-from inbond.cli.foundation import DOCUMENTS_SHARE
+from inbond.cli.quota import BLOBS, DOCUMENTS, Quota
 from inbond.cli.storing import space_of
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
@@ -19,8 +19,6 @@ from inbond.store.eviction import walk
 from inbond.store.files import unavailable
 from inbond.store.quarantine import DIRECTORY
 
-BLOBS: Final = "blobs"
-DOCUMENTS: Final = "documents"
 ASIDE: Final = "*.broken-*"  # what was set aside as broken (`inbond.store.files.set_aside`)
 
 
@@ -61,16 +59,17 @@ def stats_of(config: Config) -> Stats:
 def _stats(storage: StorageSettings) -> Stats:
     cache = storage.cache_dir
     space = space_of(storage)
-    documents_limit = int(storage.limit() * DOCUMENTS_SHARE)
+    quota = Quota(storage)
+    files, growing = heap_of(_walked(cache / BLOBS / "sha256")), heap_of(_walked(cache / BLOBS / "incoming"))
     return Stats(
         directory=cache,
-        files=heap_of(_walked(cache / BLOBS / "sha256")),
-        growing=heap_of(_walked(cache / BLOBS / "incoming")),
+        files=files,
+        growing=growing,
         documents=heap_of(_below(cache / DOCUMENTS)),
         quarantine=heap_of(_below(cache / DIRECTORY)),
         aside=heap_of(found for place in cache.glob(ASIDE) for found in _below(place)),
-        files_limit=storage.limit() - documents_limit,
-        documents_limit=documents_limit,
+        files_limit=quota.files(files.size + growing.size),
+        documents_limit=quota.documents(),
         disk=space.total(),
         free=space.free(),
         reserve=space.kept_free(),

@@ -143,9 +143,17 @@ async def assembled(
         observer = base.observer if serving else without_requests(base.observer)
         documents, upstreams, pages, evidence = base.documents, base.upstreams, base.pages, base.evidence
         inspections = base.inspections
-        limit = config.storage.limit() - base.documents_limit
-        space = space_of(config.storage)
-        cached = closing(open_blobs(config.storage.cache_dir / "blobs", observer=observer, max_size=limit, space=space))
+        cached = closing(
+            open_blobs(
+                config.storage.cache_dir / "blobs",
+                observer=observer,
+                max_size=config.storage.max_size,
+                limit=base.quota.files,
+                space=space_of(config.storage),
+            )
+        )
+        if serving:
+            cached.watch()
         blobs = cached if base.mirrored is None else LayeredBlobs(cached, base.mirrored)
         shelves = shelves_of(config.storage, cached, base.mirrored)
         stored_bytes = StoredBytes(*shelves, documents=documents, observer=observer)
@@ -161,7 +169,7 @@ async def assembled(
                 at_once=limits.downloads_at_once,
             )
         )
-        shared = downloads if among is None else closing(SharedDownloads(downloads, among.peers, clock))
+        shared = downloads if among is None else closing(SharedDownloads(downloads, among.peers, clock, observer))
         why = WhyBook(documents)
         judge = Judge(
             evidence,
@@ -187,6 +195,7 @@ async def assembled(
                         documents=documents,
                         clock=clock,
                         observer=observer,
+                        forget=stored_bytes.forget,
                     )
                 ).start()
         page_service = closing(
@@ -273,14 +282,14 @@ def without_requests(observer: Observer) -> Observer:
 
 
 def _ledger_check(ledger: Ledger) -> Callable[[], Awaitable[Check]]:
-    """Whether the ledger can be read: where it cannot, nothing is served."""
+    """Whether the ledger can be read: where it cannot, nothing is served. Where it fails at times, some is."""
 
     async def readable() -> Check:
         try:
             ledger.decisions_version()
         except StoreUnavailable as error:
             return Check(problem=error.message)
-        return Check()
+        return Check(advice=ledger.failing)
 
     return readable
 

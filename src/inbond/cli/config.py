@@ -60,7 +60,7 @@ __all__ = [
 
 APPLICATION: Final = "inbond"
 LEDGER_FILE: Final = "ledger.sqlite3"
-FREE_DISK_SHARE: Final = 10  # at most a tenth of what is free
+FREE_DISK_SHARE: Final = 10  # at most a tenth of what would be free without the cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +85,9 @@ class StorageSettings:
         """The cache's directory, or the nearest above it that is there: it lies on the same disk."""
         return next(path for path in (self.cache_dir, *self.cache_dir.parents) if os.access(path, os.F_OK))
 
-    def limit(self) -> int:
-        """The bytes that the cache may take: `max_size`, or a tenth of the free disk, whichever is less."""
-        return min(self.max_size, shutil.disk_usage(self.place).free // FREE_DISK_SHARE)
+    def limit(self, own: int = 0) -> int:
+        """The bytes that the cache may take where it has taken so many (see `inbond.cli.quota`)."""
+        return min(self.max_size, (shutil.disk_usage(self.place).free + own) // FREE_DISK_SHARE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from inbond.model.trust import PUBLIC
 from inbond.model.units import format_size
 
 if TYPE_CHECKING:
-    from inbond.cli.config import Config, Loaded
+    from inbond.cli.config import Config, Loaded, StorageSettings
 
 INVALID: Final = 1  # the exit code
 
@@ -84,13 +84,20 @@ def _summary(loaded: Loaded) -> list[str]:
     config = settings_of(loaded)
     return [
         f"listens on  {loaded.written.server.listen}",
-        f"cache       {config.storage.cache_dir}, at most {format_size(config.storage.limit())}",
+        f"cache       {config.storage.cache_dir}, at most {_limit(config.storage)}",
         f"ledger      {config.storage.ledger_dir}",
         *_indexes(config),
         *_networks(config),
         *_trust(config),
         *_decisions(config),
     ]
+
+
+def _limit(storage: StorageSettings) -> str:
+    configured = format_size(storage.max_size)
+    if storage.limit() == storage.max_size:
+        return configured
+    return f"{configured}, and a tenth of what the disk has free without it"  # to know that takes a walk
 
 
 def _indexes(config: Config) -> list[str]:

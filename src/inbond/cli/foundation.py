@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from inbond import __version__
 from inbond.cli.advising import advising
 from inbond.cli.config import Config, policy_digest
 from inbond.cli.logs import log_alerts
+from inbond.cli.quota import Quota
+from inbond.cli.storing import make_room_to_start, opened_documents
 from inbond.cli.upstream_sources import UNUSED, answering
 from inbond.gateway.advisories import AdvisoryKeeper, NoAdvisories
 from inbond.gateway.attached import AttachedKeeper
@@ -32,7 +35,6 @@ from inbond.mirror.in_force import ImportsKeeper
 from inbond.model.events import Alert, Event, Observer
 from inbond.policy.settings import ProjectPattern
 from inbond.store.blobs import DiskBlobs
-from inbond.store.documents import open_documents
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.store.mirror_blobs import open_mirror_blobs
 from inbond.store.mounts import OnNetwork, refuse_network
@@ -44,8 +46,6 @@ from inbond.upstream.settings import UpstreamSettings
 from inbond.upstream.source import Source
 
 USER_AGENT: Final = f"inbond/{__version__}"
-# The share of the cache's size that documents (pages, provenance, evidence, metadata) may take; files take the rest.
-DOCUMENTS_SHARE: Final = 0.2
 
 
 class Closable(Protocol):
@@ -83,7 +83,7 @@ class Foundation:
     """
 
     documents: Documents
-    documents_limit: int  # bytes
+    quota: Quota
     ledger: Ledger
     book: Book
     observer: Observer
@@ -117,11 +117,12 @@ async def foundation(
     written to at the end.
     """
     async with AsyncExitStack() as stack:
-        limit = int(config.storage.limit() * DOCUMENTS_SHARE)
-        cache = config.storage.cache_dir
+        quota = Quota(config.storage)
         if config.storage.on_network is OnNetwork.REFUSE:
             refuse_network(config.storage.ledger)
-        documents = closing_in(stack, open_documents(cache / "documents", size_limit=limit, observer=observer))
+        if serving:
+            await asyncio.to_thread(make_room_to_start, config.storage)
+        documents = closing_in(stack, opened_documents(config.storage, quota, observer))
         ledger = closing_in(stack, open_ledger(config.storage.ledger, observer=observer, look_behind=serving))
         leading = leading or Leading()
         book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history, prunes=leading))
@@ -149,7 +150,7 @@ async def foundation(
         )
         yield Foundation(
             documents=documents,
-            documents_limit=limit,
+            quota=quota,
             ledger=ledger,
             book=book,
             observer=observer,

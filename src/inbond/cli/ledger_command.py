@@ -85,8 +85,11 @@ def check(*, file: Path | None, form: str, given: GivenOptions) -> None:
     with ending():
         from inbond.cli import ledger_run  # noqa: PLC0415 (as above)
 
-        path = file or ledger_run.path_of(config_from_options(given))
-        facts = ledger_run.examine(path)
+        if file is None:
+            config = config_from_options(given)
+            path, facts = ledger_run.path_of(config), ledger_run.checked(config)
+        else:
+            path, facts = file, ledger_run.examine(file)
         say(ledger_run.as_json(facts, path) if form == "json" else ledger_run.as_text(facts, path))
         sys.exit(WHOLE if facts.is_whole else DAMAGED)
 

@@ -13,7 +13,7 @@ from inbond.model.text import counted, printable
 from inbond.model.units import format_size
 from inbond.store.files import unavailable
 from inbond.store.ledger_facts import LedgerFacts, examine
-from inbond.store.ledger_file import copy_file
+from inbond.store.ledger_file import beside_others, copy_file
 from inbond.store.ledger_lost import Lost
 from inbond.store.ledger_restore import NotRestored, Restored, restore
 
@@ -23,6 +23,7 @@ __all__ = [
     "as_json",
     "as_text",
     "backed_up",
+    "checked",
     "examine",
     "path_of",
     "restore",
@@ -38,18 +39,26 @@ def path_of(config: Config) -> Path:
 def backed_up(config: Config, to: Path) -> LedgerFacts:
     """Copies the ledger, unless it is damaged, and examines the copy. Raises `OperatorFault`, `StoreUnavailable`."""
     path = path_of(config)
-    found = examine(path)
-    if not found.is_whole:
-        return found
-    if to.exists() and to.samefile(path):
-        raise ConfigurationError(f"{to} is the ledger itself", remedy="name another file")
-    try:
-        copy_file(path, to)
-    except OSError as error:
-        raise unavailable("write the backup", error) from error
-    except sqlite3.Error as error:
-        raise StoreUnavailable(f"the ledger cannot be copied: {error}", remedy="see who else uses it") from error
+    with beside_others(path):
+        found = examine(path)
+        if not found.is_whole:
+            return found
+        if to.exists() and to.samefile(path):
+            raise ConfigurationError(f"{to} is the ledger itself", remedy="name another file")
+        try:
+            copy_file(path, to)
+        except OSError as error:
+            raise unavailable("write the backup", error) from error
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the ledger cannot be copied: {error}", remedy="see who else uses it") from error
     return examine(to)
+
+
+def checked(config: Config) -> LedgerFacts:
+    """Examines the ledger. Raises `OperatorFault`, `StoreUnavailable`."""
+    path = path_of(config)
+    with beside_others(path):
+        return examine(path)
 
 
 def as_text(facts: LedgerFacts, path: Path) -> str:

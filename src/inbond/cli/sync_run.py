@@ -128,7 +128,8 @@ class _Sync:
 
     def _warnings(self, plan: Plan, examined: Examined) -> tuple[str, ...]:
         """Said before anything is fetched, and once more in the report."""
-        limit = self.config.storage.limit() - self.up.parts.base.documents_limit
+        quota = self.up.parts.base.quota
+        limit = quota.files(quota.count())
         free = shutil.disk_usage(self.config.storage.cache_dir).free
         idle = [f"{one} names nothing for the Pythons and platforms asked for" for one in examined.idle]
         warnings = (*idle, *room_warnings(plan, limit=limit, free=free))
@@ -156,5 +157,6 @@ def room_warnings(plan: Plan, *, limit: int, free: int) -> Iterable[str]:
     if plan.size > limit:
         yield (
             f"what is wanted takes {format_size(plan.size)}, and the cache keeps {format_size(limit)} of files: some"
-            " are evicted before they are exported. Raise max_size in [storage]; a tenth of the free disk is the most"
+            " are evicted before they are exported. Raise max_size in [storage]; a tenth of the free disk"
+            " and of what the cache has taken itself is the most"
         )

@@ -53,5 +53,6 @@ def accept_serials(*, form: str, given: GivenOptions, **asked: Any) -> None:
         from inbond.cli import upstream_run  # noqa: PLC0415 (see `lazily`)
 
         found = asyncio.run(upstream_run.accept_serials(config_from_options(given), upstream_run.Asked(**asked)))
-        say(upstream_run.as_json(found) if form == "json" else upstream_run.as_text(found))
+        text = upstream_run.as_text(found, shown_only=asked["reason"] is None)
+        say(upstream_run.as_json(found) if form == "json" else text)
         sys.exit(DONE if any(one.goes_back for one in found) else NOTHING)

@@ -147,10 +147,12 @@ def _occurrence(reset: SerialReset, by: str, reason: str, now: datetime) -> Occu
     )
 
 
-def as_text(found: Sequence[Found]) -> str:
-    """For people: what goes back, and what was done about it."""
+def as_text(found: Sequence[Found], *, shown_only: bool = False) -> str:
+    """For people: what goes back, and what was done about it; `shown_only`: nothing was to be."""
     lines = [_line(one) for one in found if one.goes_back]
     same = len(found) - len(lines)
+    if shown_only and any(one.goes_back for one in found):
+        lines.append("nothing was changed: say why it is right with --reason")
     return "\n".join([*lines, *([f"{same} with no lower serial than was seen"] if same or not lines else [])])
 
 

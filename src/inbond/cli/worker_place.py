@@ -18,13 +18,17 @@ from typing import Final
 import click
 import msgspec
 
+from inbond import __version__
 from inbond.model.errors import OperatorFault
 
 OPTION: Final = "--as-worker"
 
 
 class WorkerPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """`number` of `count`. `sockets`, `line`: descriptors. `fingerprint`: of the configuration that all go by."""
+    """`number` of `count`. `sockets`, `line`: descriptors. `fingerprint`: of the configuration that all go by.
+
+    `release`: of inbond, as the supervisor has it; an installation may be replaced while it runs.
+    """
 
     number: int
     count: int
@@ -32,6 +36,7 @@ class WorkerPlace(msgspec.Struct, frozen=True, kw_only=True):
     sockets: list[int]
     line: int
     fingerprint: str
+    release: str = ""
 
     def written(self) -> str:
         """As the option's value."""
@@ -64,8 +69,23 @@ def fingerprint(file: Path | None, environ: Mapping[str, str]) -> str:
         return ""
 
 
+def release() -> str:
+    """The code that this process runs by, as far as versions tell: inbond's, and the ledger's schema."""
+    from inbond.store.migrations import STEPS  # noqa: PLC0415 (`--help` does not wait for SQLite)
+
+    return f"{__version__}, schema {len(STEPS)}"
+
+
 def require_same(place: WorkerPlace, found: str) -> None:
-    """Raises `OperatorFault` where the configuration changed since the others were started: all must judge alike."""
+    """Raises `OperatorFault` where this worker would go by something else than the others: all must judge alike.
+
+    `found`: the fingerprint of the configuration. A later release would migrate the ledger under the others as well.
+    """
+    if place.release != release():
+        raise OperatorFault(
+            f"worker {place.number} does not start: another release was installed since the others did",
+            remedy="restart inbond as a whole, so that all workers are of one release",
+        )
     if found != place.fingerprint:
         raise OperatorFault(
             f"worker {place.number} does not start: the configuration was changed since the others did",

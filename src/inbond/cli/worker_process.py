@@ -7,16 +7,16 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final, Self
 
 import msgspec
 
 from inbond.cli.worker_place import OPTION, Serving, WorkerPlace
-from inbond.model.errors import OperatorFault
 
 # The first look at advisories may take a minute; who serves later than this is taken for hanging.
 READY_WITHIN: Final = 180.0  # seconds
+LAST_WORDS: Final = 10.0  # seconds that one has to end by itself after it hung up
 # -P: what lies in the working directory is not imported
 COMMAND: Final = (sys.executable, "-P", "-m", "inbond", "serve")
 
@@ -35,26 +35,29 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, arguments: Sequence[str], place: Place, command: Sequence[str] = COMMAND) -> Self:
-        """A fresh interpreter. Raises `OperatorFault`."""
-        own, other = socket.socketpair()
-        with other:
-            told = place(other.fileno())
-            try:
+        """A fresh interpreter. Raises OSError; RuntimeError where no thread can be had that waits for it."""
+        with ExitStack() as failing:
+            own, other = socket.socketpair()
+            failing.callback(own.close)
+            with other:
+                told = place(other.fileno())
                 process = await asyncio.create_subprocess_exec(
                     *command, *arguments, OPTION, told.written(), pass_fds=(other.fileno(), *told.sockets)
                 )
-            except BaseException as error:
-                own.close()
-                if isinstance(error, OSError):
-                    raise OperatorFault(f"worker {told.number} cannot be started: {error}") from error
-                raise
-        return cls(process, *await asyncio.open_connection(sock=own))
+            failing.callback(_kill, process)
+            worker = cls(process, *await asyncio.open_connection(sock=own))
+            failing.pop_all()
+        return worker
 
     async def ready(self, within: float = READY_WITHIN) -> Serving | None:
         """What it says once it serves; None where it ended before, or said nothing in all this time and was ended."""
         with suppress(TimeoutError, OSError, msgspec.MsgspecError):
             async with asyncio.timeout(within):
-                return msgspec.json.decode(await self._reader.readline(), type=Serving)
+                line = await self._reader.readline()
+                if line:
+                    return msgspec.json.decode(line, type=Serving)
+            async with asyncio.timeout(LAST_WORDS):  # it hung up: what is wrong it says as it ends
+                await self._process.wait()
         self.kill()
         return None
 
@@ -75,5 +78,9 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Ends it now."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        _kill(self._process)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()

@@ -22,7 +22,7 @@ import structlog
 from inbond.cli.config import Config
 from inbond.cli.listening import bound
 from inbond.cli.stopping import STOP_SECONDS, stopping_by_signal
-from inbond.cli.worker_place import Serving, WorkerPlace
+from inbond.cli.worker_place import Serving, WorkerPlace, release
 from inbond.cli.worker_process import COMMAND, WorkerProcess
 from inbond.cli.workers_directory import workers_directory
 from inbond.model.errors import OperatorFault
@@ -63,7 +63,7 @@ async def serve_by_workers(
     stop = stopping_by_signal()
     with ExitStack() as stack:
         sockets = [stack.enter_context(one) for one in await asyncio.to_thread(bound, config.server.listen)]
-        directory = stack.enter_context(workers_directory(config.storage.cache_dir))
+        directory = stack.enter_context(workers_directory(config.storage.ledger_dir))
         crew = Crew(
             config.server.workers,
             directory,
@@ -115,6 +115,8 @@ class Crew:
             if isinstance(started, str):
                 click.echo(started)
             keeping = [asyncio.create_task(self._keep(number)) for number in self._numbers]
+            for task in keeping:
+                task.add_done_callback(self._kept)
             yield
         finally:
             self._stopping = True
@@ -152,9 +154,13 @@ class Crew:
                 sockets=[one.fileno() for one in self._sockets],
                 line=line,
                 fingerprint=self._fingerprint,
+                release=release(),
             )
 
-        worker = await WorkerProcess.start(self._arguments, place, self._command)
+        try:
+            worker = await WorkerProcess.start(self._arguments, place, self._command)
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started
+            raise OperatorFault(f"worker {number} cannot be started: {error}") from error
         self._living[number] = worker
         if self._stopping:
             worker.stop()
@@ -180,6 +186,12 @@ class Crew:
             log.error("a worker has ended; it is started again", number=number, how=how, seconds=pause)
             await asyncio.sleep(pause)
             await self._start_again(number)
+
+    def _kept(self, keeping: asyncio.Task[None]) -> None:
+        """What nobody foresaw ends all: a worker that nobody keeps would be missed by nobody."""
+        error = None if keeping.cancelled() else keeping.exception()
+        if error is not None and not self._lost.done():
+            self._lost.set_exception(error)
 
     async def _start_again(self, number: int) -> None:
         try:

@@ -1,7 +1,8 @@
 """Upstream's answers for one file, one after the other: what was cut goes on where it ended.
 
 An answer's bytes are joined with earlier ones only where upstream says that it is the same file; whether it is, the
-digest decides. Where upstream sends it whole again, its beginning is compared with what is here.
+digest decides, and where none is known nothing is joined. Where upstream sends it whole again, its beginning is
+compared with what is here.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Answers:
     def __init__(
         self, upstream: Source, url: str, *, renew: Callable[[], Awaitable[str | None]] | None, digest_known: bool
     ) -> None:
-        """Without a known digest bytes are only joined where upstream's validator promises that they fit.
+        """Without a known digest bytes are never joined: upstream is asked for the whole file, each time.
 
         `renew`: another address of the same file, or None where there is none.
         """
@@ -87,17 +88,18 @@ class Answers:
     async def resume(self, start: int, fault: UpstreamFault) -> None:
         """Asks for the rest of an answer that was interrupted. Raises `fault`, or a later one, where that is in vain.
 
+        Without a known digest it asks for all of it, and what came before counts for no progress.
         Raises `Differs`.
         """
         while True:
-            if start - self._counted_from >= RESUME_PROGRESS:
+            if self._digest_known and start - self._counted_from >= RESUME_PROGRESS:
                 self._tries, self._counted_from = 0, start
             self._tries += 1
-            if self._tries > RESUMES or not (self._digest_known or self._validators.strong):
+            if self._tries > RESUMES:
                 raise fault
             await asyncio.sleep(RESUME_PAUSE * (self._tries - 1))
             try:
-                return await self.ask(start)
+                return await self.ask(start if self._digest_known else 0)
             except UpstreamFault as again:
                 if not passes(again):
                     raise

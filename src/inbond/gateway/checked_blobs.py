@@ -34,9 +34,9 @@ class CheckedBlobs:
         """See `Blobs.lease`."""
         return self._blobs.lease(sha256)
 
-    def writer(self, sha256: str | None = None) -> AbstractAsyncContextManager[BlobWriter]:
+    def writer(self, sha256: str | None = None, *, size: int | None = None) -> AbstractAsyncContextManager[BlobWriter]:
         """See `Blobs.writer`."""
-        return self._blobs.writer(sha256)
+        return self._blobs.writer(sha256, size=size)
 
     def left(self, sha256: str) -> int:
         """See `Blobs.left`."""

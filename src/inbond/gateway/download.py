@@ -166,8 +166,9 @@ class Download:
         sha256 = None if self._named else self.sha256
         if sha256 is None or not blobs.left(sha256):
             await answers.ask()
-            return await kept.enter_async_context(blobs.writer(sha256))
-        writer = await kept.enter_async_context(blobs.writer(sha256))
+            size = self.total if self.total is not None else answers.body.size
+            return await kept.enter_async_context(blobs.writer(sha256, size=size))
+        writer = await kept.enter_async_context(blobs.writer(sha256, size=self.total))
         if self.total is not None and writer.size >= self.total:
             await writer.restart()
         try:

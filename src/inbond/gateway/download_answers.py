@@ -12,20 +12,23 @@ from typing import Final
 
 import msgspec
 
+from inbond.gateway.download import Download
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.error_told import told
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
-from inbond.gateway.remote_download import DownloadTold, complete, state_of
+from inbond.gateway.remote_download import DownloadTold, complete, in_memory, state_of
 from inbond.model.errors import InbondError, InvalidName
 from inbond.model.names import ProjectName
 from inbond.model.page import File
 from inbond.store.protocols import Blob
 
-# A state is told at least so often: whoever hears nothing for much longer takes this process for gone.
+# Something is told at once, and then at least so often: who hears nothing for longer takes this process for gone.
 TELL_EVERY: Final = 1.0  # seconds
-# What a stored file's check may take before whoever asks is told to come back, and thinks of this process as gone.
+# What a stored file's check may take before whoever asks is told to come back.
 CHECK_WITHIN: Final = 8.0  # seconds
+# What is in this process's memory is kept for so long at most, for whoever asks to open and compare it.
+HOLD_SECONDS: Final = 60.0
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,10 +47,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 _WANTED: Final = msgspec.json.Decoder(Wanted)
 _UNKNOWN: Final = msgspec.json.encode(None)
+_AT_IT: Final = msgspec.json.encode(DownloadTold())
 
 
 class DownloadAnswers:
-    """Answers to `Wanted`: states of the download, one a line; `null` where there is no such file here."""
+    """Answers to `Wanted`: states of the download, one a line; at last `null` where there is no such file here."""
 
     def __init__(self, pages: PageKeeper, downloads: Downloads) -> None:
         self._pages = pages
@@ -56,12 +60,44 @@ class DownloadAnswers:
     async def __call__(self, facts: bytes) -> AsyncIterator[bytes]:
         """See `inbond.gateway.peer_server.Answer`."""
         wanted = _WANTED.decode(facts)
+        beginning = asyncio.ensure_future(self._begun(wanted))
+        try:
+            while not beginning.done():  # a page that must be asked for, a file that must be read: we are there
+                yield _AT_IT
+                await asyncio.wait([beginning], timeout=TELL_EVERY)
+            begun = await beginning
+        finally:
+            beginning.cancel()
+        match begun:
+            case None:
+                yield _UNKNOWN
+            case DownloadTold():
+                yield msgspec.json.encode(begun)
+            case Blob():
+                async for said in _held(complete(begun)):
+                    yield msgspec.json.encode(said)
+            case state, download:
+                async for said in self._told(state, download):
+                    yield msgspec.json.encode(said)
+
+    async def _begun(self, wanted: Wanted) -> tuple[PageState, Download] | Blob | DownloadTold | None:
+        """The download, its file where that is here by now, what is wrong, or None for a file that is not found."""
         found = await self._found(wanted)
         if found is None:
-            yield _UNKNOWN
-            return
-        async for said in self._told(*found):
-            yield msgspec.json.encode(said)
+            return None
+        state, file = found
+        try:
+            blob = await self._stored(file)
+            if blob is not None:
+                return blob
+            return state, self._downloads.join(
+                state,
+                file,
+                fix=None if file.sha256 else lambda sha256: self._pages.fix_digest(state, file, sha256),
+                renew=lambda: self._pages.other_url(state, file),
+            )
+        except InbondError as error:
+            return DownloadTold(error=told(error))
 
     async def _found(self, wanted: Wanted) -> tuple[PageState, File] | None:
         try:
@@ -74,29 +110,17 @@ class DownloadAnswers:
         state, file = await self._pages.recalled(state, file)
         return (state, file) if wanted.sha256 in {"", file.sha256} else None
 
-    async def _told(self, state: PageState, file: File) -> AsyncIterator[DownloadTold]:
-        try:
-            blob = await self._stored(file)
-            if blob is not None:
-                yield complete(blob)
-                return
-            download = self._downloads.join(
-                state,
-                file,
-                fix=None if file.sha256 else lambda sha256: self._pages.fix_digest(state, file, sha256),
-                renew=lambda: self._pages.other_url(state, file),
-            )
-        except InbondError as error:
-            yield DownloadTold(error=told(error))
-            return
+    async def _told(self, state: PageState, download: Download) -> AsyncIterator[DownloadTold]:
         while True:
             waits = self._downloads.waits_for_place(state.upstream, download)
             said = state_of(download, waits=waits)
-            yield said
             if said.ended:
-                return
+                break
+            yield said
             if state_of(download, waits=waits) == said:  # else it changed while it was told
                 await download.progress(TELL_EVERY)
+        async for again in _held(said):
+            yield again
 
     async def _stored(self, file: File) -> Blob | None:
         if file.sha256 is None:
@@ -109,3 +133,15 @@ class DownloadAnswers:
         except FileNotFoundError:
             return None
         return blob
+
+
+async def _held(said: DownloadTold) -> AsyncIterator[DownloadTold]:
+    """The last word. Where the file is in memory it is said again and again until whoever asked has hung up.
+
+    It is gone with the last who refers to it, and this process's part of that ends with the answer.
+    """
+    yield said
+    until = asyncio.get_running_loop().time() + HOLD_SECONDS
+    while said.blob is not None and in_memory(said.blob) and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(TELL_EVERY)
+        yield said

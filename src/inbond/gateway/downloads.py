@@ -99,6 +99,10 @@ class Downloads:
             await asyncio.to_thread(check_stored, file, blob.path)
             self._checked.add(key)
 
+    def doubt(self, blob: Blob) -> None:
+        """Has a stored file whose bytes could not be read while they were sent compared before it leaves again."""
+        self._stored_bytes.doubt(blob.path)
+
     def join(self, state: PageState, file: File, *, fix: Fix | None = None, renew: Renew | None = None) -> Download:
         """The download of that file under way, or a new one. Raises `DigestMismatch` while one is remembered.
 
@@ -107,11 +111,11 @@ class Downloads:
         """
         mismatch = self.mismatch(state, file)
         if mismatch is not None:
-            raise mismatch
+            raise mismatch.anew()
         key = _key(state, file)
         gone = self._gone.get(key)
         if gone is not None and self._clock() - gone[0] < REMEMBER_GONE:
-            raise gone[1].with_traceback(None)
+            raise gone[1].anew()
         running = self._running.get(key)
         if running is None and file.listed_sha256 is None:  # it may have fixed the digest, and is not stored yet
             running = self._running.get((*key[:3], ""))
@@ -138,10 +142,10 @@ class Downloads:
                         self._checked.add(_named(download.file, blob))
                     self._proven.put(download.etag, blob.sha256)
                 case Failed(DigestMismatch() as error):
-                    # without the traceback, which would keep the page and all that was under way in memory
-                    self._mismatches.put(key, (self._clock(), error.with_traceback(None)))
+                    # not the one that was raised, which keeps the page and all that was under way in memory
+                    self._mismatches.put(key, (self._clock(), error.anew()))
                 case Failed(UpstreamRefused(status=HTTPStatus.NOT_FOUND | HTTPStatus.GONE) as refused):
-                    self._gone.put(key, (self._clock(), refused.with_traceback(None)))
+                    self._gone.put(key, (self._clock(), refused.anew()))
                 case _:
                     pass
 

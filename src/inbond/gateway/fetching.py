@@ -22,6 +22,10 @@ class Fetching(Protocol):
         """Compares a stored file with its digests, where that was not done."""
         ...
 
+    def doubt(self, blob: Blob) -> None:
+        """Has a stored file whose bytes could not be read compared before it leaves again."""
+        ...
+
     def join(self, state: PageState, file: File, *, fix: Fix | None = None, renew: Renew | None = None) -> Download:
         """The download of that file under way, or a new one."""
         ...

@@ -234,6 +234,10 @@ class FileService:
             remedy="import the bundle that held it again",
         )
 
+    def doubt(self, blob: Blob) -> None:
+        """Has a stored file whose bytes could not be read while they were sent compared before it leaves again."""
+        self._downloads.doubt(blob)
+
     async def inspected(self, located: Located, blob: Blob, *, until: float) -> None:
         """Judges a whole file once more where what is in it has become known since it was cleared.
 

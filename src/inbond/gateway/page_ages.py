@@ -9,6 +9,7 @@ from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.page_state import PageFreshness, PageState
+from inbond.model.memory import NewestPage
 from inbond.store.ledger import Ledger
 from inbond.upstream.settings import UpstreamSettings
 from inbond.upstream.source import Source
@@ -18,9 +19,9 @@ MIN_REVALIDATION_INTERVAL: Final = timedelta(seconds=10)
 
 
 class PageAges:
-    """Judges pages by their age, and by the serial that the ledger has of them by now.
+    """Judges pages by their age, and by the serial that the ledger has of them by now; where none, by the digest.
 
-    Another serial there: another process has a newer page, or somebody accepted an older one.
+    Another one there: another process has a newer page, or somebody accepted an older one.
     """
 
     def __init__(self, upstreams: Mapping[str, Source], ledger: Ledger, clock: Clock) -> None:
@@ -36,7 +37,7 @@ class PageAges:
     def renewable_behind(self, state: PageState) -> bool:
         """Whether a page is so little too old that nobody need wait for its renewal."""
         settings = self._settings(state)
-        within = self._age(state) < settings.fresh_for + settings.stale_while_revalidate
+        within = self._age(state) < min(settings.fresh_for + settings.stale_while_revalidate, settings.max_stale)
         return within and not self._upstreams[state.upstream].local and self._is_highest(state)
 
     def servable(self, state: PageState) -> bool:
@@ -44,6 +45,8 @@ class PageAges:
         highest = self.highest(state)
         if state.page.serial is not None and highest is not None and state.page.serial < highest:
             return False  # promise P3
+        if not self._is_newest(state) and self._is_older(state):
+            return False  # the same promise, where pages have no serials
         return self._age(state) <= self._settings(state).max_stale
 
     def highest(self, state: PageState) -> int | None:
@@ -58,7 +61,22 @@ class PageAges:
         return state if fresh else replace(state, freshness=otherwise)
 
     def _is_highest(self, state: PageState) -> bool:
-        return self.highest(state) == state.page.serial
+        return self.highest(state) == state.page.serial and self._is_newest(state)
+
+    def _is_newest(self, state: PageState) -> bool:
+        """Of pages without serials: whether no process that shares the ledger has had another one since."""
+        newest = self._newest(state)
+        return newest is None or newest.sha256 == state.stored_id
+
+    def _is_older(self, state: PageState) -> bool:
+        """Not so where the ledger was restored, which then knows of an older page than the cache has."""
+        newest = self._newest(state)
+        return newest is not None and state.validated_at < newest.since
+
+    def _newest(self, state: PageState) -> NewestPage | None:
+        if state.page.serial is not None or self._upstreams[state.upstream].local:
+            return None
+        return self._ledger.newest_page_now(state.upstream, state.page.name)
 
     def _age(self, state: PageState) -> timedelta:
         return self._clock() - state.validated_at

@@ -25,6 +25,8 @@ from inbond.upstream.answers import FetchedPage, Validators
 # A stored page above this is decoded in a thread.
 LARGE_PAGE_BYTES: Final = 32_768
 
+NO_PAGE: Final = hashlib.sha256(b"").hexdigest()  # what the ledger knows in the place of a page that is gone
+
 
 class _Stored(msgspec.Struct, array_like=True, frozen=True):
     """The document's wrapping: what is known about the page but is not of it."""
@@ -53,7 +55,7 @@ class PageDocuments:
         stored = await self._stored(upstream, project)
         if stored is None or (known is not None and stored.validated_at <= known.validated_at):
             return known
-        if known is not None and hashlib.sha256(stored.page).hexdigest() == known.stored_id:
+        if known is not None and identified(stored.page) == known.stored_id:
             return replace(known, validated_at=stored.validated_at, validators=stored.validators)
         return await self._read(upstream, project, stored) or known
 
@@ -74,7 +76,9 @@ class PageDocuments:
             return None
         memory = await self._ledger.recall_page(upstream, project)
         if memory is None:
-            memory = await remembered(self._ledger, upstream, page, now=self._clock())
+            memory = await remembered(
+                self._ledger, upstream, page, stored_id=identified(stored.page), now=self._clock()
+            )
         if page.serial is not None and memory.highest_serial is not None and page.serial < memory.highest_serial:
             message = f"the cached page of {project} at {upstream} is older than one seen before; fetched anew"
             self._observer(Alert(name="cached-page-went-back", message=message))
@@ -92,15 +96,24 @@ class PageDocuments:
         await self._documents.delete(_key(upstream, project))
 
 
+def identified(body: bytes) -> str:
+    """What a stored form is known by."""
+    return hashlib.sha256(body).hexdigest()
+
+
 async def encoded(page: Page) -> bytes:
     """A page's stored form."""
     return await off_loop(len(page.files), encode_page, page)
 
 
-async def remembered(ledger: Ledger, upstream: str, page: Page, *, now: datetime) -> PageMemory:
-    """Has the ledger remember a page, and gives what it remembers of it."""
+async def remembered(ledger: Ledger, upstream: str, page: Page, *, stored_id: str | None, now: datetime) -> PageMemory:
+    """Has the ledger remember a page, and gives what it remembers of it.
+
+    `stored_id`: by it a page without a serial is told from others; None where nobody compares them.
+    """
     files = [(file.filename, file.listed_sha256) for file in page.files]
-    return await ledger.remember_page(upstream, page.name, serial=page.serial, files=files, now=now)
+    sha256 = stored_id if page.serial is None else None
+    return await ledger.remember_page(upstream, page.name, serial=page.serial, files=files, page_sha256=sha256, now=now)
 
 
 async def _decoded(body: bytes) -> Page:

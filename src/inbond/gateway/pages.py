@@ -19,7 +19,7 @@ from typing import Final
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import Lru
 from inbond.gateway.page_ages import MIN_REVALIDATION_INTERVAL, PageAges
-from inbond.gateway.page_documents import PageDocuments, encoded, remembered
+from inbond.gateway.page_documents import NO_PAGE, PageDocuments, encoded, identified, remembered
 from inbond.gateway.page_state import PageFreshness, PageState, page_state, with_memory
 from inbond.gateway.paths import published_path
 from inbond.gateway.single_flight import SingleFlight
@@ -211,9 +211,12 @@ class PageKeeper:
                 # what was known may have been given digests while upstream was asked
                 known = self._states.get((upstream, project)) or known
                 state = replace(known, validated_at=self._clock())
-                if not source.local:
-                    await self._remember(upstream, state.page)  # a ledger that was restored may know less
-                    await self._stored.save(state, await encoded(state.page))
+                if source.local:
+                    return state
+                body = await encoded(state.page)
+                state = replace(state, stored_id=identified(body))  # another inbond may have written it otherwise
+                await self._remember(upstream, state.page, state.stored_id)  # a restored ledger may know less
+                await self._stored.save(state, body)
                 return state
             case FetchedPage():
                 return await self._accept(upstream, answer)
@@ -233,7 +236,9 @@ class PageKeeper:
         """A project that was known is no longer: recorded, and told once."""
         if await self._ledger.recall_page(upstream, project) is None:
             return
-        memory = await self._ledger.remember_page(upstream, project, serial=None, files=[], now=self._clock())
+        memory = await self._ledger.remember_page(
+            upstream, project, serial=None, files=[], page_sha256=NO_PAGE, now=self._clock()
+        )
         if memory.vanished:
             for event in vanished_project(upstream, project, len(memory.vanished), now=self._clock()):
                 self._observer(event)
@@ -268,7 +273,7 @@ class PageKeeper:
                 remedy="it may be a page for people that something on the way answered with; try again later",
             )
         body = await encoded(page)
-        memory = await self._remember(upstream, page)
+        memory = await self._remember(upstream, page, identified(body))
         if page.serial is not None and memory.highest_serial is not None and page.serial < memory.highest_serial:
             raise self._gone_back(upstream, page, memory.highest_serial)  # another process was quicker, and had a newer
         for event in vanished_files(upstream, page.name, memory.vanished, now=self._clock()):
@@ -325,8 +330,9 @@ class PageKeeper:
             return None
         return found.url
 
-    async def _remember(self, upstream: str, page: Page) -> PageMemory:
-        return await remembered(self._ledger, upstream, page, now=self._clock())
+    async def _remember(self, upstream: str, page: Page, stored_id: str) -> PageMemory:
+        compared = None if self._upstreams[upstream].local else stored_id
+        return await remembered(self._ledger, upstream, page, stored_id=compared, now=self._clock())
 
     async def kept(self, upstream: str, project: ProjectName) -> PageState | None:
         """The page as it is kept, however old, or None; nobody is asked over the network."""

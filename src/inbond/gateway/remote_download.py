@@ -5,9 +5,14 @@ The bytes are read from the disk that both share; how many of them may leave is 
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import hashlib
 import os
+import stat
 import weakref
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +34,11 @@ class BlobTold(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     size: int  # bytes
     path: str
+
+
+def in_memory(blob: BlobTold) -> bool:
+    """Whether it is not stored, but in the memory of the process that tells of it."""
+    return blob.path.startswith(OPEN_FILES)
 
 
 class DownloadTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,15 +86,26 @@ def complete(blob: Blob) -> DownloadTold:
 class Handle:
     """A file of another process's memory, open here too; closed when nobody refers to this object any more."""
 
-    def __init__(self, path: str) -> None:
-        """Raises OSError."""
-        self.number: Final = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, told: str) -> None:
+        """`told`: its path, as that process tells it. Raises OSError, also where something else has its number now."""
+        self.told: Final = told
+        self.number: Final = os.open(told, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         weakref.finalize(self, os.close, self.number)
+        if not stat.S_ISREG(os.fstat(self.number).st_mode):
+            raise _gone(told)
 
     @property
     def path(self) -> Path:
         """By which it is opened once more."""
         return Path(f"/proc/self/fd/{self.number}")
+
+    def has(self, blob: BlobTold) -> bool:
+        """Whether it is that file. Blocks for as long as reading it takes. Raises OSError."""
+        if os.fstat(self.number).st_size != blob.size:
+            return False
+        os.lseek(self.number, 0, os.SEEK_SET)
+        with FileIO(self.number, closefd=False) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == blob.sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +140,11 @@ class RemoteDownload(Download):
             case None:
                 return 0 if self.sha256 is None else self._said.visible
 
-    def take(self, said: DownloadTold) -> None:
+    async def take(self, said: DownloadTold) -> None:
         """Shows another state. Raises OSError where the file is in memory, and cannot be had any more."""
-        if said.path is not None:
+        if said.blob is not None and in_memory(said.blob):
+            await self._hold(said.blob)
+        if said.path is not None and said.error is None:
             self.path = self._path(said.path)
         self._said = said
         self.etag = said.etag or self.etag
@@ -133,20 +156,27 @@ class RemoteDownload(Download):
             self.outcome = self._outcome(said.blob)
         self._tell()
 
+    async def _hold(self, blob: BlobTold) -> None:
+        """Its number may have been given to another file since: no other bytes than those compared here may leave."""
+        if not await asyncio.to_thread(self._held(blob.path).has, blob):
+            raise _gone(blob.path)
+
     def _path(self, told: str) -> Path:
         if not told.startswith(OPEN_FILES):
-            self._handle = None
             return Path(told)
-        if self._handle is None or told != self._said.path:
+        return self._held(told).path
+
+    def _held(self, told: str) -> Handle:
+        if self._handle is None or self._handle.told != told:
             self._handle = Handle(told)
-        return self._handle.path
+        return self._handle
 
     def _outcome(self, blob: BlobTold) -> Complete | Failed:
         if self.sha256 is not None and blob.sha256 != self.sha256:
             return Failed(DigestMismatch(self.file.filename, expected=self.sha256, actual=blob.sha256))
-        if self._handle is not None:
-            path = self._handle.path
-            return Complete(HeldBlob(sha256=blob.sha256, size=blob.size, path=path, handle=self._handle))
+        if in_memory(blob):
+            held = self._held(blob.path)
+            return Complete(HeldBlob(sha256=blob.sha256, size=blob.size, path=held.path, handle=held))
         return Complete(Blob(sha256=blob.sha256, size=blob.size, path=Path(blob.path)))
 
     def fail(self, error: InbondError) -> None:
@@ -154,3 +184,7 @@ class RemoteDownload(Download):
         if self.outcome is None:
             self.outcome = Failed(error)
             self._tell()
+
+
+def _gone(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "the file in memory is gone", path)

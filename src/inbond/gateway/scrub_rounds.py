@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import timedelta
@@ -21,8 +21,9 @@ from inbond.gateway.stored_bytes import Shelf
 from inbond.model.events import Alert, Observer
 from inbond.model.names import is_sha256
 from inbond.store.files import make_private
+from inbond.store.flocks import alone
 from inbond.store.protocols import Documents
-from inbond.store.scrubbing import Pace, alone, passed
+from inbond.store.scrubbing import Pace, passed
 
 READ_RATE: Final = 32 * 2**20  # bytes a second, within a file: others want the disk too
 RECENT_SHARE: Final = 0.5  # of a round: what was read within that time is passed over
@@ -43,16 +44,21 @@ class ScrubRounds:
         documents: Documents,
         clock: Clock,
         observer: Observer,
+        forget: Callable[[Path], object] = lambda _path: None,
         retry_every: float = RETRY_EVERY,
         begin_after: float = BEGIN_AFTER,
     ) -> None:
-        """`length`: of a round. `lock`: the file by which processes agree who of them does it."""
+        """`length`: of a round. `lock`: the file by which processes agree who of them does it.
+
+        `forget`: see `Scrubber`.
+        """
         self._shelves = shelves
         self._length = length
         self._lock = lock
         self._documents = documents
         self._clock = clock
         self._observer = observer
+        self._forget = forget
         self._retry_every = retry_every
         self._begin_after = begin_after
         self._stop = threading.Event()
@@ -68,11 +74,11 @@ class ScrubRounds:
         while True:
             try:
                 await self._if_alone()
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 (nobody awaits this; serving goes on)
                 self._failed(error)
             await asyncio.sleep(self._retry_every)
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, error: Exception) -> None:
         message = f"stored files cannot be compared with their digests: {error}"
         self._observer(Alert(name="scrubbing-failed", message=message))
 
@@ -86,13 +92,21 @@ class ScrubRounds:
 
     async def _rounds(self, shelf: Shelf) -> None:
         pace = Pace(READ_RATE, self._stop)
-        scrubber = Scrubber(shelf, documents=self._documents, observer=self._observer, pool=self._pool, pace=pace)
+        scrubber = Scrubber(
+            shelf,
+            documents=self._documents,
+            observer=self._observer,
+            pool=self._pool,
+            pace=pace,
+            forget=self._forget,
+        )
         walk = _Walk(shelf, scrubber, length=self._length, documents=self._documents, clock=self._clock)
-        await walk.load()
         while True:
             try:
-                await walk.round()
-            except OSError as error:
+                await walk.load()
+                while True:
+                    await walk.round()
+            except Exception as error:  # noqa: BLE001 (the other stores are gone round, and this one later)
                 self._failed(error)
                 await asyncio.sleep(self._retry_every)
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -26,21 +25,27 @@ from inbond.gateway.peer_server import asking
 from inbond.gateway.peers import PeerGone, Peers, PeerSilent
 from inbond.gateway.remote_download import DownloadTold, RemoteDownload, state_of
 from inbond.model.errors import DigestMismatch, InbondError, UpstreamBroken
+from inbond.model.events import Alert, Observer
 from inbond.model.page import File
 from inbond.store.protocols import Blob
 
 DOWNLOAD: Final = "download"  # what the others are asked about
-SILENT_AFTER: Final = 10 * TELL_EVERY  # seconds without a word
+# Seconds without a word. Before a byte has left another may do it, while whoever asks still waits.
+SILENT_AFTER: Final = 3 * TELL_EVERY
+CUT_AFTER: Final = 10 * TELL_EVERY
+REMEMBER_SILENT: Final = timedelta(seconds=30)  # for as long it is not asked: each file would wait for it anew
 _TOLD: Final = msgspec.json.Decoder(DownloadTold | None)
 
 
 class SharedDownloads:
     """`inbond.gateway.fetching.Fetching` over several processes. Close it with `aclose`, before its own downloads."""
 
-    def __init__(self, own: Downloads, peers: Peers, clock: Clock) -> None:
+    def __init__(self, own: Downloads, peers: Peers, clock: Clock, observer: Observer) -> None:
         self._own = own
         self._peers = peers
         self._clock = clock
+        self._observer = observer
+        self._silent: dict[int, datetime] = {}  # which processes did not answer, and when
         self._remote: dict[str, tuple[RemoteDownload, asyncio.Task[None]]] = {}
         self._mismatches: Lru[str, tuple[datetime, DigestMismatch]] = Lru(MAX_MISMATCHES)
         self._proven: Lru[str, str] = Lru(MAX_PROVEN)
@@ -53,11 +58,15 @@ class SharedDownloads:
         """See `Downloads.check`."""
         await self._own.check(file, blob, until=until)
 
+    def doubt(self, blob: Blob) -> None:
+        """See `Downloads.doubt`."""
+        self._own.doubt(blob)
+
     def join(self, state: PageState, file: File, *, fix: Fix | None = None, renew: Renew | None = None) -> Download:
         """See `Downloads.join`."""
         mismatch = self.mismatch(state, file)
         if mismatch is not None:
-            raise mismatch
+            raise mismatch.anew()
         wanted = _wanted(state, file)
         running = self._remote.get(wanted.key)
         if running is not None:
@@ -74,7 +83,8 @@ class SharedDownloads:
 
     def _turns(self, state: PageState, file: File) -> tuple[int, ...]:
         """Whose turn it is. By what the page names: a digest may be remembered while its download is under way."""
-        return self._peers.ranked(f"{state.upstream} {state.page.name} {file.filename} {file.listed_sha256 or ''}")
+        ranked = self._peers.ranked(f"{state.upstream} {state.page.name} {file.filename} {file.listed_sha256 or ''}")
+        return tuple(number for number in ranked if not self._is_silent(number))
 
     async def _run(
         self, turns: tuple[int, ...], wanted: Wanted, download: RemoteDownload, join: Callable[[], Download]
@@ -83,7 +93,7 @@ class SharedDownloads:
             for number in turns:
                 if number == self._peers.number:
                     await self._here(wanted.upstream, download, join)
-                elif not await self._there(number, wanted, download):
+                elif self._is_silent(number) or not await self._there(number, wanted, download):
                     continue
                 break
         finally:
@@ -94,14 +104,28 @@ class SharedDownloads:
 
     async def _there(self, number: int, wanted: Wanted, download: RemoteDownload) -> bool:
         """Has another carry it out; False where it does not, and no byte has left by what it said."""
-        with suppress(PeerGone, PeerSilent, ValueError, OSError):
+        try:
             async with self._peers.asked(number, asking(DOWNLOAD, wanted)) as lines:
                 while download.outcome is None:
-                    said = _TOLD.decode(await lines.next(within=SILENT_AFTER))
+                    said = _TOLD.decode(await lines.next(within=CUT_AFTER if download.begun else SILENT_AFTER))
                     if said is None:
                         return False
-                    download.take(said)
+                    await download.take(said)
+        except PeerSilent:
+            self._fell_silent(number)
+        except (PeerGone, ValueError, OSError):
+            pass
         return download.outcome is not None or download.begun
+
+    def _fell_silent(self, number: int) -> None:
+        if not self._is_silent(number):
+            message = f"worker {number} does not answer: the others fetch its files for {REMEMBER_SILENT.seconds} s"
+            self._observer(Alert(name="worker-silent", message=f"{message}. If it stays, restart inbond"))
+        self._silent[number] = self._clock()
+
+    def _is_silent(self, number: int) -> bool:
+        since = self._silent.get(number)
+        return since is not None and self._clock() - since < REMEMBER_SILENT
 
     async def _here(self, upstream: str, download: RemoteDownload, join: Callable[[], Download]) -> None:
         """Carries it out after all."""
@@ -112,7 +136,7 @@ class SharedDownloads:
             return
         while download.outcome is None:
             said = state_of(own, waits=self._own.waits_for_place(upstream, own))
-            download.take(said)
+            await download.take(said)
             if not said.ended:
                 await own.progress(TELL_EVERY)
 
@@ -121,7 +145,7 @@ class SharedDownloads:
             case Complete(blob):
                 self._proven.put(download.etag, blob.sha256)
             case Failed(DigestMismatch() as error):
-                self._mismatches.put(wanted.key, (self._clock(), error))
+                self._mismatches.put(wanted.key, (self._clock(), error.anew()))
             case _:
                 pass
 

@@ -5,7 +5,8 @@ generation of its store (`inbond.store.stamps`). A thread compares; whoever asks
 take, and the next request finds it done.
 
 A cached file that is damaged is put into quarantine and fetched anew. Nobody could fetch an imported one again: it is
-out of the way as well, so that importing its bundle once more mends it.
+out of the way as well, so that importing its bundle once more mends it. What can be neither moved nor removed is
+doubted: each process hears of that where it looks at a stamp's document, which it does every few seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from inbond.gateway.lru import Lru
 from inbond.gateway.single_flight import SingleFlight
@@ -34,6 +35,7 @@ MAX_STAMPS: Final = 100_000  # that are remembered, besides those stored
 AT_ONCE: Final = 2  # files read at once: a disk that seeks between more is no quicker
 SMALL_BYTES: Final = 2**20  # files of one piece do not queue for that
 TOUCH_SECONDS: Final = 3600  # a blob's time of use is kept no finer than this
+LOOK_EVERY: Final = 10.0  # seconds that a stamp in memory counts without its document: another process may doubt it
 
 
 class Place(StrEnum):
@@ -41,6 +43,14 @@ class Place(StrEnum):
 
     CACHE = "cache"
     MIRROR = "mirror"  # what was imported
+
+
+class Left(StrEnum):
+    """What became of a damaged file that is not in quarantine, as people are told."""
+
+    REMOVED = "it could not be put aside, and was removed"
+    REPLACED = "it is gone by now, or was replaced"
+    STAYS = "it can be neither moved nor removed: see to the disk"
 
 
 class Aging(Protocol):
@@ -62,6 +72,11 @@ class Shelf:
     quarantine: Quarantine
 
 
+class _Known(NamedTuple):
+    stamp: Stamp | None  # None: doubted
+    looked: float  # when its document was, on the event loop's clock
+
+
 class StoredBytes:
     """Knows which stored files are whole."""
 
@@ -69,7 +84,7 @@ class StoredBytes:
         self._shelves = [(f"{shelf.content}{os.sep}", shelf) for shelf in shelves]
         self._documents = documents
         self._observer = observer
-        self._known: Lru[str, Stamp] = Lru(MAX_STAMPS)  # by the document's key
+        self._known: Lru[str, _Known] = Lru(MAX_STAMPS)  # by the document's key
         self._flights: SingleFlight[tuple[str, Stamp], bool] = SingleFlight()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._closing = threading.Event()
@@ -77,14 +92,13 @@ class StoredBytes:
 
     def imported(self, blob: Blob) -> bool:
         """Whether a blob was imported, and is none that the cache fetched."""
-        shelf = self._shelf(blob)
+        shelf = self._shelf(blob.path)
         return shelf is not None and shelf.place is Place.MIRROR
 
-    def _shelf(self, blob: Blob) -> Shelf | None:
+    def _shelf(self, path: Path) -> Shelf | None:
         """Where a blob lies; None for one that is not on disk."""
-        path = str(blob.path)
         for beginning, shelf in self._shelves:
-            if path.startswith(beginning):
+            if str(path).startswith(beginning):
                 return shelf
         return None
 
@@ -95,7 +109,7 @@ class StoredBytes:
         `NotYet` where it takes longer, `FileNotFoundError` where it is gone, and `BytesLost` where the disk does not
         give an imported one.
         """
-        shelf = self._shelf(blob)
+        shelf = self._shelf(blob.path)
         if shelf is None:
             return True  # on no disk: in this process's memory, which hashed it
         try:
@@ -106,31 +120,54 @@ class StoredBytes:
         except FileNotFoundError:
             raise
         except OSError as error:
-            return self._unreadable(shelf, name, error)
+            return self._unreadable(shelf, blob, name, error)
         if shelf.place is Place.CACHE and time.time() - status.st_atime > TOUCH_SECONDS:
-            await asyncio.to_thread(self._touch, shelf, blob)
-            self._write_behind(shelf, blob.sha256)
+            await self._used(shelf, blob)
         return True
 
     async def _is_known(self, shelf: Shelf, blob: Blob, seen: Stamp) -> bool:
         key = stamps.document(shelf.place, blob.sha256)
-        if self._known.get(key) == seen:
-            return True
-        # another process may have compared it, or set its time of use
-        stored = stamps.decoded(await self._documents.get(key))
-        if stored == seen:
-            self._known.put(key, stored)
-        return self._known.get(key) == seen  # which it may have become while the document was read
+        now = asyncio.get_running_loop().time()
+        known = self._known.get(key)
+        if known is not None and (known.stamp is None or (known.stamp == seen and now - known.looked < LOOK_EVERY)):
+            return known.stamp is not None
+        # another process may have compared it, or set its time of use, or doubts it
+        raw = await self._documents.get(key)
+        after = self._known.get(key)  # what it has become while the document was read counts for more
+        if after is known and raw == stamps.DOUBTED:
+            return False
+        stored = stamps.decoded(raw)
+        stamp = stored if after is known and stored == seen else after.stamp if after is not None else None
+        if stamp is None or stamp != seen:
+            return False
+        self._known.put(key, _Known(stamp, now))
+        return True
 
     def committed(self, blob: Blob) -> None:
         """Has a blob known to be whole whose bytes were hashed as they came, a moment ago. On the event loop."""
-        shelf = self._shelf(blob)
+        shelf = self._shelf(blob.path)
         if shelf is None:
             return
         with suppress(OSError):
             stamp = stamps.stamp_of(blob.path.lstat(), shelf.blobs.generation, hashed=time.time())
             if stamp.size == blob.size:
                 self._keep(shelf, blob.sha256, stamp)
+
+    def doubt(self, path: Path) -> None:
+        """Has a stored file compared before it leaves again, by whatever process: its bytes could not be read."""
+        shelf = self._shelf(path)
+        if shelf is not None:
+            self._doubt(stamps.document(shelf.place, path.name))
+
+    def forget(self, path: Path) -> None:
+        """The same for this process alone: the others know it."""
+        shelf = self._shelf(path)
+        if shelf is not None:
+            self._known.put(stamps.document(shelf.place, path.name), _Known(None, 0.0))
+
+    def _doubt(self, key: str) -> None:
+        self._known.put(key, _Known(None, 0.0))
+        self._write_behind(key, stamps.DOUBTED)
 
     # --- comparing
 
@@ -150,8 +187,11 @@ class StoredBytes:
         if digest == blob.sha256:
             self._keep(shelf, blob.sha256, stamp)
             return True
-        self._known.pop(stamps.document(shelf.place, blob.sha256))
+        key = stamps.document(shelf.place, blob.sha256)
+        self._known.pop(key)
         aside = await asyncio.to_thread(put_aside, shelf.quarantine, blob.path, stamp)
+        if aside is Left.STAYS:
+            self._doubt(key)
         for event in damage(shelf.place, blob.path, actual=digest, aside=aside):
             self._observer(event)
         return False
@@ -171,8 +211,10 @@ class StoredBytes:
         if self._closing.is_set():
             raise StoreUnavailable("inbond is stopping")
 
-    def _unreadable(self, shelf: Shelf, name: str, error: OSError) -> bool:
+    def _unreadable(self, shelf: Shelf, blob: Blob, name: str, error: OSError) -> bool:
         """What cannot be read is not whole: a cached file is replaced."""
+        if stamps.is_damage(error):
+            self._doubt(stamps.document(shelf.place, blob.sha256))  # others may have compared it in better days
         said = f"{name} cannot be read: {error.strerror or error}"
         if shelf.place is Place.MIRROR:
             raise BytesLost(said, remedy="see to the disk") from error
@@ -181,23 +223,31 @@ class StoredBytes:
 
     # --- what is known
 
-    def _touch(self, shelf: Shelf, blob: Blob) -> None:
-        """In a thread."""
+    async def _used(self, shelf: Shelf, blob: Blob) -> None:
         key = stamps.document(shelf.place, blob.sha256)
+        stamp = await asyncio.to_thread(self._touched, key, blob.path)
+        if stamp is not None:
+            self._write_behind(key, stamps.encoded(stamp))
+
+    def _touched(self, key: str, path: Path) -> Stamp | None:
+        """In a thread."""
         known = self._known.get(key)
         with suppress(OSError):  # a read-only disk still serves
-            if known is not None and (stamp := stamps.used_now(blob.path, known)) is not None:
-                self._known.put(key, stamp)
+            if known is not None and known.stamp is not None:
+                stamp = stamps.used_now(path, known.stamp)
+                if stamp is not None:
+                    self._known.put(key, known._replace(stamp=stamp))
+                return stamp
+        return None
 
     def _keep(self, shelf: Shelf, sha256: str, stamp: Stamp) -> None:
-        self._known.put(stamps.document(shelf.place, sha256), stamp)
-        self._write_behind(shelf, sha256)
-
-    def _write_behind(self, shelf: Shelf, sha256: str) -> None:
         key = stamps.document(shelf.place, sha256)
-        known = self._known.get(key)
-        if known is not None and not self._closing.is_set():
-            task = asyncio.get_running_loop().create_task(self._documents.put(key, stamps.encoded(known)))
+        self._known.put(key, _Known(stamp, asyncio.get_running_loop().time()))
+        self._write_behind(key, stamps.encoded(stamp))
+
+    def _write_behind(self, key: str, value: bytes) -> None:
+        if not self._closing.is_set():
+            task = asyncio.get_running_loop().create_task(self._documents.put(key, value))
             self._behind.add(task)
             task.add_done_callback(self._behind.discard)
 
@@ -208,19 +258,28 @@ class StoredBytes:
         await asyncio.gather(*self._behind, return_exceptions=True)
 
 
-def damage(place: Place, path: Path, *, actual: str, aside: Path | None) -> tuple[FileDamaged, Alert]:
+def damage(place: Place, path: Path, *, actual: str, aside: Path | Left) -> tuple[FileDamaged, Alert]:
     """What is told of a file whose bytes have another digest than its name."""
-    where = f"it lies in {aside} now" if aside is not None else "it could not be put aside, or was replaced meanwhile"
-    found = f"the file {path} has sha256 {actual}: {where}"
     if place is Place.CACHE:
         name, remedy = "stored-file-damaged", "It is fetched anew when it is asked for"
     else:
         name, remedy = "imported-file-damaged", "Import the bundle that held it again"
-    return FileDamaged(place=place), Alert(name=name, message=f"{found}. {remedy}")
+    message = f"the file {path} has sha256 {actual}: {where(aside)}. {remedy}"
+    return FileDamaged(place=place), Alert(name=name, message=message)
 
 
-def put_aside(quarantine: Quarantine, path: Path, stamp: Stamp) -> Path | None:
-    """Moves a damaged file into quarantine; None where that fails, or another has taken its place. Blocks."""
-    with suppress(OSError):  # it is not served where it lies either
-        return quarantine.take(path, stamp)
-    return None
+def where(aside: Path | Left) -> str:
+    """What became of a file that was to go into quarantine."""
+    return str(aside) if isinstance(aside, Left) else f"it lies in {aside} now"
+
+
+def put_aside(quarantine: Quarantine, path: Path, stamp: Stamp) -> Path | Left:
+    """Takes a damaged file out of the way: into quarantine, or, where that fails, off the disk. Blocks."""
+    with suppress(OSError):
+        return quarantine.take(path, stamp) or Left.REPLACED
+    try:
+        return Left.REMOVED if quarantine.remove(path, stamp) else Left.REPLACED
+    except FileNotFoundError:
+        return Left.REPLACED
+    except OSError:
+        return Left.STAYS

@@ -86,6 +86,10 @@ class UpstreamRefused(UpstreamFault):
         super().__init__(message, remedy=remedy)
         self.status = status
 
+    def anew(self) -> UpstreamRefused:
+        """The same, of no history (`DigestMismatch.anew`)."""
+        return UpstreamRefused(self.message, status=self.status, remedy=self.remedy)
+
 
 class UpstreamBroken(UpstreamFault):
     """An answer that breaks the protocol or a limit: cut, malformed, too large, a forbidden address."""
@@ -117,6 +121,12 @@ class DigestMismatch(UpstreamFault):
         self.actual = actual
         self.by = by
         self.algorithm = algorithm
+
+    def anew(self) -> DigestMismatch:
+        """The same, of no history: one that is kept and raised again and again would keep each time's frames alive."""
+        return DigestMismatch(
+            self.filename, expected=self.expected, actual=self.actual, by=self.by, algorithm=self.algorithm
+        )
 
 
 class PolicyFault(InbondError):

@@ -26,6 +26,14 @@ class PageMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewestPage:
+    """Of an upstream that numbers none of its pages: the digest of the newest one's stored form, and since when."""
+
+    sha256: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
     """What the ledger holds of one file, whole. `vanished_at`: since when it is no longer on the page."""
 

@@ -33,7 +33,6 @@ class Arrivals:
             for part in (directory, directory / "sha256", directory / "incoming"):
                 make_private(part, disk)
             self._incoming = Incoming(directory / "incoming", disk)
-            self._incoming.sweep()
         except OSError as error:
             raise unavailable("take in files", error) from error
         self._content = directory / "sha256"

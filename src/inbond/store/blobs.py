@@ -32,12 +32,14 @@ from inbond.store.files import is_empty, make_private, remove_tree, unavailable
 from inbond.store.growing import DiskBlobWriter
 from inbond.store.incoming import Incoming
 from inbond.store.memory_blob import UNSTORED_BYTES, Latest, MemoryBlobWriter, UnstoredBytes
+from inbond.store.partials import MAX_PARTIAL_BYTES
 from inbond.store.protocols import Blob, BlobWriter
-from inbond.store.room import Room
+from inbond.store.room import Limit, Room
 from inbond.store.space import Space
 from inbond.store.spilling import SpillingWriter
 
 DEFAULT_MAX_SIZE: Final = 20 * 2**30  # bytes; `max_size` under [storage]
+PARTIAL_SHARE: Final = 0.2  # of `max_size`, for what transfers left behind
 WORKERS: Final = 4  # threads for everything that waits for the disk
 
 T = TypeVar("T")
@@ -49,12 +51,14 @@ def open_blobs(
     *,
     observer: Observer,
     max_size: int | None = DEFAULT_MAX_SIZE,
+    limit: Limit | None = None,
     space: Space | None = None,
     disk: Disk = DISK,
 ) -> DiskBlobs:
     """Opens the blobs in `directory`, keeping about `max_size` bytes; None: all of them. Blocks for milliseconds.
 
-    `space`: the disk and its reserve, where they are not the defaults.
+    `limit`: how much it keeps instead, reckoned anew at every eviction. `space`: the disk and its reserve, where they
+    are not the defaults.
 
     What dead processes left growing is removed; living processes over the same directory keep theirs. Raises
     StoreUnavailable.
@@ -62,13 +66,15 @@ def open_blobs(
     try:
         for part in (directory, directory / "sha256", directory / "incoming"):
             make_private(part, disk)
-        incoming = Incoming(directory / "incoming", disk)
-        incoming.sweep()
+        left = MAX_PARTIAL_BYTES if max_size is None else min(MAX_PARTIAL_BYTES, int(max_size * PARTIAL_SHARE))
+        incoming = Incoming(directory / "incoming", disk, max_partial_bytes=left)
     except OSError as error:
         raise unavailable("open the file cache", error) from error
     space = space or Space(directory=directory)
     content = directory / "sha256"
-    return DiskBlobs(content, incoming=incoming, observer=observer, max_size=max_size, space=space, disk=disk)
+    return DiskBlobs(
+        content, incoming=incoming, observer=observer, max_size=max_size, limit=limit, space=space, disk=disk
+    )
 
 
 class DiskBlobs:
@@ -82,6 +88,7 @@ class DiskBlobs:
         observer: Observer,
         max_size: int | None,
         space: Space,
+        limit: Limit | None = None,
         disk: Disk = DISK,
     ) -> None:
         self._content = content
@@ -92,12 +99,13 @@ class DiskBlobs:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")
         self._unstored = UnstoredBytes(UNSTORED_BYTES)
         self._latest = Latest()
-        self._room = None if max_size is None else self._room_for(max_size, space)
+        self._room = None if max_size is None else self._room_for(max_size, limit, space)
 
-    def _room_for(self, max_size: int, space: Space) -> Room:
+    def _room_for(self, max_size: int, limit: Limit | None, space: Space) -> Room:
         return Room(
             self._content,
             max_size=max_size,
+            limit=limit,
             space=space,
             new_path=self._incoming.new_path,
             spare=self._incoming.partials.clear,
@@ -129,7 +137,10 @@ class DiskBlobs:
 
     @property
     def generation(self) -> str:
-        """Another one after every unclean end of a process: what was known of blobs on disk is to be looked at anew."""
+        """Another one after an unclean end that no process lived to see: what was known of blobs is to be checked anew.
+
+        All processes that live over the same directory have the same.
+        """
         return self._incoming.generation
 
     @property
@@ -137,9 +148,10 @@ class DiskBlobs:
         """Why nothing is stored now, though files are passed on, or None."""
         return None if self._room is None else self._room.refusal
 
-    def holds(self, blob: Blob) -> bool:
-        """Whether a blob lies in this store."""
-        return blob.path == self._path(blob.sha256)
+    def watch(self) -> None:
+        """Sees to the disk's space from now on, also where no file comes."""
+        if self._room is not None:
+            self._room.watch()
 
     @contextlib.contextmanager
     def lease(self, sha256: str) -> Iterator[None]:
@@ -153,13 +165,13 @@ class DiskBlobs:
                 del self._leases[sha256]
 
     @contextlib.asynccontextmanager
-    async def writer(self, sha256: str | None = None) -> AsyncIterator[BlobWriter]:
+    async def writer(self, sha256: str | None = None, *, size: int | None = None) -> AsyncIterator[BlobWriter]:
         """A file that grows, new or left; removed, or left, when the context ends without a commit.
 
         Where the disk is full it grows in memory, and what `commit` returns is not stored (`inbond.store.memory_blob`).
-        Raises StoreUnavailable.
+        Raises StoreUnavailable; at once where there is no room for `size` bytes, on disk or in memory.
         """
-        opening = asyncio.ensure_future(self._open(sha256))
+        opening = asyncio.ensure_future(self._open(sha256, size))
         try:
             yield await asyncio.shield(opening)
         finally:
@@ -170,20 +182,30 @@ class DiskBlobs:
         """How many bytes of a file wait for its next `writer`."""
         return self._incoming.partials.left(sha256)
 
-    async def _open(self, sha256: str | None) -> _Writer:
+    async def _open(self, sha256: str | None, size: int | None) -> _Writer:
         if self._room is None:
             return await self._open_on_disk(sha256)
+        in_memory = partial(MemoryBlobWriter, self._unstored, self._latest, size=size)
         if not await self._room.make():
-            return MemoryBlobWriter(self._unstored, self._latest)
+            return in_memory()
         try:
-            return SpillingWriter(
-                await self._open_on_disk(sha256), self._room, partial(MemoryBlobWriter, self._unstored, self._latest)
-            )
+            return SpillingWriter(await self._open_on_disk(sha256), self._room, in_memory)
         except DiskFull as error:
             self._room.refuse(error.message)
-            return MemoryBlobWriter(self._unstored, self._latest)
+            return in_memory()
 
     async def _open_on_disk(self, sha256: str | None) -> DiskBlobWriter:
+        try:
+            return await self._begun(sha256)
+        except StoreUnavailable as error:
+            # A cache may be deleted at any time, also while it is used.
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+        if await self._run("make the file cache anew", self._incoming.restore):
+            self._tell(Alert(name="cache-removed", message=f"{self._content.parent} was removed: it is made anew"))
+        return await self._begun(sha256)
+
+    async def _begun(self, sha256: str | None) -> DiskBlobWriter:
         partials, path = self._incoming.partials, self._incoming.new_path(sha256)
         if sha256 is None:
             return await DiskBlobWriter.open(path, pool=self._pool, keep=self._keep, disk=self._disk)

@@ -8,9 +8,12 @@ aside and an empty one takes its place, at opening and while serving alike.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import hashlib
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +22,17 @@ from typing import Final, TypeVar
 
 from diskcache.core import DBNAME  # type: ignore[import-untyped, unused-ignore]
 
+from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Alert, DocumentRefused, Event, Observer
 from inbond.store.disk import DISK, Disk
-from inbond.store.files import exclusively, make_private, set_aside, unavailable
+from inbond.store.files import Held, exclusively, make_private, set_aside, unavailable
 from inbond.store.hardened import LOCK_SECONDS, BytesCache, Refused, Tampered, examine
 from inbond.store.protocols import MAX_DOCUMENT_BYTES, MAX_KEY_BYTES
 from inbond.store.turns import Turns
 
 BATCH_KEYS: Final = 250  # asked for in one statement
+OPENED_WITHIN: Final = 10.0  # seconds at the start, while another process opens it
+OPENED_AGAIN_AFTER: Final = 10.0  # seconds in which nobody waits again for a lock that was held all the time
 WORKERS: Final = 2  # one may wait for a commit while the other reads
 
 _SEAL_BYTES: Final = hashlib.sha256().digest_size
@@ -42,26 +48,46 @@ _PRIMARY_CODE: Final = 0xFF
 T = TypeVar("T")
 
 
-def open_documents(directory: Path, *, size_limit: int, observer: Observer, disk: Disk = DISK) -> DiskDocuments:
+def open_documents(
+    directory: Path,
+    *,
+    size_limit: int,
+    limit: Callable[[], int] | None = None,
+    observer: Observer,
+    disk: Disk = DISK,
+) -> DiskDocuments:
     """Opens the documents in `directory`, of which at most about `size_limit` bytes are kept, oldest put out first.
+
+    `limit`: what counts instead, asked at every put; it may block, and raise OSError.
 
     What is not as it was left is moved aside to `<directory>.broken-<n>`, with an alert. Blocks for tens of
     milliseconds. Raises StoreUnavailable where not even an empty one can be made.
     """
-    return DiskDocuments(directory, size_limit=size_limit, observer=observer, disk=disk)
+    return DiskDocuments(directory, size_limit=size_limit, limit=limit, observer=observer, disk=disk)
 
 
 class DiskDocuments:
     """`Documents` on disk. Events are told on the event loop's thread. Close it with `aclose`."""
 
-    def __init__(self, directory: Path, *, size_limit: int, observer: Observer, disk: Disk = DISK) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        size_limit: int,
+        limit: Callable[[], int] | None = None,
+        observer: Observer,
+        disk: Disk = DISK,
+    ) -> None:
         self._directory = directory
         self._disk = disk
-        self._size_limit = size_limit
+        self._size_limit = size_limit  # as last reckoned
+        self._limit = limit
         self._observer = observer
         self._events: deque[Event] = deque()
+        self._failing = False  # which was told
         self._connections: list[sqlite3.Connection] = []
         self._replacing = threading.Lock()
+        self._not_before = 0.0  # of the monotonic clock: when another cache may be opened
         self._turns = Turns(directory)
         self._local = threading.local()
         try:
@@ -69,8 +95,12 @@ class DiskDocuments:
         except (OSError, sqlite3.Error) as error:
             self._close_connections()
             self._turns.close()
-            cause = error if isinstance(error, OSError) else OSError(str(error))
-            raise unavailable("open the document cache", cause) from error
+            if isinstance(error, Held):
+                raise StoreUnavailable(
+                    f"the document cache cannot be opened: {error}",
+                    remedy="see which process has that file open (lsof)",
+                ) from error
+            raise unavailable("open the document cache", _as_os_error(error)) from error
         finally:
             self._tell()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="documents")
@@ -164,7 +194,14 @@ class DiskDocuments:
 
     def _put(self, key: str, value: bytes) -> None:
         sealed = _seal(key, value) + value
-        self._write(lambda cache: _set(cache, key, sealed))
+        limit = self._reckoned()
+        self._write(lambda cache: _set(cache, key, sealed, limit))
+
+    def _reckoned(self) -> int:
+        if self._limit is not None:
+            with contextlib.suppress(OSError):  # the limit before goes on
+                self._size_limit = self._limit()
+        return self._size_limit
 
     def _delete(self, key: str) -> None:
         self._write(lambda cache: cache.delete(key))
@@ -179,6 +216,7 @@ class DiskDocuments:
                 if not self._mend(cache, error):
                     return
             else:
+                self._failing = False
                 return
 
     def _current(self) -> BytesCache:
@@ -197,7 +235,12 @@ class DiskDocuments:
     def _mend(self, failed: BytesCache, error: Exception) -> bool:
         """Replaces a cache that is damaged; whether there is another one now."""
         if _is_environment(error):
-            self._alert("document-store-failing", f"the document cache cannot be used: {_first(error)}")
+            with self._replacing:
+                if self._cache is not failed:
+                    return True  # it was being set aside: what failed says nothing of the one that took its place
+            if not self._failing:  # told once, and not for each request
+                self._alert("document-store-failing", f"the document cache cannot be used: {_first(error)}")
+            self._failing = True
             return False
         return self._replace(failed, damaged=str(_first(error)))
 
@@ -205,8 +248,14 @@ class DiskDocuments:
         with self._replacing:
             if self._cache is not failed:
                 return True  # another thread was faster
+            if time.monotonic() < self._not_before:
+                return False
             try:
                 self._cache = self._open(failed, damaged)
+            except Held as error:
+                self._not_before = time.monotonic() + OPENED_AGAIN_AFTER
+                self._alert("document-store-failing", f"no new document cache can be made: {error}")
+                return False
             except Exception as error:  # noqa: BLE001 (as in _get)
                 self._alert("document-store-failing", f"no new document cache can be made: {_first(error)}")
                 return False
@@ -214,7 +263,8 @@ class DiskDocuments:
 
     def _open(self, failed: BytesCache | None = None, damaged: str | None = None) -> BytesCache:
         make_private(self._directory.parent, self._disk)
-        with exclusively(self._directory.with_name(f"{self._directory.name}.lock")):
+        at_most = OPENED_WITHIN if failed is None else LOCK_SECONDS
+        with exclusively(self._directory.with_name(f"{self._directory.name}.lock"), at_most=at_most):
             # Of several processes that found the same damage one sets it aside, and the others open what it made.
             if failed is not None and damaged is not None and failed.identity == _identity(self._directory):
                 self._set_aside(damaged)
@@ -241,9 +291,10 @@ class DiskDocuments:
         self._alert("document-store-set-aside", f"the document cache was not as it was left ({reason}): now {aside}")
 
 
-def _set(cache: BytesCache, key: str, sealed: bytes) -> None:
+def _set(cache: BytesCache, key: str, sealed: bytes, limit: int) -> None:
     cache.set(key, sealed)
-    if cache.volume() > cache.size_limit:
+    cache.size_limit = limit
+    if cache.volume() > limit:
         cache.cull()
 
 
@@ -280,6 +331,13 @@ def _first(error: BaseException) -> BaseException:
     while error.__context__ is not None:
         error = error.__context__
     return error
+
+
+def _as_os_error(error: OSError | sqlite3.Error) -> OSError:
+    if isinstance(error, OSError):
+        return error
+    full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return OSError(errno.ENOSPC, str(error)) if full else OSError(str(error))
 
 
 def _is_environment(error: BaseException) -> bool:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from inbond.store.disk import DISK, PRIVATE_FILE, Disk, locked
+from inbond.store.disk import DISK, Disk, locked
 from inbond.store.files import open_regular
+from inbond.store.flocks import alone
 
 GRACE_SECONDS: Final = 10.0  # what was used or committed this short a time ago is about to be opened: it stays
 KEPT_SHARE: Final = 0.9  # an eviction goes this far below the limit, so that the next is not due at once
@@ -44,17 +45,28 @@ class Evicted:
 
 
 def evict(
-    content: Path, excess: Excess, *, leased: Callable[[str], bool], disk: Disk = DISK, dry_run: bool = False
+    content: Path,
+    excess: Excess,
+    *,
+    leased: Callable[[str], bool],
+    spare: Callable[[], None] | None = None,
+    disk: Disk = DISK,
+    dry_run: bool = False,
 ) -> Evicted | None:
     """Removes least recently used files until as many bytes have gone as `excess` says.
 
-    Leased and very recent ones, and what is being sent, stay whatever the size. None where another process is at it.
-    Blocks for as long as a few walks take. Raises OSError.
+    `spare`: removes what is only kept in case; where that is enough, no file goes. Leased and very recent ones, and
+    what is being sent, stay whatever the size. None where another process is at it. Blocks for as long as a few walks
+    take. Raises OSError.
     """
-    with _alone(content.with_name(LOCK)) as alone:
-        if not alone:
+    with alone(content.with_name(LOCK)) as is_alone:
+        if not is_alone:
             return None
-        total = stored_bytes(content) + growing_bytes(content.with_name("incoming"))
+        stored, incoming = stored_bytes(content), content.with_name("incoming")
+        total = stored + growing_bytes(incoming)
+        if spare is not None and excess(total) > 0:
+            spare()
+            total = stored + growing_bytes(incoming)
         done = _Eviction(content, excess(total), leased=leased, disk=disk, dry_run=dry_run)
         for _ in range(PASSES):
             if done.missing <= 0 or not done.walk():
@@ -149,13 +161,3 @@ class _Eviction:
         except OSError:  # it must not keep the rest from going
             return False
         return True
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[bool]:
-    """Whether no other process evicts; until the context ends, none begins to."""
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
-    try:
-        yield locked(handle, fcntl.LOCK_EX)
-    finally:
-        os.close(handle)

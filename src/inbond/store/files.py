@@ -10,6 +10,7 @@ import pwd
 import re
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from inbond.model.errors import DiskFull, StoreUnavailable
 from inbond.store.disk import DISK, PRIVATE_DIRECTORY, PRIVATE_FILE, Disk, locked
 
 MAX_KEPT_ASIDE: Final = 3  # broken directories kept for whoever wants to look; older ones are removed
+LOOK_EVERY: Final = 0.02  # seconds, while somebody else has a lock
 
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -102,22 +104,43 @@ def open_regular(path: Path) -> FileIO:
 
 def open_shared(path: Path) -> FileIO:
     """Opens a blob to send or to read: as long as it is open, no process evicts it. Raises OSError."""
-    file = path.open("rb", buffering=0)
+    try:
+        file = path.open("rb", buffering=0)
+    except IsADirectoryError as error:  # what stands for a file in memory that is gone (`inbond.store.memory_blob`)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
     # Who evicts it at this very moment leaves the bytes to whoever has them open; some file systems have no such locks.
     with contextlib.suppress(OSError):
         locked(file.fileno(), fcntl.LOCK_SH)
     return file
 
 
+class Held(TimeoutError):
+    """Somebody else has had a lock all the time."""
+
+
 @contextlib.contextmanager
-def exclusively(lock: Path) -> Iterator[None]:
-    """One process, and one thread of it, at a time. The lock file stays; a dead holder's lock does not."""
+def exclusively(lock: Path, *, at_most: float | None = None) -> Iterator[None]:
+    """One process, and one thread of it, at a time. The lock file stays; a dead holder's lock does not.
+
+    `at_most`: seconds to wait, and then to raise `Held`; otherwise as long as it takes.
+    """
     handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        if at_most is None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        else:
+            _lock_within(at_most, handle, lock)
         yield
     finally:
         os.close(handle)
+
+
+def _lock_within(seconds: float, handle: int, lock: Path) -> None:
+    until = time.monotonic() + seconds
+    while not locked(handle, fcntl.LOCK_EX):
+        if time.monotonic() >= until:
+            raise Held(f"another process has held {lock} for {seconds:.3g} s")
+        time.sleep(LOOK_EVERY)
 
 
 def set_aside(path: Path, disk: Disk = DISK) -> Path:

@@ -22,6 +22,7 @@ from inbond.store.files import open_regular, unavailable
 from inbond.store.protocols import Blob
 
 BATCH_BYTES: Final = 2**20  # one writer: large batches cost it no memory to speak of
+PIECE_BYTES: Final = 4 * 2**20  # of what is taken up: others' work on the disk waits for no more than that
 READ_BYTES: Final = 64 * 2**10  # many readers: 200 of them in batches of 1 MiB took four times the memory
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class DiskBlobWriter:
         `leave`: where `leave` puts what did not become whole; None: nowhere, it is removed.
         """
         try:
-            begun = await asyncio.get_running_loop().run_in_executor(pool, _begun, disk, path, resume_from)
+            begun = await _begun(pool, disk, path, resume_from)
         except OSError as error:
             raise unavailable("begin a file", error) from error
         return cls(begun, pool=pool, keep=keep, leave=leave, disk=disk)
@@ -228,30 +229,42 @@ class DiskBlobWriter:
         self._disk.sync(self._raw)
 
     async def _call(self, work: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        return await _run(self._pool, work, *args)
 
 
-def _begun(disk: Disk, path: Path, resume_from: Path | None) -> _Begun:
+async def _begun(pool: Executor, disk: Disk, path: Path, resume_from: Path | None) -> _Begun:
     if resume_from is not None:
         try:
-            return _taken_up(disk, resume_from)
+            return await _taken_up(pool, disk, resume_from)
         except OSError:  # what was left cannot be read: then from the start
             with contextlib.suppress(OSError):
-                disk.unlink(resume_from)
-    return _Begun(path=path, raw=disk.create(path), size=0, made=hashlib.sha256())
+                await _run(pool, disk.unlink, resume_from)
+    raw = await _run(pool, disk.create, path)
+    return _Begun(path=path, raw=raw, size=0, made=hashlib.sha256())
 
 
-def _taken_up(disk: Disk, path: Path) -> _Begun:
-    raw = disk.extend(path)
+async def _taken_up(pool: Executor, disk: Disk, path: Path) -> _Begun:
+    """Reads what may be gigabytes, a piece at a time: everything else that is to be done in `pool` comes between."""
+    raw = await _run(pool, disk.extend, path)
     try:
         made, size = hashlib.sha256(), 0
-        while piece := os.pread(raw.fileno(), BATCH_BYTES, size):
-            made.update(piece)
-            size += len(piece)
-    except OSError:
+        while taken := await _run(pool, _hashed, raw, size, made):
+            size += taken
+    except BaseException:
         raw.close()
         raise
     return _Begun(path=path, raw=raw, size=size, made=made)
+
+
+def _hashed(raw: FileIO, start: int, made: Any) -> int:
+    """Hashes the next piece; its length."""
+    piece = os.pread(raw.fileno(), PIECE_BYTES, start)
+    made.update(piece)
+    return len(piece)
+
+
+async def _run(pool: Executor, work: Callable[..., T], *args: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
 
 
 def _emptied(raw: FileIO) -> None:

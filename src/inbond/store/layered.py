@@ -35,9 +35,9 @@ class LayeredBlobs:
         """How many bytes of the file wait in the first to become whole."""
         return self._first.left(sha256)
 
-    def writer(self, sha256: str | None = None) -> AbstractAsyncContextManager[BlobWriter]:
+    def writer(self, sha256: str | None = None, *, size: int | None = None) -> AbstractAsyncContextManager[BlobWriter]:
         """A new file in the first. Raises StoreUnavailable."""
-        return self._first.writer(sha256)
+        return self._first.writer(sha256, size=size)
 
     async def remove(self, sha256: str) -> None:
         """Removes the blob from the first: what lies below is not this one's to remove.

@@ -1,10 +1,10 @@
 """What cannot be asked for again, in one SQLite database that is never rebuilt behind the operator's back.
 
-One thread owns the connection that writes; what it has confirmed is on disk (WAL, synchronous FULL). What reads long,
-through the audit trail, has a thread and a connection of its own, so that no page waits for it. Several processes may
-share a ledger on one machine. The SQL is in the modules beside this one, `pages`, `page_records`, `decisions`,
-`publishers`, `imports`, `attached`, `history`, `occurrences`, `deliveries` and `serials`; this one only lends them a
-connection.
+One thread owns the connection that writes; what it has confirmed is on disk (WAL, synchronous FULL). What pages look
+up has a thread and a connection of its own, so that it waits for no lock; so has what reads long, through the audit
+trail, so that no page waits for it. Several processes may share a ledger on one machine. The SQL is in the modules
+beside this one, `pages`, `page_records`, `decisions`, `publishers`, `imports`, `attached`, `history`, `occurrences`,
+`deliveries` and `serials`; this one only lends them a connection.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from inbond.model.decisions import Decided, Pin
 from inbond.model.errors import StoreUnavailable
@@ -29,7 +29,7 @@ from inbond.model.imports import (
     ImportedUpstream,
     Withdrawn,
 )
-from inbond.model.memory import PageMemory, PageRecord
+from inbond.model.memory import NewestPage, PageMemory, PageRecord
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.serials import SerialReset
@@ -49,11 +49,17 @@ from inbond.store import (
 from inbond.store.disk import DISK, Disk
 from inbond.store.files import unavailable
 from inbond.store.ledger_copy import copy_without_history
-from inbond.store.ledger_file import RESTORE, connect_to_read, copy_file, open_file
+from inbond.store.ledger_file import connect_to_read, copy_file, open_file
+from inbond.store.ledger_gone import remedy_at
 from inbond.store.ledger_soundness import BehindCheck, Soundness, check_behind, is_lock
 from inbond.store.ledger_thread import LedgerThread
 from inbond.store.protocols import Delivery
 from inbond.store.standing_reader import StandingReader
+
+WRITING: Final = "writing"
+READING: Final = "reading"
+LOOKING: Final = "looking up pages"
+STANDING: Final = "reading what is decided"
 
 T = TypeVar("T")
 
@@ -70,8 +76,13 @@ def open_ledger(path: Path, *, observer: Observer, disk: Disk = DISK, look_behin
         soundness = Soundness(path)
         reading = LedgerThread(lambda: connect_to_read(path), name="ledger-reads")
         try:
-            standing = StandingReader(path)
-            check = check_behind(path, soundness) if look_behind else None
+            looking = LedgerThread(lambda: connect_to_read(path), name="ledger-pages")
+            try:
+                standing = StandingReader(path)
+                check = check_behind(path, soundness) if look_behind else None
+            except BaseException:
+                looking.close_soon()
+                raise
         except BaseException:
             reading.close_soon()
             raise
@@ -85,6 +96,7 @@ def open_ledger(path: Path, *, observer: Observer, disk: Disk = DISK, look_behin
         path,
         writing=writing,
         reading=reading,
+        looking=looking,
         standing=standing,
         soundness=soundness,
         check=check,
@@ -105,6 +117,7 @@ class Ledger:
         *,
         writing: LedgerThread,
         reading: LedgerThread,
+        looking: LedgerThread,
         standing: StandingReader,
         soundness: Soundness,
         check: BehindCheck | None,
@@ -115,11 +128,18 @@ class Ledger:
         self._soundness = soundness
         self._check = check
         self._told = False  # that it may not be used any more
+        self._failures: dict[str, str] = {}  # what failed the last time, and was told
         self._writing = writing
-        self._reading = reading
+        self._reading = reading  # what takes long
+        self._looking = looking  # what pages wait for
         self._standing = standing  # of the event loop
         self._observer = observer
         self._disk = disk
+
+    @property
+    def failing(self) -> str | None:
+        """What fails, where reading or writing did so the last time, or None."""
+        return "; ".join(dict.fromkeys(self._failures.values())) or None
 
     @property
     def path(self) -> Path:
@@ -128,11 +148,11 @@ class Ledger:
 
     async def projects(self) -> frozenset[ProjectName]:
         """The projects of which any page is remembered; none where no server has used it yet."""
-        return await self._run(pages.projects)
+        return await self._look(pages.projects)
 
     async def highest_serial(self, upstream: str, project: ProjectName) -> int | None:
         """The highest serial of any page remembered, or None."""
-        return await self._run(lambda connection: pages.highest_serial(connection, upstream, project))
+        return await self._look(lambda connection: pages.highest_serial(connection, upstream, project))
 
     async def remember_page(
         self,
@@ -141,15 +161,25 @@ class Ledger:
         *,
         serial: int | None,
         files: Sequence[tuple[Filename, str | None]],
+        page_sha256: str | None = None,
         now: datetime,
     ) -> PageMemory:
         """Records a page and returns what is now remembered: on disk before this returns, or not at all.
 
-        Only what is new is written. A page whose serial is below the highest adds files never seen before and changes
-        nothing else. Raises ValueError for a digest that is none.
+        Only what is new is written, and what brings nothing new waits for no lock. A page whose serial is below the
+        highest adds files never seen before and changes nothing else. Raises ValueError for a digest that is none.
         """
+        known = await self._look(
+            lambda connection: pages.remembered(
+                connection, upstream, project, serial=serial, files=files, page_sha256=page_sha256
+            )
+        )
+        if known is not None:
+            return known
         return await self._run(
-            lambda connection: pages.remember(connection, upstream, project, serial=serial, files=files, now=now)
+            lambda connection: pages.remember(
+                connection, upstream, project, serial=serial, files=files, page_sha256=page_sha256, now=now
+            )
         )
 
     async def remember_digest(
@@ -165,7 +195,7 @@ class Ledger:
 
     async def recall_page(self, upstream: str, project: ProjectName) -> PageMemory | None:
         """What is remembered of the page, or None."""
-        return await self._run(lambda connection: pages.recall(connection, upstream, project))
+        return await self._look(lambda connection: pages.recall(connection, upstream, project))
 
     def decisions_version(self) -> int:
         """Differs whenever what stands does, also where another process wrote it; takes microseconds.
@@ -190,9 +220,13 @@ class Ledger:
         """As `highest_serial`; at once."""
         return self._at_once(lambda reader: reader.highest_serial(upstream, project))
 
+    def newest_page_now(self, upstream: str, project: ProjectName) -> NewestPage | None:
+        """The newest page of those without a serial, or None; at once."""
+        return self._at_once(lambda reader: reader.newest_page(upstream, project))
+
     async def highest_serials(self, upstream: str) -> dict[ProjectName, int]:
         """The highest serial of each of an upstream's projects that has one, by name."""
-        return await self._run(lambda connection: serials.highest_serials(connection, upstream))
+        return await self._look(lambda connection: serials.highest_serials(connection, upstream))
 
     async def accept_serials(self, resets: Sequence[tuple[SerialReset, Occurrence]]) -> tuple[bool, ...]:
         """Has memory go back, each with its occurrence; False where another serial is the highest by now."""
@@ -378,21 +412,34 @@ class Ledger:
         if self._check is not None:
             await asyncio.to_thread(self._check.close)
         await self._reading.aclose()
+        await self._looking.aclose()
         await self._writing.aclose()
         self._standing.close()
 
     def _at_once(self, read: Callable[[StandingReader], T]) -> T:
         self._see_that_it_may_be_used()
         try:
-            return read(self._standing)
+            found = read(self._standing)
         except sqlite3.Error as error:
-            raise self._failed(error) from error
+            raise self._failed(error, STANDING) from error
+        self._failures.pop(STANDING, None)
+        return found
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._on(self._writing, work)
+        found, written = await self._on(self._writing, lambda connection: _noting(connection, work), WRITING)
+        if written:  # that it can be read says nothing about that
+            self._failures.pop(WRITING, None)
+        return found
+
+    async def _look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        found = await self._on(self._looking, work, LOOKING)
+        self._failures.pop(LOOKING, None)
+        return found
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._on(self._reading, work)
+        found = await self._on(self._reading, work, READING)
+        self._failures.pop(READING, None)
+        return found
 
     async def _copy(self, doing: str, copy: Callable[[Path, Path, Disk], None], to: Path) -> None:
         self._see_that_it_may_be_used()
@@ -401,31 +448,41 @@ class Ledger:
         except OSError as error:
             raise unavailable(doing, error) from error
         except sqlite3.Error as error:
-            raise self._failed(error) from error
+            raise self._failed(error, READING) from error
 
-    async def _on(self, thread: LedgerThread, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _on(self, thread: LedgerThread, work: Callable[[sqlite3.Connection], T], doing: str) -> T:
         self._see_that_it_may_be_used()
         try:
             return await thread.run(work)
         except sqlite3.Error as error:
-            raise self._failed(error) from error
+            raise self._failed(error, doing) from error
 
     def _see_that_it_may_be_used(self) -> None:
         if (problem := self._soundness.problem()) is not None:
             raise self._ended(problem)
 
-    def _failed(self, error: sqlite3.Error) -> StoreUnavailable:
+    def _failed(self, error: sqlite3.Error, doing: str) -> StoreUnavailable:
         self._soundness.note(error)
         if (problem := self._soundness.problem()) is not None:
             return self._ended(problem)
-        self._observer(Alert(name="ledger-failing", message=f"the ledger cannot be used: {error}"))
+        message = f"the ledger cannot be used: {error}"
+        if doing not in self._failures:  # told once, and not for each request
+            self._observer(Alert(name="ledger-failing", message=message))
+        self._failures[doing] = message
         return StoreUnavailable(f"the ledger cannot be used: {error}", remedy=_remedy(error))
 
     def _ended(self, problem: str) -> StoreUnavailable:
         if not self._told:
             self._told = True
             self._observer(Alert(name="ledger-damaged", message=f"{problem}: nothing is served"))
-        return StoreUnavailable(problem, remedy=f"stop inbond, {RESTORE}")
+        return StoreUnavailable(problem, remedy=f"stop inbond, {remedy_at(self.path)}")
+
+
+def _noting(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> tuple[T, bool]:
+    """What the work returns, and whether it wrote."""
+    before = connection.total_changes
+    found = work(connection)
+    return found, connection.total_changes != before
 
 
 def _remedy(error: sqlite3.Error) -> str:

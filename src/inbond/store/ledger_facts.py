@@ -14,6 +14,7 @@ from inbond.model.errors import OperatorFault, StoreUnavailable
 from inbond.store import deliveries
 from inbond.store.files import may_write, permission_of, unavailable
 from inbond.store.ledger_file import connect
+from inbond.store.ledger_gone import refuse_where_it_is_gone
 from inbond.store.migrations import APPLICATION_ID, STEPS, migrate, schema_version
 
 MAX_COMPLAINTS: Final = 20  # of SQLite, in one examination
@@ -64,6 +65,8 @@ def examine(path: Path) -> LedgerFacts:
     """Reads all of a ledger. Raises `OperatorFault` where there is none, `StoreUnavailable` where it cannot be read."""
     try:
         if not path.is_file():
+            if path.parent.is_dir():
+                refuse_where_it_is_gone(path)
             raise OperatorFault(
                 f"there is no ledger at {path}",
                 remedy="name another file; the configuration's own is made when inbond first serves",

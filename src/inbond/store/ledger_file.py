@@ -16,7 +16,8 @@ from typing import Final
 from inbond.model.errors import OperatorFault, StoreUnavailable
 from inbond.store.disk import DISK, Disk
 from inbond.store.files import make_private, may_write, permission_of, unavailable
-from inbond.store.ledger_swap import finish
+from inbond.store.ledger_gone import RESTORE, refuse_where_it_is_gone
+from inbond.store.ledger_swap import INDEX, LOG, finish, is_under_way
 from inbond.store.ledger_use import LedgerUse
 from inbond.store.migrations import migrate
 from inbond.store.turns import TurnConnection, Turns, wait_at_most
@@ -28,10 +29,6 @@ MAX_COMPLAINTS: Final = 3  # of SQLite, in one message
 # A database of this size is read through in some 0.4 s; a larger one is looked through while inbond serves already
 # (`inbond.store.ledger_soundness`), unless whoever used it last was killed.
 CHECKED_AT_OPENING: Final = 128 * 2**20  # bytes
-
-RESTORE: Final = (
-    "put a backup in its place (inbond ledger restore FILE); without one, move it away and lose what was remembered"
-)
 
 
 class LedgerConnection(TurnConnection):
@@ -65,6 +62,25 @@ def open_file(path: Path, disk: Disk = DISK) -> LedgerConnection:
         raise OperatorFault(f"the ledger is damaged: {error}", remedy=RESTORE) from error
 
 
+@contextlib.contextmanager
+def beside_others(path: Path) -> Iterator[None]:
+    """While the ledger at `path`, if there is one, is read from outside: nobody restores it meanwhile.
+
+    Blocks. Raises StoreUnavailable where it is being restored, or its directory cannot be read.
+    """
+    if not path.parent.is_dir():
+        yield
+        return
+    try:
+        use = LedgerUse(path.parent)
+    except OSError as error:
+        raise unavailable("read the ledger", error) from error
+    with contextlib.closing(use):
+        if not use.share(LOCK_SECONDS):
+            raise StoreUnavailable("the ledger is being restored", remedy="try again once that has ended")
+        yield
+
+
 def _used(path: Path, disk: Disk) -> LedgerConnection:
     use = LedgerUse(path.parent)
     try:
@@ -85,7 +101,7 @@ def _began(use: LedgerUse, path: Path, disk: Disk) -> bool:
     if first:
         finish(path, disk)
         _sweep(path, disk)
-    if not use.share(LOCK_SECONDS):
+    if not use.share(LOCK_SECONDS) or is_under_way(path):  # where it was interrupted, the next to come finishes it
         raise StoreUnavailable("the ledger is being restored", remedy="start inbond once that has ended")
     return first
 
@@ -105,7 +121,7 @@ def _opened(path: Path, *, thorough: bool) -> LedgerConnection:
 
 def _was_killed(path: Path) -> bool:
     """Who used it last: whoever closes a database as the last one empties its write-ahead log."""
-    log = path.with_name(f"{path.name}-wal")
+    log = path.with_name(path.name + LOG)
     return log.exists() and log.stat().st_size > 0
 
 
@@ -150,9 +166,7 @@ def _check(path: Path, connection: sqlite3.Connection, *, thorough: bool) -> Non
 
 
 def _make(path: Path, disk: Disk) -> None:
-    if path.with_name(f"{path.name}-wal").exists():
-        # SQLite would replay it into the new database
-        raise OperatorFault("the ledger is gone, and its write-ahead log is still there", remedy=RESTORE)
+    refuse_where_it_is_gone(path)  # also since SQLite would replay a log into the new database
     with beside(path, disk) as unfinished:
         with contextlib.closing(connect(unfinished)) as connection:
             migrate(connection)
@@ -173,13 +187,14 @@ def copy_file(source: Path, to: Path, disk: Disk = DISK) -> None:
 
 @contextlib.contextmanager
 def beside(path: Path, disk: Disk = DISK) -> Iterator[Path]:
-    """An empty private file in the same directory, removed afterwards."""
+    """An empty private file in the same directory, removed afterwards, with what SQLite made beside it."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     disk.create(unfinished).close()
     try:
         yield unfinished
     finally:
-        disk.unlink(unfinished)
+        for suffix in ("", LOG, INDEX):  # who only reads leaves both, empty
+            disk.unlink(unfinished.with_name(unfinished.name + suffix))
 
 
 def _sweep(path: Path, disk: Disk) -> None:

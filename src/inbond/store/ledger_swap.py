@@ -16,6 +16,7 @@ from inbond.store.disk import DISK, Disk
 
 RESTORING: Final = ".restoring"
 REPLACED: Final = ".replaced-"  # and a number: ledgers that others took the place of; nobody removes them
+LOST: Final = ".lost-"  # a number, and LOG: logs whose ledger is gone; nobody removes them either
 LOG: Final = "-wal"
 INDEX: Final = "-shm"  # of the log; SQLite makes it anew
 
@@ -30,14 +31,20 @@ def swap(new: Path, path: Path, disk: Disk = DISK) -> Path | None:
         disk.sync(file)
     finally:
         file.close()
+    _lose_lone_logs(path, disk)
     disk.rename(new, _with(path, RESTORING))
     disk.sync_directory(path.parent)
     return finish(path, disk)
 
 
+def is_under_way(path: Path) -> bool:
+    """Whether an exchange was begun and not carried to its end."""
+    return _with(path, RESTORING).exists()
+
+
 def finish(path: Path, disk: Disk = DISK) -> Path | None:
     """Carries on an exchange that was begun, if one was; where the old one is now. Of whoever uses the ledger alone."""
-    if not _with(path, RESTORING).exists():
+    if not is_under_way(path):
         return None
     aside = _put_aside(path, disk)
     disk.rename(_with(path, RESTORING), path)
@@ -47,23 +54,45 @@ def finish(path: Path, disk: Disk = DISK) -> Path | None:
 
 def _put_aside(path: Path, disk: Disk) -> Path | None:
     """Under its new name it is a ledger still: its log comes along, and first, so that no other database meets it."""
-    aside = _with(path, f"{REPLACED}{_number(path)}")
     disk.unlink(_with(path, INDEX))
+    if not path.exists():
+        _lose(_with(path, LOG), path, disk)
+        return None
+    aside = _with(path, f"{REPLACED}{_number(path)}")
     if _with(path, LOG).exists():
         disk.rename(_with(path, LOG), _with(aside, LOG))
         disk.sync_directory(path.parent)
-    if not path.exists():
-        return None
     disk.rename(path, aside)
     disk.sync_directory(path.parent)
     return aside
 
 
 def _number(path: Path) -> int:
-    """One that is free, or of which only the log is there: there the exchange was interrupted."""
-    numbered = re.compile(re.escape(path.name + REPLACED) + r"([0-9]{1,9})")
+    """One that is free, or of which only the log is there: there this exchange was interrupted."""
+    return _last(path, REPLACED, "") + 1
+
+
+def _lose_lone_logs(path: Path, disk: Disk) -> None:
+    """Logs whose ledger somebody removed: none that is put aside from now on is to meet one."""
+    for number in _numbers(path, REPLACED, LOG) - _numbers(path, REPLACED, ""):
+        _lose(_with(path, f"{REPLACED}{number}{LOG}"), path, disk)
+
+
+def _lose(log: Path, path: Path, disk: Disk) -> None:
+    """Gives a log, if it is there, a name that is the log of no database."""
+    if log.exists():
+        disk.rename(log, _with(path, f"{LOST}{_last(path, LOST, LOG) + 1}{LOG}"))
+        disk.sync_directory(path.parent)
+
+
+def _last(path: Path, kind: str, end: str) -> int:
+    return max(_numbers(path, kind, end), default=0)
+
+
+def _numbers(path: Path, kind: str, end: str) -> set[int]:
+    numbered = re.compile(f"{re.escape(path.name + kind)}([0-9]{{1,9}}){end}")
     found = (numbered.fullmatch(entry.name) for entry in path.parent.iterdir())
-    return max((int(match[1]) for match in found if match is not None), default=0) + 1
+    return {int(match[1]) for match in found if match is not None}
 
 
 def _with(path: Path, suffix: str) -> Path:

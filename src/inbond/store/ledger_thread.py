@@ -1,7 +1,7 @@
 """A thread that owns one connection to the ledger: what is asked of it is done in turn, one piece of work at a time.
 
 Others may be writing, or hold the ledger's lock. Whoever asks waits for them so long in all, however many wait before:
-what had its turn only after that time fails at once, and the next who asks finds no queue.
+where a lock has just been in the way, what has its turn only after that time fails at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from inbond.store.turns import LEAST_SECONDS, wait_at_most
+from inbond.store.ledger_soundness import is_lock
+from inbond.store.turns import LEAST_SECONDS, NoTurn, wait_at_most
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ class LedgerThread:
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], *, name: str) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._locked = False  # whether somebody else's lock was in the way of what was done last
         try:
             self._connection = self._pool.submit(connect).result()
         except BaseException:
@@ -38,8 +40,16 @@ class LedgerThread:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work, asked_at)
 
     def _do(self, work: Callable[[sqlite3.Connection], T], asked_at: float) -> T:
-        wait_at_most(self._connection, max(LEAST_SECONDS, LOCK_SECONDS - (time.monotonic() - asked_at)))
-        return work(self._connection)
+        left = LOCK_SECONDS - (time.monotonic() - asked_at)
+        if self._locked and left <= 0:
+            raise NoTurn(LOCK_SECONDS)
+        wait_at_most(self._connection, max(LEAST_SECONDS, left))
+        self._locked = False
+        try:
+            return work(self._connection)
+        except sqlite3.Error as error:
+            self._locked = is_lock(error)
+            raise
 
     async def aclose(self) -> None:
         """Waits for what is under way, and closes. Calling it twice is fine."""

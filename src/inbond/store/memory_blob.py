@@ -34,6 +34,7 @@ class UnstoredBytes:
         self._limit = limit
         self._taken = 0
         self._turn = threading.Lock()
+        self._given: deque[tuple[int, int]] = deque()  # bytes and numbers, not taken back yet
         self._gone: deque[int] = deque()
         # What a number stands for whose file is gone: nobody can read a directory as a file.
         self._nothing: int | None = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -46,22 +47,26 @@ class UnstoredBytes:
     def take(self, count: int) -> None:
         """Takes bytes of it. Raises StoreUnavailable where they are not left."""
         with self._turn:
-            if self._taken + count > self._limit:
-                raise StoreUnavailable(
-                    f"the disk is full, and files that are not stored take {format_size(self._taken)} of memory",
-                    remedy="free some space on the disk of the cache, or try again when fewer files are fetched",
-                )
-            self._taken += count
+            self._take_back()
+            taken = self._taken
+            fits = taken + count <= self._limit
+            if fits:
+                self._taken += count
+        self._settle()
+        if not fits:
+            raise StoreUnavailable(
+                f"the disk is full, and of the {format_size(self._limit)} of memory for files that are not stored "
+                f"{format_size(taken)} are taken: another {format_size(count)} do not fit",
+                remedy="free some space on the disk of the cache, or try again when fewer files are fetched",
+            )
 
     def give(self, count: int, number: int) -> None:
-        """Takes back the bytes of a file, and its number."""
-        with self._turn:
-            self._taken -= count
-            self._gone.append(number)
-            if self._nothing is not None:
-                os.dup2(self._nothing, number, inheritable=False)
-            while len(self._gone) > (KEPT_NUMBERS if self._nothing is not None else 0):
-                os.close(self._gone.popleft())
+        """Takes back the bytes of a file, and its number.
+
+        Garbage collection may call this in the middle of anything here, on the thread whose turn it is: it never waits.
+        """
+        self._given.append((count, number))
+        self._settle()
 
     def close(self) -> None:
         """Gives up the numbers. Calling it twice is fine."""
@@ -69,8 +74,30 @@ class UnstoredBytes:
             if self._nothing is not None:
                 self._gone.append(self._nothing)
             self._nothing = None
-            while self._gone:
-                os.close(self._gone.popleft())
+            self._take_back()
+            self._close_all_but(0)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Takes back what was given. Whoever has the turn meanwhile comes here after it."""
+        while self._given and self._turn.acquire(blocking=False):
+            try:
+                self._take_back()
+            finally:
+                self._turn.release()
+
+    def _take_back(self) -> None:
+        while self._given:
+            count, number = self._given.popleft()
+            self._taken -= count
+            self._gone.append(number)
+            if self._nothing is not None:
+                os.dup2(self._nothing, number, inheritable=False)
+            self._close_all_but(KEPT_NUMBERS if self._nothing is not None else 0)
+
+    def _close_all_but(self, kept: int) -> None:
+        while len(self._gone) > kept:
+            os.close(self._gone.popleft())
 
 
 class Memory:
@@ -78,10 +105,14 @@ class Memory:
 
     __slots__ = ("__weakref__", "_end", "_taken", "number")
 
-    def __init__(self, budget: UnstoredBytes) -> None:
-        """Raises OSError."""
-        self.number = os.memfd_create("inbond", os.MFD_CLOEXEC)
-        self._taken = _Taken(budget)
+    def __init__(self, budget: UnstoredBytes, size: int = 0) -> None:
+        """`size`: bytes it will have, as far as is known. Raises StoreUnavailable where those are too many, OSError."""
+        self._taken = _Taken(budget, size)
+        try:
+            self.number = os.memfd_create("inbond", os.MFD_CLOEXEC)
+        except OSError:
+            self._taken.give_back()
+            raise
         self._end = weakref.finalize(self, self._taken.give, self.number)
 
     @property
@@ -100,7 +131,7 @@ class Memory:
         """Drops all bytes."""
         os.ftruncate(self.number, 0)
         os.lseek(self.number, 0, os.SEEK_SET)
-        self._taken.give_back()
+        self._taken.begin_anew()
 
     def close(self) -> None:
         """Closes it before that. Calling it twice is fine."""
@@ -110,17 +141,25 @@ class Memory:
 class _Taken:
     """What one file has of the budget; apart from `Memory`, which its own end must not keep alive."""
 
-    def __init__(self, budget: UnstoredBytes) -> None:
+    def __init__(self, budget: UnstoredBytes, size: int) -> None:
+        """`size`: bytes that are taken at once. Raises StoreUnavailable."""
         self._budget = budget
-        self._count = 0
+        budget.take(size)
+        self._count = size
+        self._used = 0
 
     def take(self, count: int) -> None:
-        self._budget.take(count)
-        self._count += count
+        more = max(0, self._used + count - self._count)
+        self._budget.take(more)
+        self._count += more
+        self._used += count
+
+    def begin_anew(self) -> None:
+        """None is used; what was taken for them stays taken."""
+        self._used = 0
 
     def give_back(self) -> None:
-        count, self._count = self._count, 0
-        self._budget.take(-count)
+        self._budget.take(-self._count)
 
     def give(self, number: int) -> None:
         self._budget.give(self._count, number)
@@ -162,16 +201,28 @@ class Latest:
 class MemoryBlobWriter:
     """A `BlobWriter` that stores nothing."""
 
-    def __init__(self, budget: UnstoredBytes, latest: Latest | None = None) -> None:
-        """`latest`: what is committed is kept there a while. Raises StoreUnavailable."""
+    def __init__(self, budget: UnstoredBytes, latest: Latest | None = None, *, size: int | None = None) -> None:
+        """`latest`: what is committed is kept there a while. `size`: bytes that are to come, where that is known.
+
+        Raises StoreUnavailable, also where there will not be memory for so many.
+        """
         self._latest = latest
         try:
-            self._memory = Memory(budget)
+            self._memory = self._begun(budget, size or 0)
         except OSError as error:
             raise unavailable("begin a file in memory", error) from error
         self._hash = hashlib.sha256()
         self._size = 0
         self._committed = False
+
+    def _begun(self, budget: UnstoredBytes, size: int) -> Memory:
+        try:
+            return Memory(budget, size)
+        except StoreUnavailable:
+            if self._latest is None:
+                raise
+            self._latest.clear()  # they are kept in case
+            return Memory(budget, size)
 
     @property
     def size(self) -> int:

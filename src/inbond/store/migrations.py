@@ -222,6 +222,12 @@ STEPS: Final[tuple[Step, ...]] = (
         "ALTER TABLE project ADD COLUMN imported INTEGER NOT NULL DEFAULT 0 CHECK (imported IN (0, 1))",
         *_rising("import", "imported_upstream", "imported_project", "imported_document", "attached"),
     ),
+    (
+        # Which page of a project is the newest, where upstream numbers none: the digest of its stored form, and since
+        # when. Processes that share the ledger see by it that another has had a newer one.
+        "ALTER TABLE project ADD COLUMN page_sha256 BLOB CHECK (length(page_sha256) = 32)",
+        "ALTER TABLE project ADD COLUMN page_at INTEGER CHECK ((page_at IS NULL) = (page_sha256 IS NULL))",
+    ),
 )
 
 

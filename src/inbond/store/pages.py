@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from inbond.model.memory import PageMemory
+from inbond.model.memory import NewestPage, PageMemory
 from inbond.model.names import Filename, ProjectName
-from inbond.store.columns import moment_of, packed, time_of
+from inbond.store.columns import moment_of, packed, packed_or_none, time_of
 from inbond.store.migrations import transaction
 
 # All of a page's rows as one value: row by row, thousands of them would each hand the interpreter to another thread.
@@ -41,6 +41,7 @@ class StoredPage:
     project: int
     first_seen: int
     highest_serial: int | None
+    page: bytes | None  # the digest of the newest, where it had no serial
     files: dict[str, FileRow]
 
 
@@ -49,13 +50,15 @@ class _News:
     """What a page adds to what is stored."""
 
     serial: int | None  # set where it is higher
+    page: bytes | None  # set where it is another
     new: tuple[tuple[str, bytes | None], ...]
     digested: tuple[tuple[str, bytes], ...]  # listed with a digest for the first time
     returned: tuple[str, ...]
     vanished: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return self.serial is not None or bool(self.new or self.digested or self.returned or self.vanished)
+        told = self.serial is not None or self.page is not None
+        return told or bool(self.new or self.digested or self.returned or self.vanished)
 
 
 def projects(connection: sqlite3.Connection) -> frozenset[ProjectName]:
@@ -71,11 +74,42 @@ def highest_serial(connection: sqlite3.Connection, upstream: str, project: Proje
     return None if row is None else row[0]
 
 
+def newest_page(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> NewestPage | None:
+    """The newest page of those without a serial, or None. Raises sqlite3.Error."""
+    row = connection.execute(
+        "SELECT page_sha256, page_at FROM project WHERE upstream = ? AND name = ?", (upstream, str(project))
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    return NewestPage(sha256=row[0].hex(), since=time_of(row[1]))
+
+
 def recall(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> PageMemory | None:
     """What is stored of a page, or None. Raises sqlite3.Error."""
     with transaction(connection, "DEFERRED"):
         stored = read(connection, upstream, project)
     return None if stored is None else _memory(stored, vanished=())
+
+
+def remembered(
+    connection: sqlite3.Connection,
+    upstream: str,
+    project: ProjectName,
+    *,
+    serial: int | None,
+    files: Listed,
+    page_sha256: str | None = None,
+) -> PageMemory | None:
+    """What is stored of a page that adds nothing, or None: `remember` it. Raises ValueError, sqlite3.Error.
+
+    The usual case: it needs neither a lock nor a sync.
+    """
+    listed = {str(filename): sha256 for filename, sha256 in files}
+    with transaction(connection, "DEFERRED"):
+        stored = read(connection, upstream, project)
+    if stored is None or _news(stored, listed, serial, packed_or_none(page_sha256)):
+        return None
+    return _memory(stored, vanished=())
 
 
 def remember(
@@ -85,18 +119,15 @@ def remember(
     *,
     serial: int | None,
     files: Listed,
+    page_sha256: str | None = None,
     now: datetime,
 ) -> PageMemory:
     """Stores what a page adds, in one transaction. Raises ValueError for a digest that is none, sqlite3.Error."""
     listed = {str(filename): sha256 for filename, sha256 in files}
-    with transaction(connection, "DEFERRED"):
-        stored = read(connection, upstream, project)
-    if stored is not None and not _news(stored, listed, serial):
-        return _memory(stored, vanished=())  # the usual case: no lock, no sync
-    moment = moment_of(now)
+    page, moment = packed_or_none(page_sha256), moment_of(now)
     with transaction(connection, "IMMEDIATE"):
         stored = read(connection, upstream, project) or _begin(connection, upstream, project, moment)
-        news = _news(stored, listed, serial)
+        news = _news(stored, listed, serial, page)
         _write(connection, stored.project, news, moment)
     return _memory(_with(stored, news, moment), vanished=tuple(Filename(name) for name in news.vanished))
 
@@ -119,7 +150,7 @@ def remember_digest(
             return row.first_sha256.hex()
         new = ((name, digest),) if row is None else ()
         digested = ((name, digest),) if row is not None else ()
-        news = _News(serial=None, new=new, digested=digested, returned=(), vanished=())
+        news = _News(serial=None, page=None, new=new, digested=digested, returned=(), vanished=())
         _write(connection, stored.project, news, moment)
     return sha256
 
@@ -127,7 +158,8 @@ def remember_digest(
 def read(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> StoredPage | None:
     """What is stored of a page, in the caller's transaction, or None. Raises sqlite3.Error."""
     found = connection.execute(
-        "SELECT id, first_seen, highest_serial FROM project WHERE upstream = ? AND name = ?", (upstream, str(project))
+        "SELECT id, first_seen, highest_serial, page_sha256 FROM project WHERE upstream = ? AND name = ?",
+        (upstream, str(project)),
     ).fetchone()
     if found is None:
         return None
@@ -137,7 +169,7 @@ def read(connection: sqlite3.Connection, upstream: str, project: ProjectName) ->
     except msgspec.MsgspecError as error:
         raise sqlite3.DatabaseError(f"the ledger's files of {project} cannot be read: {error}") from error
     files = {name: FileRow(name, seen, _digest(sha256), gone) for name, seen, sha256, gone in rows}
-    return StoredPage(project=found[0], first_seen=found[1], highest_serial=found[2], files=files)
+    return StoredPage(project=found[0], first_seen=found[1], highest_serial=found[2], page=found[3], files=files)
 
 
 def _digest(text: str) -> bytes | None:
@@ -149,10 +181,10 @@ def _begin(connection: sqlite3.Connection, upstream: str, project: ProjectName, 
         "INSERT INTO project (upstream, name, first_seen) VALUES (?, ?, ?) RETURNING id",
         (upstream, str(project), moment),
     ).fetchall()
-    return StoredPage(project=number, first_seen=moment, highest_serial=None, files={})
+    return StoredPage(project=number, first_seen=moment, highest_serial=None, page=None, files={})
 
 
-def _news(stored: StoredPage, listed: Mapping[str, str | None], serial: int | None) -> _News:
+def _news(stored: StoredPage, listed: Mapping[str, str | None], serial: int | None, page: bytes | None) -> _News:
     known = stored.files
     new = tuple(
         (name, None if digest is None else packed(digest)) for name, digest in listed.items() if name not in known
@@ -160,9 +192,10 @@ def _news(stored: StoredPage, listed: Mapping[str, str | None], serial: int | No
     highest = stored.highest_serial
     if serial is not None and highest is not None and serial < highest:
         # An older page says nothing of what is on the page now.
-        return _News(serial=None, new=new, digested=(), returned=(), vanished=())
+        return _News(serial=None, page=None, new=new, digested=(), returned=(), vanished=())
     return _News(
         serial=serial if serial != highest else None,
+        page=page if page != stored.page else None,
         new=new,
         digested=tuple(
             (name, packed(digest))
@@ -177,6 +210,8 @@ def _news(stored: StoredPage, listed: Mapping[str, str | None], serial: int | No
 def _write(connection: sqlite3.Connection, project: int, news: _News, moment: int) -> None:
     if news.serial is not None:
         connection.execute("UPDATE project SET highest_serial = ? WHERE id = ?", (news.serial, project))
+    if news.page is not None:
+        connection.execute("UPDATE project SET page_sha256 = ?, page_at = ? WHERE id = ?", (news.page, moment, project))
     connection.executemany(
         "INSERT INTO file (project, filename, first_seen, first_sha256) VALUES (?, ?, ?, ?)",
         ((project, name, moment, digest) for name, digest in news.new),

@@ -33,10 +33,13 @@ class _Partial:
 class Partials:
     """The beginnings that wait, one for each file, the longest. May be used from any thread."""
 
-    def __init__(self, disk: Disk = DISK, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds that only grow."""
+    def __init__(
+        self, disk: Disk = DISK, clock: Callable[[], float] = time.monotonic, *, max_bytes: int = MAX_PARTIAL_BYTES
+    ) -> None:
+        """`clock`: seconds that only grow. `max_bytes`: all together."""
         self._disk = disk
         self._clock = clock
+        self._max_bytes = max_bytes
         self._kept: dict[str, _Partial] = {}  # by sha256, the oldest first
         self._lock = threading.Lock()
 
@@ -95,7 +98,7 @@ class Partials:
         """Forgets those that are over, and the oldest while there are too many."""
         over = [sha256 for sha256, partial in self._kept.items() if self._is_over(partial)]
         gone = [self._kept.pop(sha256) for sha256 in over]
-        while len(self._kept) > MAX_PARTIALS or sum(one.size for one in self._kept.values()) > MAX_PARTIAL_BYTES:
+        while len(self._kept) > MAX_PARTIALS or sum(one.size for one in self._kept.values()) > self._max_bytes:
             gone.append(self._kept.pop(next(iter(self._kept))))
         return gone
 

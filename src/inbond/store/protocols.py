@@ -131,10 +131,10 @@ class Blobs(Protocol):
         """How many bytes of the file an earlier transfer left: the next `writer` for it begins behind them."""
         ...
 
-    def writer(self, sha256: str | None = None) -> AbstractAsyncContextManager[BlobWriter]:
+    def writer(self, sha256: str | None = None, *, size: int | None = None) -> AbstractAsyncContextManager[BlobWriter]:
         """A new file, or one that was left. What is not committed when the context ends is removed, or left again.
 
-        `sha256`: the digest that it should come to have, where that is known.
+        `sha256`: the digest that it should come to have, where that is known; `size`: its bytes likewise.
         """
         ...
 
@@ -157,12 +157,13 @@ class Memory(Protocol):
         *,
         serial: int | None,
         files: Sequence[tuple[Filename, str | None]],
+        page_sha256: str | None = None,
         now: datetime,
     ) -> PageMemory:
         """Records a page (each file with its sha256, where it has one) and returns what is now remembered.
 
         All or nothing, and on disk before it returns. A page whose serial is below the highest adds files never seen
-        before and changes nothing else.
+        before and changes nothing else. `page_sha256`: of its stored form, where it has no serial to be known by.
         """
         ...
 

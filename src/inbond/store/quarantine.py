@@ -50,6 +50,13 @@ class Quarantine:
         self._forget_oldest()
         return aside
 
+    def remove(self, path: Path, seen: Stamp) -> bool:
+        """Removes a damaged file that cannot be moved here; False where another has taken its place. Raises OSError."""
+        if stamp_of(path.lstat(), seen.generation) != seen:
+            return False
+        self._disk.unlink(path)
+        return True
+
     def _free(self, name: str) -> Path:
         number = 1
         while os.path.lexists(aside := self._directory / f"{name}.{number}"):

@@ -6,13 +6,11 @@ the digests that is passed is the part of the files that is done: they are evenl
 
 from __future__ import annotations
 
-import fcntl
-import os
 import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +18,6 @@ from typing import Final
 from inbond.model.errors import StoreUnavailable
 from inbond.model.names import is_sha256
 from inbond.store import stamps
-from inbond.store.disk import PRIVATE_FILE, locked
 from inbond.store.stamps import Stamp
 
 _PREFIX_DIGITS: Final = 8  # hex digits that tell how far a walk is
@@ -52,10 +49,11 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """What the disk does not give."""
+    """What cannot be read. `stamp`: what it is like, where the disk does not give its bytes; None: another time."""
 
     path: Path
     reason: str
+    stamp: Stamp | None = None
 
 
 Found = Whole | Damaged | Foreign | Unread
@@ -122,17 +120,15 @@ def scrub(path: Path, generation: str, pace: Callable[[int], object]) -> Found |
     except FileNotFoundError:  # evicted
         return None
     except OSError as error:
-        return Unread(path=path, reason=error.strerror or str(error))
+        return _unread(path, generation, error)
     if actual == path.name:
         return Whole(path=path, stamp=stamp)
     return Damaged(path=path, stamp=stamp, actual=actual)
 
 
-@contextmanager
-def alone(lock: Path) -> Iterator[bool]:
-    """Whether this process is the one that has the lock, as long as the context lasts. Raises OSError."""
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
-    try:
-        yield locked(handle, fcntl.LOCK_EX)
-    finally:
-        os.close(handle)
+def _unread(path: Path, generation: str, error: OSError) -> Unread:
+    stamp = None
+    if stamps.is_damage(error):
+        with suppress(OSError):
+            stamp = stamps.stamp_of(path.lstat(), generation)
+    return Unread(path=path, reason=error.strerror or str(error), stamp=stamp)

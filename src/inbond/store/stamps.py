@@ -2,8 +2,8 @@
 
 A file whose inode, length and times are those of its stamp has not been written since through the file system; what
 happens beneath that is found by scrubbing alone. Two writes within one tick of the kernel's clock, some milliseconds,
-have the same time. Times mean nothing across a loss of power: after an unclean end of any process the store has
-another generation, and no stamp of an older one holds.
+have the same time. Times mean nothing across a loss of power: after an unclean end that no other process of the store
+lived to see it has another generation, and no stamp of an older one holds.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ CHECKS: Final = 1  # raise it when a check of the bytes is added: everything sto
 READ_BYTES: Final = 2**20
 ATTEMPTS: Final = 3  # at a file that changes while it is read
 _WITHOUT_TIME: Final = getattr(os, "O_NOATIME", 0)  # Linux
+# Stands where a stamp would: what lies there was found damaged or unreadable, whatever a process has in its memory.
+DOUBTED: Final = msgspec.msgpack.encode("doubted")
+# What a disk says that has lost the bytes; a checksum that does not fit is EBADMSG or EUCLEAN, which is Linux's alone.
+_LOST: Final = frozenset({errno.EIO, errno.EBADMSG, errno.EILSEQ, getattr(errno, "EUCLEAN", errno.EIO)})
 
 
 class StillChanging(OSError):
@@ -119,6 +123,11 @@ def _opened(path: Path) -> FileIO:
         os.close(handle)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return FileIO(handle, "rb")
+
+
+def is_damage(error: OSError) -> bool:
+    """Whether it is the disk that does not give the bytes; else reading them once more may do."""
+    return error.errno in _LOST
 
 
 def used_now(path: Path, known: Stamp) -> Stamp | None:

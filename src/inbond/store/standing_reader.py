@@ -8,10 +8,12 @@ the next request.
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Final
 
 from inbond.model.decisions import Decided
+from inbond.model.memory import NewestPage
 from inbond.model.names import ProjectName
 from inbond.model.standing import Established
 from inbond.store import attached, decisions, pages, publishers
@@ -19,7 +21,16 @@ from inbond.store.ledger_file import connect_to_read
 
 # A reader waits only while somebody recovers the log after a crash, or shuts all others out; the event loop waits too.
 READER_WAITS: Final = 50  # milliseconds
-MAX_SERIALS: Final = 10_000  # kept until something is written
+MAX_PAGES: Final = 10_000  # of which something is kept until something is written
+
+
+class NotAsMade(sqlite3.DatabaseError):
+    """SQLite can read it, and it is not what inbond keeps there: the ledger is damaged."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        self.sqlite_errorname = "SQLITE_CORRUPT"
 
 
 class StandingReader:
@@ -30,15 +41,19 @@ class StandingReader:
         self._connection.execute(f"PRAGMA busy_timeout = {READER_WAITS}").fetchall()
         self._data_version = -1
         self._version = 0
-        self._serials_version = -1
+        self._pages_version = -1
         self._serials: dict[tuple[str, ProjectName], int | None] = {}  # as read since
+        self._newest: dict[tuple[str, ProjectName], NewestPage | None] = {}  # likewise
 
     def version(self) -> int:
         """Differs whenever a decision, an established repository, an import or what is attached was written since."""
         ((data_version,),) = self._connection.execute("PRAGMA data_version").fetchall()
         if data_version != self._data_version:
             # In this order: what is written in between is seen at the next call.
-            ((self._version,),) = self._connection.execute("SELECT version FROM standing").fetchall()
+            rows = self._connection.execute("SELECT version FROM standing").fetchall()
+            if len(rows) != 1:
+                raise NotAsMade(f"the table standing has {len(rows)} rows, not 1")
+            ((self._version,),) = rows
             self._data_version = data_version
         return self._version
 
@@ -56,15 +71,27 @@ class StandingReader:
 
     def highest_serial(self, upstream: str, project: ProjectName) -> int | None:
         """The highest serial of any page remembered, or None."""
-        ((data_version,),) = self._connection.execute("PRAGMA data_version").fetchall()
-        if data_version != self._serials_version or len(self._serials) >= MAX_SERIALS:
-            # In this order: what is written in between is seen at the next call.
-            self._serials.clear()
-            self._serials_version = data_version
+        self._forget_pages_if_written()
         key = (upstream, project)
         if key not in self._serials:
             self._serials[key] = pages.highest_serial(self._connection, upstream, project)
         return self._serials[key]
+
+    def newest_page(self, upstream: str, project: ProjectName) -> NewestPage | None:
+        """The newest page of those without a serial, or None."""
+        self._forget_pages_if_written()
+        key = (upstream, project)
+        if key not in self._newest:
+            self._newest[key] = pages.newest_page(self._connection, upstream, project)
+        return self._newest[key]
+
+    def _forget_pages_if_written(self) -> None:
+        ((data_version,),) = self._connection.execute("PRAGMA data_version").fetchall()
+        if data_version != self._pages_version or len(self._serials) + len(self._newest) >= MAX_PAGES:
+            # In this order: what is written in between is seen at the next call.
+            self._serials.clear()
+            self._newest.clear()
+            self._pages_version = data_version
 
     def close(self) -> None:
         """Ends the connection."""

@@ -202,9 +202,7 @@ class Metrics:
 
     def load(self, waiting: Mapping[str, Callable[[], int]], connections: Callable[[], int]) -> None:
         """Exports how many requests wait, by what for, and how many connections are open."""
-        gauge = Gauge(
-            "inbond_requests_waiting", "Requests that wait, by what for.", ["what"], registry=self.registry
-        )
+        gauge = Gauge("inbond_requests_waiting", "Requests that wait, by what for.", ["what"], registry=self.registry)
         for what, count in waiting.items():
             gauge.labels(what).set_function(count)
         Gauge("inbond_connections", "Open connections of clients.", registry=self.registry).set_function(connections)

@@ -57,7 +57,9 @@ async def send_file(
     if isinstance(content, Blob):
         note(request, source="cache")
         with suppress(FileNotFoundError):
-            return await send_blob(request, content, own.headers(), observer, holds=own.holds, leaves=own.leaves)
+            return await send_blob(
+                request, content, own.headers(), observer, holds=own.holds, leaves=own.leaves, doubt=files.doubt
+            )
         content = await files.content(located, until=until)  # evicted a moment ago: fetched anew
     note(request, source="upstream")
     settled = content if isinstance(content, Blob) else await _settled(content, own)
@@ -65,7 +67,14 @@ async def send_file(
         settled = await _whole(settled, own)  # without chunks, only the connection's end would tell the body's
     if isinstance(settled, Blob):
         return await send_blob(
-            request, settled, own.headers(), observer, holds=own.holds, leaves=own.leaves, source="upstream"
+            request,
+            settled,
+            own.headers(),
+            observer,
+            holds=own.holds,
+            leaves=own.leaves,
+            doubt=files.doubt,
+            source="upstream",
         )
     return await _send_growing(request, settled, own, observer)
 
@@ -183,10 +192,12 @@ async def send_blob(
     *,
     holds: Holds,
     leaves: Callable[[], None] = lambda: None,
+    doubt: Callable[[Blob], None] = lambda _blob: None,
     source: str = "cache",
 ) -> web.StreamResponse:
     """Answers with a stored file under the given headers, among them a strong ETag. `leaves`: as in `send_file`.
 
+    `doubt` is told of one whose bytes the disk did not give: the next request must not meet it again.
     Raises `FileNotFoundError` where it was evicted a moment ago.
     """
     if request.method == "HEAD":
@@ -196,7 +207,7 @@ async def send_blob(
         if span is None:
             return response
         leaves()
-        async with sending(request, response, file) as sender:
+        async with sending(request, response, file, doubted=lambda: doubt(blob)) as sender:
             await sender.send(span.start, len(span))
             await sender.finish()
         observer(BytesServed(source=source, count=sender.sent))
@@ -204,11 +215,18 @@ async def send_blob(
 
 
 async def _send_growing(request: web.Request, download: Download, own: _Own, observer: Observer) -> web.StreamResponse:
-    file = _open(download)
-    if file is None:  # it is just being given its final name
+    file = await _opened(download, own)
+    if file is None:
         blob = await _whole(download, own)
         return await send_blob(
-            request, blob, own.headers(), observer, holds=own.holds, leaves=own.leaves, source="upstream"
+            request,
+            blob,
+            own.headers(),
+            observer,
+            holds=own.holds,
+            leaves=own.leaves,
+            doubt=own.files.doubt,
+            source="upstream",
         )
     headers = own.headers(download.etag)
     growing = _Growing(file, download)
@@ -227,11 +245,34 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
         if request.method == "HEAD":
             return response
         own.leaves()
-        async with sending(request, response, file) as sender:
+        async with sending(request, response, file, doubted=lambda: _doubt(download, own)) as sender:
             await _follow(sender, download, growing, span, lambda blob: _is_cleared(request, blob, own))
             await _tell_mismatch(request, download, own)
         observer(BytesServed(source="upstream", count=sender.sent))
         return response
+
+
+async def _opened(download: Download, own: _Own) -> BinaryIO | None:
+    """The file of a download as it grows, None once that has ended.
+
+    It may have no name for a moment, where it is just being given its final one, or goes on in memory. Raises NotYet.
+    """
+    until = asyncio.get_running_loop().time() + own.left
+    while download.outcome is None:
+        file = _open(download)
+        if file is not None:
+            return file
+        if not await download.progress(until - asyncio.get_running_loop().time()):
+            raise NotYet(f"{download.file.filename} is just being moved", remedy="try again in a few seconds")
+    return None
+
+
+def _doubt(download: Download, own: _Own) -> None:
+    match download.outcome:
+        case Complete(blob):
+            own.files.doubt(blob)
+        case _:
+            pass  # there is nothing yet that anybody trusts
 
 
 async def _tell_mismatch(request: web.Request, download: Download, own: _Own) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import BinaryIO, Final
 
 import structlog
 from aiohttp import web
 
+from inbond.store.stamps import is_damage
 from inbond.web.patience import ClientGone, patience
 
 READ_BYTES: Final = 64 * 1024  # where sendfile is not possible
@@ -89,16 +90,23 @@ class Sender:
 
 
 @asynccontextmanager
-async def sending(request: web.Request, response: web.StreamResponse, file: BinaryIO) -> AsyncIterator[Sender]:
-    """Sends the headers and yields what sends the body; leaving without `finish` aborts. Raises nothing of its own."""
+async def sending(
+    request: web.Request, response: web.StreamResponse, file: BinaryIO, *, doubted: Callable[[], object]
+) -> AsyncIterator[Sender]:
+    """Sends the headers and yields what sends the body; leaving without `finish` aborts. Raises nothing of its own.
+
+    `doubted` is called where the disk did not give the file's bytes.
+    """
     sender = Sender(request, response, file)
     try:
         await sender.begin()
         yield sender
     except ClientGone:
         pass
-    except Exception:
+    except Exception as error:
         log.exception("sending failed; the connection was aborted", path=request.path, sent=sender.sent)
+        if isinstance(error, FileShrank) or (isinstance(error, OSError) and is_damage(error)):
+            doubted()
     finally:
         sender.close()
 

@@ -98,7 +98,7 @@ async def _send_list(
     headers["Content-Type"] = form.content_type
     if coding is not Coding.IDENTITY:
         headers["Content-Encoding"] = coding.value
-    return await send_blob(request, ready.blob, headers, gateway.observer, holds=etag.__eq__)
+    return await send_blob(request, ready.blob, headers, gateway.observer, holds=etag.__eq__, doubt=gateway.files.doubt)
 
 
 async def short_form(request: web.Request) -> web.StreamResponse:

@@ -1,8 +1,9 @@
 """Several processes as one, for those who run them: metrics added up, readiness of all.
 
-Any of them answers, and asks the others over their sockets. One that does not answer in time is left out of the metrics
-(`inbond_workers` tells how many are in) and makes unready: clients wait for it too. One that has ended only earns
-advice, as it is started again and nobody reaches it meanwhile.
+Any of them answers, and asks the others over their sockets. Of one that does not answer in time the metrics have what
+it had counted when it last answered, and nothing that it measures (`inbond_workers` tells how many answer); it makes
+unready: clients wait for it too. One that has ended only earns advice, as it is started again and nobody reaches it
+meanwhile.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import msgspec
 
 from inbond.gateway.peer_server import Answer, asking
 from inbond.gateway.peers import PeerGone, Peers, PeerSilent
+from inbond.web.counted import Counted
 from inbond.web.readiness import Checks, Readiness, readiness, worst
-from inbond.web.summing import summed
 
 ANSWERS_WITHIN: Final = 1.5  # seconds: a scrape is answered within 2
 METRICS: Final = "metrics"
@@ -30,6 +31,7 @@ class Together:
     def __init__(self, peers: Peers, exposition: Callable[[], Awaitable[bytes]], checks: Checks) -> None:
         self._peers = peers
         self._exposition = exposition
+        self._counted = Counted(peers.directory, peers.number)
         self._checks = checks
 
     @property
@@ -38,16 +40,21 @@ class Together:
         return {METRICS: self._tell_metrics, READY: self._tell_readiness}
 
     async def _tell_metrics(self, _facts: bytes) -> AsyncIterator[bytes]:
-        yield msgspec.json.encode((await self._exposition()).decode())
+        yield msgspec.json.encode((await self._own()).decode())
 
     async def _tell_readiness(self, _facts: bytes) -> AsyncIterator[bytes]:
         yield msgspec.json.encode(await readiness(self._checks))
 
     async def metrics(self) -> bytes:
-        """The metrics of all that answer."""
-        others = await asyncio.gather(*(self._asked(number, METRICS, str) for number in self._peers.others))
-        told = [text.encode() for text in others if isinstance(text, str)]
-        return summed([await self._exposition(), *told])
+        """The metrics of all that answer, and what the others have counted."""
+        numbers = self._peers.others
+        others = await asyncio.gather(*(self._asked(number, METRICS, str) for number in numbers))
+        told = [await self._own(), *(text.encode() for text in others if isinstance(text, str))]
+        missing = [number for number, text in zip(numbers, others, strict=True) if not isinstance(text, str)]
+        return await asyncio.to_thread(self._counted.together, told, missing)
+
+    async def _own(self) -> bytes:
+        return await self._counted.told(self._exposition)
 
     async def readiness(self) -> Readiness:
         """The readiness of all."""
