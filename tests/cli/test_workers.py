@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from e2e.service import plain_environment
 from inbond.cli import worker_process, workers
@@ -130,9 +131,10 @@ async def test_the_first_starts_alone_and_all_are_stopped(tmp_path: Path, capsys
 async def test_one_that_ends_is_started_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path)
     async with home.serving(capsys):
-        os.kill(dict(home.starts)[2], signal.SIGKILL)
-        await until(lambda: [number for number, _ in home.starts].count(2) == 2)
-        await until(lambda: "is started again" in capsys.readouterr().out)
+        with capture_logs() as logged:
+            os.kill(dict(home.starts)[2], signal.SIGKILL)
+            await until(lambda: [number for number, _ in home.starts].count(2) == 2)
+        assert any("is started again" in line["event"] for line in logged)
         assert [number for number, _ in home.starts].count(1) == 1
 
 
@@ -199,10 +201,10 @@ async def test_one_is_started_again_once_the_system_allows_it(
         def refuse(*_arguments: object, **_named: object) -> None:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-        with monkeypatch.context() as full:
+        with monkeypatch.context() as full, capture_logs() as logged:
             full.setattr(socket if refused == "socketpair" else asyncio, refused, refuse)
             os.kill(dict(home.starts)[2], signal.SIGKILL)
-            await until(lambda: "worker 2 cannot be started: [Errno 24]" in capsys.readouterr().out)
+            await until(lambda: any("worker 2 cannot be started: [Errno 24]" in line["event"] for line in logged))
         tried = len(home.starts)
         await until(lambda: len(home.starts) > tried)
 
@@ -236,9 +238,10 @@ async def test_those_that_do_not_stop_are_ended(
     monkeypatch.setattr(workers, "SPARE_SECONDS", 0.0)
     home = Home(tmp_path)
     home.does("stay")
-    async with home.serving(capsys):
-        pass
-    assert "workers that do not stop are ended" in capsys.readouterr().out
+    with capture_logs() as logged:
+        async with home.serving(capsys):
+            pass
+    assert any(line["event"] == "workers that do not stop are ended" for line in logged)
 
 
 async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import random
+import shutil
 import signal
 import stat
 import subprocess
@@ -400,8 +401,21 @@ async def test_a_disk_that_is_gone_is_not_a_missing_file(tmp_path: Path) -> None
         with pytest.raises(StoreUnavailable):
             await blobs.find(digest(BODY))
         (tmp_path / "blobs" / "incoming").rename(tmp_path / "away-too")
+        (tmp_path / "blobs" / "incoming").symlink_to("incoming")
         with pytest.raises(StoreUnavailable, match="refused to begin a file"):
             await blobs.writer().__aenter__()
+
+
+async def test_where_files_grow_is_made_anew_where_somebody_removed_it(tmp_path: Path) -> None:
+    heard = Heard()
+    async with blobs_in(tmp_path / "blobs", heard) as blobs:
+        before = blobs.generation
+        shutil.rmtree(tmp_path / "blobs")
+        blob, again = await asyncio.gather(store(blobs, BODY), store(blobs, b"other"))
+        assert (blob.path.read_bytes(), again.path.read_bytes()) == (BODY, b"other")
+        assert heard.alerts == ["cache-removed"]
+        async with blobs_in(tmp_path / "blobs") as beside:
+            assert beside.generation == before == blobs.generation
 
 
 async def test_where_not_even_memory_takes_it_the_operator_is_told_and_nothing_is_left(tmp_path: Path) -> None:
