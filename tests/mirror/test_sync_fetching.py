@@ -61,7 +61,9 @@ async def test_where_the_disk_refuses_everything_ends_at_once(tmp_path: Path) ->
     async with SimIndex() as index:
         wheels = [index.add_wheel("demo", f"{number}.0", upload_time=OLD) for number in range(1, 4)]
         async with fetching(tmp_path, index) as (up, fetcher):
-            shutil.rmtree(tmp_path / "data" / "cache" / "blobs" / "incoming")
+            incoming = tmp_path / "data" / "cache" / "blobs" / "incoming"
+            shutil.rmtree(incoming)
+            incoming.symlink_to("incoming")  # a loop: one that is only gone is made anew
             syncer = Syncer(fetcher=fetcher, blobs=up.parts.blobs, told=Unwatched())
             with pytest.raises(StoreUnavailable):
                 await syncer.run(Plan(files={_key(one): await _planned(up, one) for one in wheels}))
