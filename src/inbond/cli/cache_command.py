@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 
@@ -88,39 +89,30 @@ def adopt(*, directory: Path, move: bool, link: bool, form: str, given: GivenOpt
         sys.exit(cache_run.exit_code(adoption))
 
 
-class _Size(click.ParamType[int]):
-    name = "size"
+T = TypeVar("T")
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+
+def _as(parse: Callable[[str], T]) -> Callable[[click.Context, click.Parameter, str | None], T | None]:
+    """A callback that reads an option's text."""
+
+    def read(ctx: click.Context, param: click.Parameter, text: str | None) -> T | None:
         try:
-            return parse_size(value)
+            return None if text is None else parse(text)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            raise click.BadParameter(str(error), ctx=ctx, param=param) from None
+
+    return read
 
 
-class _Age(click.ParamType[timedelta]):
-    name = "time"
-
-    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        try:
-            return value if isinstance(value, timedelta) else parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class _Rate(click.ParamType[int]):
-    name = "size"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            rate = parse_size(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return rate or self.fail("nothing would ever be read", param, ctx)
+def _rate(text: str) -> int:
+    rate = parse_size(text)
+    if not rate:
+        raise ValueError("nothing would ever be read")
+    return rate
 
 
 @cache_group.command("scrub", epilog=_SCRUB_EPILOG)
-@click.option("--rate", type=_Rate(), help="Read at most so many bytes a second, as in 50MiB.")
+@click.option("--rate", callback=_as(_rate), metavar="SIZE", help="Read at most so many bytes a second, as in 50MiB.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="For people, or for programs.",
@@ -160,9 +152,14 @@ def stats(*, form: str, given: GivenOptions) -> None:
 
 
 @cache_group.command("gc", epilog=_GC_EPILOG)
-@click.option("--to", type=_Size(), help="Leave at most so many bytes of files, as in 5GiB; else what is configured.")
 @click.option(
-    "--older", type=_Age(), default="30d", show_default=True,
+    "--to",
+    callback=_as(parse_size),
+    metavar="SIZE",
+    help="Leave at most so many bytes of files, as in 5GiB; else what is configured.",
+)
+@click.option(
+    "--older", callback=_as(parse_duration), metavar="TIME", default="30d", show_default=True,
     help="What was put aside as damaged or broken goes when that was longer ago.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
