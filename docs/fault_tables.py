@@ -35,7 +35,8 @@ index never goes back. Here these are put to the test: files, processes, machine
 purpose, and every answer is compared with the truth.
 
 `make faults` runs the short form, which the tests run too; `make faults LONG=1` runs the long form and writes this
-page. What stands here was measured by the long form.
+page, `PARTS="flips storm"` some of its parts. What stands here was measured by the long form; parts that do not stand
+here have been run in their short form only.
 """
 
 

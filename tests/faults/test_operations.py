@@ -17,6 +17,7 @@ from sim.disk import RecordingDisk
 from sim.disk_power import Machine
 from sim.disk_recording import Failing, Noted, Recorder, Tree, Way, Written, lay_out, tree_of
 from sim.sqlite_vfs import SqliteSeam, sqlite_seam
+from tools import missing
 
 MANY = 1000  # more states than there are: all of them
 
@@ -109,7 +110,7 @@ def written_or_errno(file: FileIO) -> int | None:
 def seam() -> SqliteSeam:
     found = sqlite_seam()
     if found is None:
-        pytest.skip("the SQLite library that the module sqlite3 uses cannot be reached with ctypes")
+        missing("the SQLite library that the module sqlite3 uses cannot be reached with ctypes")
     return found
 
 
