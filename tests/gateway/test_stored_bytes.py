@@ -176,6 +176,24 @@ async def test_what_one_process_doubts_is_compared_by_all(
     await second.aclose()
 
 
+async def test_what_is_doubted_elsewhere_is_not_whole_again_by_being_used(bench: Bench, read: list[Path]) -> None:
+    blob = await kept(bench.cache)
+    long_ago = time.time() - TOUCH_SECONDS - 60
+    os.utime(blob.path, (long_ago, blob.path.stat().st_mtime))
+    known, key = bench.process(), stamps.document("cache", blob.sha256)
+    await committed(bench, known, blob)
+    await bench.documents.put(key, stamps.DOUBTED)  # by another process, a moment after this one looked
+    assert await known.whole(NAME, blob, until=soon())  # used: its time of use is set, and its stamp with it
+    assert not read
+    assert blob.path.stat().st_atime > long_ago + 60
+    await known.aclose()
+    assert await bench.documents.get(key) == stamps.DOUBTED
+    again = bench.process()
+    assert await again.whole(NAME, blob, until=soon())
+    assert len(read) == 1
+    await again.aclose()
+
+
 async def test_many_who_ask_at_once_have_it_read_once(bench: Bench, read: list[Path]) -> None:
     known = bench.process()
     blob = await kept(bench.cache, bytes(SMALL_BYTES + 1))

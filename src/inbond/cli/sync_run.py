@@ -121,9 +121,8 @@ class _Sync:
             try:
                 return await syncer.run(plan)
             except asyncio.CancelledError:
-                there = sum(one.state.is_here for one in syncer.here.values())
                 rest = "the same command goes on from there, and the record is as it was"
-                say(f"inbond: {there:,} of {counted(len(plan.files), 'file')} are here; {rest}", err=True)
+                say(f"inbond: {syncer.count(plan):,} of {counted(len(plan.files), 'file')} are here; {rest}", err=True)
                 raise
 
     def _warnings(self, plan: Plan, examined: Examined) -> tuple[str, ...]:

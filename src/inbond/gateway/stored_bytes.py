@@ -227,7 +227,16 @@ class StoredBytes:
         key = stamps.document(shelf.place, blob.sha256)
         stamp = await asyncio.to_thread(self._touched, key, blob.path)
         if stamp is not None:
-            self._write_behind(key, stamps.encoded(stamp))
+            self._behind_of(self._stamp_used(key, stamp))
+
+    async def _stamp_used(self, key: str, stamp: Stamp) -> None:
+        """Stores the stamp of a file that was used; nothing that was doubted meanwhile is whole again by that."""
+        raw = await self._documents.get(key)
+        known = self._known.get(key)
+        if raw == stamps.DOUBTED and known is not None and known.stamp == stamp:
+            self._known.put(key, _Known(None, 0.0))
+        elif raw != stamps.DOUBTED and (known is None or known.stamp == stamp):
+            await self._documents.put(key, stamps.encoded(stamp))
 
     def _touched(self, key: str, path: Path) -> Stamp | None:
         """In a thread."""
@@ -246,10 +255,15 @@ class StoredBytes:
         self._write_behind(key, stamps.encoded(stamp))
 
     def _write_behind(self, key: str, value: bytes) -> None:
-        if not self._closing.is_set():
-            task = asyncio.get_running_loop().create_task(self._documents.put(key, value))
-            self._behind.add(task)
-            task.add_done_callback(self._behind.discard)
+        self._behind_of(self._documents.put(key, value))
+
+    def _behind_of(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._closing.is_set():
+            work.close()
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
 
     async def aclose(self) -> None:
         """Ends what is under way; what is known by now is stored."""

@@ -80,6 +80,11 @@ class Syncer:
     told: Told
     here: dict[FileKey, FileOutcome] = field(default_factory=dict)
 
+    def count(self, plan: Plan) -> int:
+        """How many files are here, those not looked at yet included."""
+        looked_at = sum(one.state.is_here for one in self.here.values())
+        return looked_at + sum(one.present for key, one in plan.files.items() if key not in self.here)
+
     async def run(self, plan: Plan) -> Mapping[FileKey, FileOutcome]:
         """What became of each file. Raises `StoreUnavailable`."""
         places = asyncio.Semaphore(FILES_AT_ONCE)
