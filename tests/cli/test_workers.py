@@ -30,6 +30,7 @@ from inbond.cli.worker import serve_as_worker
 from inbond.cli.worker_place import OPTION, WorkerPlace, fingerprint, release, require_same
 from inbond.cli.workers import Pauses, serve_by_workers
 from inbond.cli.workers_directory import workers_directory
+from inbond.gateway.verifier_spare import Spare
 from inbond.model.errors import OperatorFault, StoreUnavailable
 from inbond.web.settings import ListenAddress
 
@@ -326,7 +327,7 @@ async def test_a_worker_serves_on_the_socket_that_it_is_given_and_ends_with_its_
     port = listening.getsockname()[1]
     own, other = socket.socketpair()
     place = place_of(tmp_path, [listening.detach()], other.detach())
-    task = asyncio.create_task(serve_as_worker(config, place))
+    task = asyncio.create_task(serve_as_worker(config, place, Spare()))
     reader, writer = await asyncio.open_connection(sock=own)
     said = json.loads(await asyncio.wait_for(reader.readline(), 60))["announcement"]
     assert f"http://127.0.0.1:{port}/simple/" in said

@@ -17,9 +17,11 @@ import pytest
 from pypi_attestations import AttestationType
 
 from inbond.attest.limits import MAX_PROVENANCE_BYTES
+from inbond.gateway import verifier_spare
 from inbond.gateway.trust import bundled_root_path
 from inbond.gateway.verifier import SENT_AHEAD, UnusableRoot, VerifierFailed, VerifierProcess, VerifierTimeout
 from inbond.gateway.verifier_frames import Scope, Setup, frame
+from inbond.gateway.verifier_spare import Spare, beginning, killed, spawn
 from inbond.gateway.verifier_worker import MAX_ADDRESS_SPACE
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.evidence import Rejected, Unsupported, Verified
@@ -541,6 +543,47 @@ async def test_closing_ends_the_process_and_whoever_waits(unruly: Unruly) -> Non
     with pytest.raises(VerifierFailed, match="shut down"):
         await asked(verifier, b"fine")
     await verifier.aclose()
+
+
+async def test_a_process_that_was_begun_before_is_the_first_and_no_other() -> None:
+    async with beginning() as spare:
+        process = spare.take()
+        assert process is not None
+        async with running(VerifierProcess(TRUST, spare=Spare(process))) as verifier:
+            assert verifier.pid == process.pid
+            assert verifier.hello.publish_predicate_type
+        async with running(VerifierProcess(TRUST, spare=spare)) as another:
+            assert another.pid != process.pid
+    assert not runs(process.pid)
+
+
+async def test_a_spare_process_that_ended_is_none() -> None:
+    process = await spawn([sys.executable, "-c", ""])
+    await process.wait()
+    assert Spare(process).take() is None
+    await killed(process)
+
+
+async def test_a_spare_that_nobody_took_is_ended_and_one_that_cannot_be_begun_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[asyncio.subprocess.Process] = []
+    really = verifier_spare.spawn
+
+    async def spawned() -> asyncio.subprocess.Process:
+        begun.append(await really())
+        return begun[0]
+
+    async def refused() -> asyncio.subprocess.Process:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(verifier_spare, "spawn", spawned)
+    async with beginning():
+        assert runs(begun[0].pid)
+    assert not runs(begun[0].pid)
+    monkeypatch.setattr(verifier_spare, "spawn", refused)
+    async with beginning() as spare:
+        assert spare.take() is None
 
 
 def test_before_the_start_there_is_nothing_to_ask() -> None:

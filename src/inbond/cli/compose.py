@@ -40,6 +40,7 @@ from inbond.gateway.settling import Settler
 from inbond.gateway.shared_downloads import DOWNLOAD, SharedDownloads
 from inbond.gateway.stored_bytes import StoredBytes
 from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
+from inbond.gateway.verifier_spare import Spare
 from inbond.gateway.why import WhyBook
 from inbond.mirror.in_force import ImportsKeeper
 from inbond.model.errors import StoreUnavailable
@@ -81,16 +82,24 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    config: Config, *, clock: Clock = utc_now, poll_every: float = POLL_EVERY, among: Among | None = None
+    config: Config,
+    *,
+    clock: Clock = utc_now,
+    poll_every: float = POLL_EVERY,
+    among: Among | None = None,
+    spare: Spare | None = None,
 ) -> AsyncIterator[Running]:
     """Builds everything, yields it, and closes it in the opposite order. Raises `OperatorFault`.
 
     `poll_every`: seconds between looks at the trusted roots. `among`: the processes that this one is of.
+    `spare`: of a verifier process that was begun before.
     """
     leading = None if among is None else among.leading
     metrics = Metrics()
     observer = both(metrics, log_events)
-    async with trusting(config, clock=clock, observer=observer, poll_every=poll_every, leading=leading) as verifier:
+    async with trusting(
+        config, clock=clock, observer=observer, poll_every=poll_every, leading=leading, spare=spare
+    ) as verifier:
         metrics.trusted_roots({one.name: _since(verifier, one.name) for one in verifier.scopes()}, clock)
         upstreams = config.upstreams_at(verifier.hello.publish_predicate_type)
         async with assembled(config, upstreams, verifier, clock=clock, metrics=metrics, among=among) as up:

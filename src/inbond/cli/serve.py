@@ -23,6 +23,7 @@ from inbond.cli.config import Config
 from inbond.cli.descriptors import with_descriptors
 from inbond.cli.listening import BACKLOG, cannot_listen
 from inbond.cli.stopping import STOP_SECONDS, stopping_by_signal
+from inbond.gateway.verifier_spare import Spare
 from inbond.mirror.in_force import InForce, told
 from inbond.web.app import build_app
 from inbond.web.connections import Runner
@@ -46,25 +47,32 @@ class Say(Protocol):
         ...
 
 
-async def serve_until_stopped(config: Config) -> None:
+async def serve_until_stopped(config: Config, spare: Spare) -> None:
     """Serves until SIGINT or SIGTERM. Raises `OperatorFault` where it cannot start."""
 
     async def say(up: Running, text: str) -> None:
         click.echo(text)
         await warn(up, config)
 
-    await serve_until(stopping_by_signal(), config, say=say)
+    await serve_until(stopping_by_signal(), config, say=say, spare=spare)
 
 
 async def serve_until(
-    stop: asyncio.Event, config: Config, *, say: Say, among: Among | None = None, sockets: Sequence[socket.socket] = ()
+    stop: asyncio.Event,
+    config: Config,
+    *,
+    say: Say,
+    spare: Spare | None = None,
+    among: Among | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> None:
     """Serves until then, and lets finish what is under way. Raises `OperatorFault` where it cannot start.
 
-    `among`: the processes that this one is of. `sockets`: listening ones, instead of the configured address.
+    `spare`: of a verifier process. `among`: the processes that this one is of. `sockets`: listening ones, instead of
+    the configured address.
     """
     config = replace(config, server=with_descriptors(config.server))
-    async with running(config, among=among) as up:
+    async with running(config, among=among, spare=spare) as up:
         lag = asyncio.create_task(up.metrics.watch_lag())
         runner = await start(up, config, sockets=sockets)
         try:

@@ -10,6 +10,7 @@ import click
 
 from inbond.cli.options import JSON, TEXT, GivenOptions, config_from_options, config_options
 from inbond.cli.worker_place import OPTION, WorkerPlace, fingerprint, read_place, require_same
+from inbond.gateway.verifier_spare import Spare, beginning
 
 if TYPE_CHECKING:
     from inbond.cli.config import Config
@@ -28,32 +29,38 @@ def serve(*, log_form: str, verbose: bool, place: WorkerPlace | None, given: Giv
 
     Without any configuration: on 127.0.0.1:8642, in front of PyPI, data in the user's cache directory.
     """
-    # The server imports much: `--help` and the other commands do not wait for that.
-    from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
-
-    set_up_logging(log_form, verbose=verbose, worker=None if place is None else place.number)
-    read = fingerprint(given.file, os.environ)  # before the file is: what changes in between makes a worker refuse
-    config = config_from_options(given)
-    if place is not None:
-        require_same(place, read)
-        asyncio.run(_worker(config, place))
-    elif config.server.workers > 1:
-        flags = ["--log", log_form, *(["--verbose"] if verbose else [])]
-        asyncio.run(_workers(config, [*given.arguments(), *flags], read))
-    else:
-        asyncio.run(_alone(config))
+    asyncio.run(_serve(given, place, log_form, verbose=verbose))
 
 
-async def _alone(config: Config) -> None:
+async def _serve(given: GivenOptions, place: WorkerPlace | None, log_form: str, *, verbose: bool) -> None:
+    async with beginning() as spare:  # while this process imports the server and reads its configuration
+        # The server imports much: `--help` and the other commands do not wait for that.
+        from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
+
+        set_up_logging(log_form, verbose=verbose, worker=None if place is None else place.number)
+        read = fingerprint(given.file, os.environ)  # before the file is: what changes in between makes a worker refuse
+        config = config_from_options(given)
+        if place is not None:
+            require_same(place, read)
+            await _worker(config, place, spare)
+            return
+        if config.server.workers == 1:
+            await _alone(config, spare)
+            return
+    flags = ["--log", log_form, *(["--verbose"] if verbose else [])]
+    await _workers(config, [*given.arguments(), *flags], read)
+
+
+async def _alone(config: Config, spare: Spare) -> None:
     from inbond.cli.serve import serve_until_stopped  # noqa: PLC0415 (as said above)
 
-    await serve_until_stopped(config)
+    await serve_until_stopped(config, spare)
 
 
-async def _worker(config: Config, place: WorkerPlace) -> None:
+async def _worker(config: Config, place: WorkerPlace, spare: Spare) -> None:
     from inbond.cli.worker import serve_as_worker  # noqa: PLC0415 (as said above)
 
-    await serve_as_worker(config, place)
+    await serve_as_worker(config, place, spare)
 
 
 async def _workers(config: Config, arguments: list[str], read: str) -> None:

@@ -18,6 +18,7 @@ from inbond.gateway.trust import RootSource
 from inbond.gateway.trust_age import worded
 from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
 from inbond.gateway.trust_update import AutoSource
+from inbond.gateway.verifier_spare import Spare
 from inbond.model.events import Alert, Observer
 from inbond.web.operations import Check
 
@@ -30,14 +31,16 @@ async def trusting(
     observer: Observer,
     poll_every: float = POLL_EVERY,
     leading: Leading | None = None,
+    spare: Spare | None = None,
 ) -> AsyncIterator[TrustKeeper]:
     """Starts it, and closes it. Raises `OperatorFault`.
 
     `leading`: of several processes, only the one that leads keeps roots fresh; the others take up what it keeps.
+    `spare`: of a verifier process that was begun before.
     """
     leading = leading or Leading()
     used = sources(config, clock=clock, observer=observer)
-    keeper = _keeper(config, used, clock=clock, observer=observer, poll_every=poll_every)
+    keeper = _keeper(config, used, clock=clock, observer=observer, poll_every=poll_every, spare=spare)
     refreshing: list[asyncio.Task[NoReturn]] = []
     try:
         await keeper.start()
@@ -95,7 +98,13 @@ def checks_of(keeper: TrustKeeper) -> dict[str, Callable[[], Awaitable[Check]]]:
 
 
 def _keeper(
-    config: Config, used: Iterable[RootSource], *, clock: Clock, observer: Observer, poll_every: float = POLL_EVERY
+    config: Config,
+    used: Iterable[RootSource],
+    *,
+    clock: Clock,
+    observer: Observer,
+    poll_every: float = POLL_EVERY,
+    spare: Spare | None = None,
 ) -> TrustKeeper:
     return TrustKeeper(
         used,
@@ -105,4 +114,5 @@ def _keeper(
         observer=observer,
         poll_every=poll_every,
         max_ages=max_ages(config),
+        spare=spare,
     )

@@ -15,9 +15,10 @@ from inbond.cli.serve import serve_until, warn
 from inbond.cli.stopping import stopping_by_signal
 from inbond.cli.worker_place import Line, Serving, WorkerPlace
 from inbond.gateway.peers import Peers
+from inbond.gateway.verifier_spare import Spare
 
 
-async def serve_as_worker(config: Config, place: WorkerPlace) -> None:
+async def serve_as_worker(config: Config, place: WorkerPlace, spare: Spare) -> None:
     """Serves until SIGINT, SIGTERM or the end of the supervisor. Raises `OperatorFault` where it cannot start."""
     sockets = [_taken_over(descriptor) for descriptor in place.sockets]
     stop = stopping_by_signal()
@@ -33,7 +34,7 @@ async def serve_as_worker(config: Config, place: WorkerPlace) -> None:
                     await warn(up, config)
                 await line.say(Serving(text))
 
-            await serve_until(stop, config, among=among, sockets=sockets, say=say)
+            await serve_until(stop, config, among=among, sockets=sockets, say=say, spare=spare)
     finally:
         orphaned.cancel()
         await asyncio.gather(orphaned, return_exceptions=True)

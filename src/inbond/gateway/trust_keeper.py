@@ -31,6 +31,7 @@ from inbond.gateway.trust_telling import change_alert
 from inbond.gateway.trust_unknown import REFRESH_EVERY, UnknownKeys
 from inbond.gateway.verifier import Finding, UnusableRoot, VerifierFailed, VerifierProcess
 from inbond.gateway.verifier_frames import Hello
+from inbond.gateway.verifier_spare import Spare
 from inbond.model.errors import InbondError, OperatorFault, StoreUnavailable
 from inbond.model.events import Alert, Observer
 from inbond.model.names import Filename
@@ -68,12 +69,14 @@ class TrustKeeper:
         look_every: float = LOOK_EVERY,
         refresh_every: float = REFRESH_EVERY,
         max_ages: Mapping[str, timedelta] = MappingProxyType({}),
+        spare: Spare | None = None,
     ) -> None:
         self._sources = {source.name: source for source in sources}
         self._by_upstream = trust_by_upstream
         self._files = TrustFiles(directory)
         self._clock = clock
         self._observer = observer
+        self._spare = spare
         self._poll_every = poll_every
         issuers = {name: source.issuers for name, source in self._sources.items()}
         self._sampler = Sampler(self._files, issuers, observer, look_every=look_every)
@@ -195,7 +198,7 @@ class TrustKeeper:
     async def _started(self) -> VerifierProcess:
         """A process by the roots of `_states`; those that cannot be used have given way in there."""
         while True:
-            process = VerifierProcess(self._trust())
+            process = VerifierProcess(self._trust(), spare=self._spare)
             try:
                 await process.start()
             except UnusableRoot as error:

@@ -26,8 +26,9 @@ import msgspec
 
 from inbond.attest.limits import check_question, over_limit
 from inbond.attest.wire import decode_evidence
-from inbond.gateway.verifier_child import START_TIMEOUT, WORKER, Child, Frames, UnusableRoot, VerifierFailed
+from inbond.gateway.verifier_child import START_TIMEOUT, Child, Frames, UnusableRoot, VerifierFailed
 from inbond.gateway.verifier_frames import Answer, Hello, Request, frame
+from inbond.gateway.verifier_spare import WORKER, Spare
 from inbond.model.errors import InbondError
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.names import Filename
@@ -68,6 +69,7 @@ class VerifierProcess:
         start_timeout: seconds a process may take to say hello.
         max_waiting: calls that may wait; more fail with `VerifierFailed`.
         command: what to start instead of `inbond.gateway.verifier_worker`; it must speak the same frames.
+        spare: of a process that was begun before, which then is the first.
     """
 
     def __init__(
@@ -78,11 +80,12 @@ class VerifierProcess:
         start_timeout: float = START_TIMEOUT,
         max_waiting: int = MAX_WAITING,
         command: Sequence[str] = WORKER,
+        spare: Spare | None = None,
     ) -> None:
         self.trust: Final = trust
         self._digests = {upstream: trust.digest(names) for upstream, names in trust.by_upstream.items()}
         self._call_timeout = call_timeout
-        self._child = Child(trust, start_timeout=start_timeout, command=command)
+        self._child = Child(trust, start_timeout=start_timeout, command=command, spare=spare or Spare())
         self._waiting: asyncio.Queue[_Call] = asyncio.Queue(max_waiting)
         self._under_way: deque[_Call] = deque()  # in the order in which they were, or will be, asked
         self._frames: Frames | None = None  # of the process that those marked as sent were sent to

@@ -6,14 +6,13 @@ Its roots are those it was made with, however often it is started: a file that c
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from inbond.gateway.verifier_frames import HEADER_BYTES, Hello, Scope, Setup, Unusable, body_length, frame
+from inbond.gateway.verifier_spare import Spare, killed, spawn
 from inbond.model.errors import ConfigurationError, InbondError, OperatorFault
 from inbond.model.trust import Trust
 
@@ -24,8 +23,6 @@ LONGEST_PAUSE: Final = 30.0  # seconds
 PATIENCE: Final = 1.0  # seconds
 
 _FIRST: Final = msgspec.msgpack.Decoder(Hello | Unusable)
-# -P: what lies in the working directory is not imported
-WORKER: Final = (sys.executable, "-P", "-m", "inbond.gateway.verifier_worker")
 
 
 class VerifierFailed(InbondError):
@@ -41,11 +38,12 @@ class UnusableRoot(ConfigurationError):
 
 
 class Child:
-    """At most one verifier process at a time."""
+    """At most one verifier process at a time. The first is `spare`, where there is one."""
 
-    def __init__(self, trust: Trust, *, start_timeout: float, command: Sequence[str]) -> None:
+    def __init__(self, trust: Trust, *, start_timeout: float, command: Sequence[str], spare: Spare) -> None:
         self.hello: Hello | None = None  # of the process that started last
         self._command = tuple(command)
+        self._spare = spare
         self._start_timeout = start_timeout
         self._setup = frame(_setup(trust))
         self._digests = {trust.digest(names) for names in trust.sets()}
@@ -91,10 +89,8 @@ class Child:
     async def start(self) -> asyncio.subprocess.Process:
         """Starts it, ending one that runs. Raises OperatorFault: `UnusableRoot` where a root cannot be used."""
         await self.end()
-        pipe = asyncio.subprocess.PIPE
         try:
-            # Its stderr is ours: what the libraries log stands in the log.
-            self._process = process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe)
+            self._process = process = self._spare.take() or await spawn(self._command)
             async with asyncio.timeout(self._start_timeout):
                 self.hello = await self._greeting(process)
         except TimeoutError:
@@ -139,11 +135,7 @@ class Child:
         process = self._process
         if process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
+        await killed(process)
         self._process = None
 
 

@@ -9,6 +9,7 @@ It ends when its stdin does, which is when its parent is gone, in the middle of 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import queue
 import resource
@@ -64,6 +65,7 @@ def main() -> int:
     requests, answers = _take_pipes()
     _die_with_parent()
     _bound_memory()
+    importlib.import_module("inbond.attest.verify")  # with sigstore, and before anything is said: see `verifier_spare`
     setup = _setup(requests)
     if setup is None:
         return 0
