@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve wheel test test-network test-container test-others check fmt bench lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks faults
+.PHONY: serve wheel test test-covered test-again test-network test-container test-others check fmt bench lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks faults
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -16,7 +16,21 @@ wheel: $(VENV)/.serve ## build the wheel and the sdist into dist/, with the pinn
 
 test: $(VENV)/.dev ## run the tests with coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(MAKE) --no-print-directory test-covered
+
+test-covered: ## that the pure rooms are covered by the last run to the last branch
 	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/bundles/*,*/inbond/archive/*,*/inbond/advisories/*,*/inbond/policy/*,*/inbond/locks/*,*/inbond/reporting/*'
+
+# A few tests that failed beside all others, on a busy machine, are run three times by themselves. One that fails again
+# is wrong; one that does not is unsteady, and stands in the output to be mended.
+UNSTEADY := 3
+test-again: $(VENV)/.dev ## what failed in the last run of the tests, three times over, where it was little
+	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none --collect-only | grep '::' >.unsteady; \
+	  failed=$$(grep -c . .unsteady); [ "$$failed" -gt 0 ] && [ "$$failed" -le $(UNSTEADY) ] || exit 1; \
+	  echo "UNSTEADY: $$failed failed beside others, and run alone now:"; cat .unsteady
+	for round in 1 2 3; do $(BIN)/python -m pytest -v @.unsteady || exit 1; done
+	$(BIN)/coverage report --fail-under=95 >/dev/null
+	@$(MAKE) --no-print-directory test-covered
 
 # Other Pythons run the same tests where they are found; `make test-others OTHERS=/path/to/python3.13` names one.
 OTHERS ?= python3.12 python3.13
