@@ -1,173 +1,191 @@
-"""Clients that do not read, and an upstream that does not answer: memory, and how long what is at hand takes meanwhile.
+"""Clients that do not read, and an upstream that does not answer: memory, and what a known page takes meanwhile.
 
-    python bench/overload.py [--megabytes 64]
+    python bench/overload.py [--short] [--results DIR]
 
-All traffic stays on this machine, the clients' part of the processor included. Writes bench/results/overload.md.
+inbond, upstream and the clients are processes of their own on the same machine. Writes bench/results/overload.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import re
+import resource
 import socket
-import statistics
-import subprocess
-import tempfile
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
-import aiohttp
-from run import inbond
+from harness import plan as names
+from harness.asking import must
+from harness.catalog import JSON
+from harness.machine import machine
+from harness.paced import at_rate
+from harness.plan import Plan
+from harness.raw import address, fetched, head_of
+from harness.servers import Server, inbond
+from harness.upstream import Upstream, upstream
 
-from sim.index import SimIndex
+RESULTS = Path(__file__).parent / "results"
+SLOW = 1e6  # bytes a second: a file that grows for as long as it is looked at
+SILENT = 3600.0  # seconds until upstream answers
+SETTLES = 1.0  # seconds until all that has been asked for is under way
+RATE, CONNECTIONS = 50.0, 4  # of the known page
+GIVEN_UP = 60.0  # seconds after which a client of a silent upstream no longer waits
+SETTINGS = {"INBOND_SERVER__TRUSTED_PROXIES": "127.0.0.1"}  # so that the clients count as several
+HEAD = """\
+# Clients that hang, and an upstream that does
 
-HERE = Path(__file__).parent
-HANGING = (10, 200, 1000)
-COLD = 3000  # requests for pages of which upstream does not say a word
-PAGE_CHARS = 4_000_000
-ASKED = 400  # times for the hot page
-CONFIG = '[server]\nlisten = "127.0.0.1:0"\ntrusted_proxies = ["127.0.0.1"]\n'
+{machine}. One inbond after the other, so that none has grown before. p50 and p99: of a known page meanwhile, {rate:.0f}
+requests a second, each timed from the moment at which it was due. Memory: proportional, of all processes, before and
+with the clients.
+
+| what | p50 | p99 | memory | |
+|---|--:|--:|--:|---|
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """How much of it."""
+
+    hanging: tuple[int, ...] = (10, 200, 1000)
+    cold: int = 1500
+    seconds: float = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What was seen."""
+
+    what: str
+    p50: float
+    p99: float
+    before: float
+    after: float
+    told: str = ""
+
+    def __str__(self) -> str:
+        memory = f"{self.before:.0f} to {self.after:.0f} MB"
+        return f"| {self.what} | {self.p50:.1f} ms | {self.p99:.1f} ms | {memory} | {self.told} |"
 
 
 def main() -> None:
     """Measures, prints and writes what was seen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=int, default=64)
+    parser.add_argument("--short", action="store_true", help="few clients, to see that it works")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        text = asyncio.run(measured(Path(scratch), size=options.megabytes * 2**20))
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "overload.md").write_text(text)
+    amount = Amount(hanging=(5,), cold=50, seconds=1.0) if options.short else Amount()
+    _as_many_files_as_allowed()
+    told = "; ".join(f"{what}: {value}" for what, value in machine({}).items())
+    text = HEAD.format(machine=told, rate=RATE) + "".join(f"{row}\n" for row in measured(amount))
+    options.results.mkdir(parents=True, exist_ok=True)
+    (options.results / "overload.md").write_text(text)
     print(text)
 
 
-async def measured(scratch: Path, *, size: int) -> str:
-    """One inbond after the other, so that none has grown before."""
-    lines = [
-        "# Clients that hang, and an upstream that does",
-        "",
-        "| what | p50 | p99 | resident |",
-        "|---|---|---|---|",
-    ]
-    for kind in ("growing file", "page of 4 MB"):
-        for clients in HANGING:
-            (place := scratch / f"{kind[:4]}{clients}").mkdir()
-            lines.append(await with_hanging(place, kind, clients, size=size))
-    (place := scratch / "cold").mkdir()
-    lines.append(await with_cold(place))
-    head = "p50 and p99: of a hot page meanwhile. Resident: of the serving process, before and with the clients.\n"
-    return "\n".join([*lines[:2], head, *lines[2:]]) + "\n"
+def _as_many_files_as_allowed() -> None:
+    """For this process and those that it starts: every connection takes a descriptor at either end."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def with_hanging(scratch: Path, kind: str, clients: int, *, size: int) -> str:
-    """Clients that read a little and then nothing."""
-    async with SimIndex() as index:
-        index.add_wheel("hot", "1.0")
-        index.yank(index.add_wheel("page", "1.0"), "x" * PAGE_CHARS)
-        wheel = index.add_wheel("large", "1.0", size=size)
-        gate = index.gate(wheel.path, after=size - 2**20)
-        path = wheel.path if kind == "growing file" else "/simple/page/"
-        async with started(scratch, index) as (origin, process):
-            for name in ("hot", "page", "large"):
-                await hot_page(origin, name, times=5)
-            async with hanging(origin, path, 1):
-                before = memory(process.pid)
-                async with hanging(origin, path, clients):
-                    p50, p99 = await hot_page(origin, "hot", times=ASKED)
-                    after = memory(process.pid)
-            gate.open()
-    return f"| {clients} clients hang in a {kind} | {p50:.1f} ms | {p99:.1f} ms | {before:.0f} → {after:.0f} MB |"
+def measured(amount: Amount) -> list[Row]:
+    """All of it."""
+    with TemporaryDirectory(prefix="inbond-bench-") as scratch:
+        place = Path(scratch)
+        with upstream(replace(Plan(), rounds=1), ["small", "vast", "files"], place) as up:
+            rows = []
+            for number, clients in enumerate(amount.hanging):
+                for project in (names.LARGE, names.VAST):
+                    with _fresh(up, place / f"{project}{number}") as server:
+                        rows.append(asyncio.run(with_hanging(server, up, project, clients, amount.seconds)))
+            with _fresh(up, place / "cold") as server:
+                rows.append(asyncio.run(with_cold(server, up, amount)))
+    return rows
 
 
-async def with_cold(scratch: Path) -> str:
+def _fresh(up: Upstream, home: Path) -> AbstractContextManager[Server]:
+    home.mkdir()
+    up.behave()
+    return inbond(up, home, SETTINGS)
+
+
+async def with_hanging(server: Server, up: Upstream, project: str, clients: int, seconds: float) -> Row:
+    """Clients that read the head of an answer and then nothing: a large page, or a file that grows."""
+    assert server.running is not None
+    must(server.page(names.SMALL), {"Accept": JSON})
+    url = server.page(project) if project == names.VAST else server.file(project)
+    if project == names.VAST:
+        must(url)
+    up.behave(rate=SLOW)
+    async with hanging(url, 1):
+        before = server.running.memory()
+        async with hanging(url, clients):
+            p50, p99, told = await known_page(server, seconds)
+            after = server.running.memory()
+    what = "page of 5,000 files" if project == names.VAST else "growing file"
+    return Row(what=f"{clients} clients hang in a {what}", p50=p50, p99=p99, before=before, after=after, told=told)
+
+
+async def with_cold(server: Server, up: Upstream, amount: Amount) -> Row:
     """Very many requests that wait for an upstream, of several clients."""
-    async with SimIndex() as index:
-        for number in range(COLD):
-            index.add_project(f"cold{number}")
-        gates = [index.gate(index.page_path(f"cold{number}")) for number in range(COLD)]
-        index.add_wheel("hot", "1.0")
-        async with started(scratch, index) as (origin, process):
-            await hot_page(origin, "hot", times=5)
-            before = memory(process.pid)
-            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-                asked = [asyncio.create_task(status(session, origin, number)) for number in range(COLD)]
-                await asyncio.sleep(1)
-                p50, p99 = await hot_page(origin, "hot", times=ASKED)
-                after = memory(process.pid)
-                answers = Counter(await asyncio.gather(*asked))
-                for gate in gates:
-                    gate.open()
-    told = ", ".join(f"{code}: {count}" for code, count in sorted(answers.items()))
-    return (
-        f"| {COLD} requests for pages of an upstream that does not answer ({told}) "
-        f"| {p50:.1f} ms | {p99:.1f} ms | {before:.0f} → {after:.0f} MB |"
-    )
+    assert server.running is not None
+    must(server.page(names.SMALL), {"Accept": JSON})
+    before = server.running.memory()
+    up.behave(round_trip=SILENT)
+    waiting = [asyncio.create_task(_status(server, number)) for number in range(amount.cold)]
+    await asyncio.sleep(SETTLES)
+    p50, p99, told = await known_page(server, amount.seconds)
+    after = server.running.memory()
+    counted = sorted(Counter(await asyncio.gather(*waiting)).items())
+    answers = ", ".join(f"{count} were answered {status}" for status, count in counted)
+    what = f"{amount.cold} requests for pages of an upstream that does not answer"
+    return Row(what=what, p50=p50, p99=p99, before=before, after=after, told=f"{answers}. {told}".strip())
 
 
-async def status(session: aiohttp.ClientSession, origin: str, number: int) -> int:
+async def _status(server: Server, number: int) -> str:
     """What a request for a cold page is answered; four clients in turns."""
-    headers = {"X-Forwarded-For": f"192.0.2.{number % 4}"}
-    async with session.get(f"{origin}/simple/cold{number}/", headers=headers) as response:
-        await response.read()
-        return response.status
-
-
-@asynccontextmanager
-async def started(scratch: Path, index: SimIndex) -> AsyncIterator[tuple[str, subprocess.Popen[str]]]:
-    """inbond behind a proxy, for the clients to be told apart; it stops while the index goes on."""
-    config = scratch / "inbond.toml"
-    config.write_text(CONFIG)
-    with ExitStack() as stack:
-        yield stack.enter_context(inbond(scratch, index.url, "--config", str(config)))
-        await asyncio.to_thread(stack.close)
-
-
-@asynccontextmanager
-async def hanging(origin: str, path: str, clients: int) -> AsyncIterator[None]:
-    """Clients that have read the head of an answer, and stop there."""
-    loop = asyncio.get_running_loop()
-    host, _, port = origin.removeprefix("http://").partition(":")
-    socks = []
-    for _ in range(clients):
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.setblocking(False)
-        await loop.sock_connect(sock, (host, int(port)))
-        await loop.sock_sendall(sock, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        socks.append(sock)
-    for sock in socks:
-        head = await loop.sock_recv(sock, 1024)
-        assert head.startswith(b"HTTP/1.1 200"), head
+    headers = {"X-Forwarded-For": f"192.0.2.{number % 4}", "Accept": JSON}
     try:
+        got = await asyncio.wait_for(fetched(server.page(names.bulk(number)), headers), GIVEN_UP)
+    except (TimeoutError, ConnectionError) as error:
+        return type(error).__name__
+    return str(got.status)
+
+
+async def known_page(server: Server, seconds: float) -> tuple[float, float, str]:
+    """Median and 99th percentile in milliseconds, and how many were answered otherwise."""
+    head = head_of(server.page(names.SMALL), {"Accept": JSON, "X-Forwarded-For": "192.0.2.99"})
+    paced = await at_rate(server.origin, [head], rate=RATE, seconds=seconds, connections=CONNECTIONS)
+    told = f"{paced.wrong} of {paced.asked} answers were no success" if paced.wrong else ""
+    return paced.percentile(50), paced.percentile(99), told
+
+
+@asynccontextmanager
+async def hanging(url: str, clients: int) -> AsyncIterator[None]:
+    """Clients that have read the head of an answer, and stop there."""
+    loop, opened = asyncio.get_running_loop(), list[socket.socket]()
+    try:
+        for _ in range(clients):
+            sock = socket.socket()
+            opened.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setblocking(False)
+            await loop.sock_connect(sock, address(url))
+            await loop.sock_sendall(sock, head_of(url, {"Accept": JSON}))
+        for sock in opened:
+            head = await loop.sock_recv(sock, 1024)
+            assert head.startswith(b"HTTP/1.1 200"), f"{urlsplit(url).path}: {head[:200]!r}"
         yield
     finally:
-        for sock in socks:
-            sock.close()
-
-
-async def hot_page(origin: str, name: str, *, times: int) -> tuple[float, float]:
-    """Median and 99th percentile of the time that a page takes, in milliseconds."""
-    seconds = []
-    async with aiohttp.ClientSession() as session:
-        for _ in range(times):
-            begun = time.perf_counter()
-            async with session.get(f"{origin}/simple/{name}/") as response:
-                await response.read()
-                assert response.status == 200
-            seconds.append(time.perf_counter() - begun)
-    cuts = statistics.quantiles(seconds, n=100)
-    return cuts[49] * 1000, cuts[98] * 1000
-
-
-def memory(pid: int) -> float:
-    """Resident memory of a process without its children, MB."""
-    match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    assert match is not None
-    return int(match[1]) / 1024
+        for sock in opened:
+            with suppress(OSError):
+                sock.close()
 
 
 if __name__ == "__main__":

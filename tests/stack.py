@@ -171,8 +171,12 @@ async def inbond(
     environ: Mapping[str, str] | None = None,
     server_limits: ServerLimits | None = None,
     among: Among | None = None,
+    ahead: bool = False,
 ) -> AsyncIterator[Inbond]:
-    """Starts inbond in front of simulated indexes. `config` may name `{data}`, `{upstream}` and `{upstream1}` …"""
+    """Starts inbond in front of simulated indexes. `config` may name `{data}`, `{upstream}` and `{upstream1}` …
+
+    `ahead`: whether those may be asked for what nobody has asked for yet; without, a test can count what it causes.
+    """
     urls = {"upstream": indexes[0].url, **{f"upstream{n}": index.url for n, index in enumerate(indexes)}}
     file = data / "inbond.toml"
     file.write_text((config + more).format(data=data / "data", **urls))
@@ -181,7 +185,8 @@ async def inbond(
         loaded = replace(loaded, server=replace(loaded.server, limits=server_limits))
     verifier = verifier or LocalVerifier()
     clock = clock or SetClock()
-    async with assembled(loaded, loaded.upstreams_at(""), verifier, clock=clock, limits=limits, among=among) as up:
+    upstreams = tuple(replace(one, ahead=ahead and one.ahead) for one in loaded.upstreams_at(""))
+    async with assembled(loaded, upstreams, verifier, clock=clock, limits=limits, among=among) as up:
         runner = await start(up, loaded)
         try:
             async with aiohttp.ClientSession(auto_decompress=True) as session:

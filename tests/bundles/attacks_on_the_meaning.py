@@ -10,6 +10,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from msgspec import structs
+
 from bundles.attack import Attacks, Who
 from bundles.manifests import references
 from bundles.support import CREATED, DAY, Blobs, Genuine, carried
@@ -52,7 +54,7 @@ def with_page(blobs: Blobs, project: BundledProject, **fields: Any) -> BundledPr
     """The project with fields of its file on the page changed; `files=()` takes it off."""
     page = decode_page(blobs.held[project.page])
     files = fields.pop("files", None)
-    files = (replace(page.files[0], **fields),) if files is None else files
+    files = (structs.replace(page.files[0], **fields),) if files is None else files
     return replace(project, page=blobs.put(encode_page(replace(page, files=files))))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from inbond.attest.attaching import provenance_of
 from inbond.gateway.attached import AttachedChanged, AttachedKeeper
@@ -106,9 +107,9 @@ async def test_the_ledger_is_read_again_only_where_something_else_is_attached() 
 @pytest.mark.parametrize(
     "other",
     [
-        replace(FILE, filename=Filename("widgets-2.0-py3-none-any.whl")),
-        replace(FILE, hashes={"sha256": "2" * 64}),
-        replace(FILE, hashes={}),
+        structs.replace(FILE, filename=Filename("widgets-2.0-py3-none-any.whl")),
+        structs.replace(FILE, hashes={"sha256": "2" * 64}),
+        structs.replace(FILE, hashes={}),
     ],
     ids=["name", "digest", "no digest"],
 )

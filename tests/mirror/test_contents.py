@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from inbond.bundles.decisions import encode_pins, encode_repositories
 from inbond.bundles.manifest import BundledDocument, BundledFile, BundledProject, Claimed, DocumentKind, Manifest
@@ -83,7 +84,7 @@ def test_what_agrees_is_read() -> None:
 
 
 def with_file(**changes: Any) -> Page:
-    return replace(PAGE, files=(replace(FILE, **changes), *PAGE.files[1:]))
+    return replace(PAGE, files=(structs.replace(FILE, **changes), *PAGE.files[1:]))
 
 
 CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from inbond.mirror.imported import ImportedIndex
 from inbond.model.errors import DigestMismatch, UpstreamBroken, UpstreamRefused, UpstreamUnavailable
@@ -45,7 +46,7 @@ def as_listed(wheel: SimFile, **changes: Any) -> File:
         hashes={"sha256": wheel.sha256},
         core_metadata=True,
     )
-    return replace(file, **changes)
+    return structs.replace(file, **changes)
 
 
 async def test_it_answers_by_the_name_of_its_upstream_alone(tmp_path: Path) -> None:

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from packaging.utils import canonicalize_name
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import Version
 
 from inbond.model.errors import InvalidFilename, InvalidName
@@ -122,6 +128,25 @@ def test_filenames_tell_project_version_and_kind(
         kind=kind,
     )
     assert parse_filename(filename) == expected
+
+
+PARTS = (
+    "demo", "a.b", "a__b", "A_b", "_x", "1.0", "1.0.post1", "v1", "1.0a1", "1!2", "1.0+l_1", "1_0", "1", "1b", "", "é",
+    "py3", "py2.py3", "none", "any", "linux_x86_64.win32", "3x", "abi3.", "..",
+)  # fmt: skip
+parts = st.sampled_from(PARTS)
+
+
+@given(st.lists(parts, min_size=1, max_size=6).map("-".join), st.sampled_from([".whl", ".tar.gz", ".zip"]))
+def test_plain_names_are_read_as_packaging_reads_them(stem: str, suffix: str) -> None:
+    filename, found = stem + suffix, parse_filename(stem + suffix)
+    try:
+        name, version = parse_wheel_filename(filename)[:2] if suffix == ".whl" else parse_sdist_filename(filename)
+        project = ProjectName(name)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidName):
+        assert (found.project, found.version) == (None, None)
+    else:
+        assert (found.project, str(found.version)) == (project, str(version))
 
 
 @given(

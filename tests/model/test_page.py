@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from packaging.version import Version
 
 from inbond.model.names import Filename, Kind, ProjectName
@@ -56,7 +56,7 @@ def test_a_page_finds_its_files_and_their_versions() -> None:
 
 def test_a_remembered_digest_stands_in_where_the_page_gives_none() -> None:
     other = "1" * 64
-    bare = replace(with_hashes({"sha256": "nonsense"}), remembered=other)
+    bare = structs.replace(with_hashes({"sha256": "nonsense"}), remembered=other)
     assert (bare.listed_sha256, bare.sha256) == (None, other)
-    given = replace(with_hashes({"sha256": SHA256}), remembered=other)
+    given = structs.replace(with_hashes({"sha256": SHA256}), remembered=other)
     assert (given.listed_sha256, given.sha256) == (SHA256, SHA256)

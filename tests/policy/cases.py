@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from inbond.model.evidence import (
     Absent,
     Derivation,
@@ -103,7 +105,7 @@ def file_of(name: str = WHEEL, **changes: Any) -> File:
         upload_time=OLD,
         provenance=Claim.SILENT,
     )
-    return replace(file, **changes)
+    return structs.replace(file, **changes)
 
 
 def page_of(*files: File, **changes: Any) -> Page:

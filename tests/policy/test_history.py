@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from effort import calls_of
 from inbond.model.memory import PageMemory
 from inbond.model.page import File
+from inbond.policy import history
 from inbond.policy.case import PageCase
 from inbond.policy.engine import judge_page
 from inbond.policy.history import Earlier, earlier_than, earlier_than_next
@@ -238,3 +240,31 @@ def test_three_times_as_many_odd_releases_cost_three_times_as_much(odd: Callable
         )
 
     assert calls(2100) < 4 * calls(700)  # it was 9 times
+
+
+def test_a_page_that_is_judged_again_is_not_sorted_again() -> None:
+    page, memory = page_of(*odd_tags(50)), PageMemory(project_first_seen=NOW - DAY, first_seen={}, first_digest={})
+
+    def found(known: PageMemory | None) -> tuple[int, Earlier]:
+        again = PageCase.of(index="root", page=page, memory=known, settings=policy(), now=NOW)
+        answers: list[Earlier] = []
+        calls = calls_of(lambda: answers.append(earlier_than(again, page.files[-1])))
+        return calls, answers[0]
+
+    found(None)  # where names are read for the first time
+    (first, before), (second, after) = found(memory), found(memory)
+    assert after == before
+    assert second < first / 10
+    assert found(replace(memory))[0] == first  # what is remembered may tell other times
+
+
+def test_the_releases_of_a_huge_page_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MAX_KEPT_FILES", 49)
+    page = page_of(*odd_tags(50))
+
+    def calls() -> int:
+        again = PageCase.of(index="root", page=page, memory=None, settings=policy(), now=NOW)
+        return calls_of(lambda: earlier_than(again, page.files[-1]))
+
+    calls()  # where names are read for the first time
+    assert calls() == calls() > 500

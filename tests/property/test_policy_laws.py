@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from inbond.model.evidence import Rejected, Unavailable, Unsupported, VerifiedAttestation
 from inbond.model.page import Claim
@@ -80,7 +81,7 @@ def test_what_is_remembered_lifts_no_denial_where_the_page_must_give_digests(
     world: World, keys: dict[str, Any]
 ) -> None:
     keys = {**keys, "hashes": Hashes.REQUIRE}
-    forgetful = replace(world.page, files=tuple(replace(file, remembered=None) for file in world.page.files))
+    forgetful = replace(world.page, files=tuple(structs.replace(file, remembered=None) for file in world.page.files))
     before = world.verdicts(keys, page=forgetful)
 
     for name, verdict in world.verdicts(keys).items():

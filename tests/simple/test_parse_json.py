@@ -98,7 +98,7 @@ def test_any_version_one_is_accepted(version: str) -> None:
         (b"<html></html>", "not JSON"),
         (b'{"a": "\xff"}', "not JSON"),
         (b'{"a": "\\ud800 "}', "not JSON"),
-        (b"[" * 100_000, "nests deeper"),
+        (b'{"a":' + b"[" * 100_000, "nests deeper"),
         ([], "not a JSON object"),
         ("page", "not a JSON object"),
         (page(meta=None), "`meta` of upstream's page is not a JSON object"),

@@ -8,6 +8,7 @@ from urllib.parse import quote, urljoin
 
 import pytest
 from hypothesis import given
+from msgspec import structs
 
 from inbond.model.names import Filename
 from inbond.model.page import Claim, File, Page, Status
@@ -42,7 +43,7 @@ def anchor(file: File = FILE, **changes: Any) -> str:
 def published(page: Page) -> Page:
     """The page as a reader must find it once it was rendered: what an index never passes on is gone."""
     files = tuple(
-        replace(
+        structs.replace(
             file,
             url=urljoin(BASE, f"../../packages/{quote(file.filename)}"),
             gpg_sig=None,
@@ -62,7 +63,7 @@ def derived(page: Page) -> tuple[str, ...]:
 def in_html(page: Page) -> Page:
     """What HTML can say of a page."""
     files = tuple(
-        replace(
+        structs.replace(
             file,
             size=None,
             extra={},
@@ -88,13 +89,13 @@ def test_a_reader_of_html_finds_the_same_facts_as_one_of_json(page: Page) -> Non
 
 @given(pages())
 def test_equal_pages_give_equal_bytes(page: Page) -> None:
-    again = replace(page, files=tuple(replace(file) for file in page.files))
+    again = replace(page, files=tuple(structs.replace(file) for file in page.files))
     for render in (render_json, render_html):
         assert render(page, [entry(f) for f in page.files]) == render(again, [entry(f) for f in again.files])
 
 
 def test_the_version_is_below_one_point_one_where_a_size_is_missing() -> None:
-    sized, unsized = entry(FILE), entry(replace(FILE, filename=Filename("demo-2.0.zip"), size=None))
+    sized, unsized = entry(FILE), entry(structs.replace(FILE, filename=Filename("demo-2.0.zip"), size=None))
     assert as_json(PAGE, [sized])["meta"] == {"api-version": "1.4"}
     assert as_json(PAGE, [sized, unsized])["meta"] == {"api-version": "1.0"}
     assert b'repository-version" content="1.4"' in render_html(PAGE, [sized])
@@ -102,21 +103,23 @@ def test_the_version_is_below_one_point_one_where_a_size_is_missing() -> None:
 
 
 def test_versions_are_upstreams_or_else_derived_in_their_order() -> None:
-    files = [replace(FILE, filename=Filename(name)) for name in ("demo-10.0.zip", "demo-9.0.zip", "demo-9.0.tar.gz")]
-    odd = replace(FILE, filename=Filename("another thing.exe"))
+    files = [
+        structs.replace(FILE, filename=Filename(name)) for name in ("demo-10.0.zip", "demo-9.0.zip", "demo-9.0.tar.gz")
+    ]
+    odd = structs.replace(FILE, filename=Filename("another thing.exe"))
     entries = [entry(file) for file in (*files, odd)]
     assert as_json(PAGE, entries)["versions"] == ["9.0", "10.0"]
     assert as_json(replace(PAGE, versions=("10", "9", "8")), entries)["versions"] == ["10", "9", "8"]
-    assert "versions" not in as_json(PAGE, [entry(replace(FILE, size=None))])
+    assert "versions" not in as_json(PAGE, [entry(structs.replace(FILE, size=None))])
     assert as_json(PAGE, [])["versions"] == []
 
 
 def test_only_sha256_is_published() -> None:
     assert one()["hashes"] == {"sha256": SHA256}
-    assert one(replace(FILE, hashes={"md5": "00"}))["hashes"] == {}
-    assert one(replace(FILE, hashes={"sha256": "nonsense"}))["hashes"] == {}
+    assert one(structs.replace(FILE, hashes={"md5": "00"}))["hashes"] == {}
+    assert one(structs.replace(FILE, hashes={"sha256": "nonsense"}))["hashes"] == {}
     assert f'href="../../packages/demo-1.0.tar.gz#sha256={SHA256}"' in anchor()
-    assert "#" not in anchor(replace(FILE, hashes={"md5": "00"}))
+    assert "#" not in anchor(structs.replace(FILE, hashes={"md5": "00"}))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_only_sha256_is_published() -> None:
 def test_core_metadata_is_announced_under_both_names_only_where_it_is_served(
     served: Any, in_json: Any, attribute: str | None
 ) -> None:
-    file = replace(FILE, core_metadata={"sha256": "upstream's"})
+    file = structs.replace(FILE, core_metadata={"sha256": "upstream's"})
     found = one(file, core_metadata=served)
     assert found.get("core-metadata") == in_json
     assert ("core-metadata" in found) == (in_json is not None)
@@ -151,7 +154,7 @@ def test_core_metadata_is_announced_under_both_names_only_where_it_is_served(
     ],
 )
 def test_the_entry_decides_what_is_yanked(yanked: bool | str, in_json: Any, attribute: str | None) -> None:
-    file = replace(FILE, yanked="upstream's reason")
+    file = structs.replace(FILE, yanked="upstream's reason")
     assert one(file, yanked=yanked)["yanked"] == in_json
     found = anchor(file, yanked=yanked)
     assert "data-yanked" not in found if attribute is None else f'data-yanked="{attribute}"' in found
@@ -167,20 +170,20 @@ def test_provenance_is_named_null_or_left_out() -> None:
 
 
 def test_the_upload_time_is_passed_on_as_upstream_wrote_it() -> None:
-    file = replace(FILE, upload_time_text="2024-01-01T12:00:00.5+02:00")
+    file = structs.replace(FILE, upload_time_text="2024-01-01T12:00:00.5+02:00")
     assert one(file)["upload-time"] == "2024-01-01T12:00:00.5+02:00"
     assert 'data-upload-time="2024-01-01T12:00:00.5+02:00"' in anchor(file)
     assert "upload-time" not in one()
 
 
 def test_signatures_are_not_announced() -> None:
-    file = replace(FILE, gpg_sig=True, extra={"gpg-sig": True})
+    file = structs.replace(FILE, gpg_sig=True, extra={"gpg-sig": True})
     assert "gpg-sig" not in one(file)
     assert "gpg-sig" not in anchor(file)
 
 
 def test_an_unknown_key_is_kept_and_never_replaces_a_known_one() -> None:
-    file = replace(
+    file = structs.replace(
         FILE, extra={"url": "https://evil.example/", "yanked": False, "data-dist-info-metadata": True, "_note": 1}
     )
     page = replace(PAGE, extra={"files": [], "name": "evil", "_page": 2}, meta_extra={"api-version": "9.9", "_meta": 3})

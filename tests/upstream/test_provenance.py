@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from inbond.model.errors import (
     UpstreamBroken,
@@ -179,6 +178,6 @@ async def test_without_an_integrity_api_nothing_is_asked_but_what_the_page_names
     async with upstream_at(index.url, integrity=Integrity.NONE) as upstream:
         file = await only_file(upstream)
         assert await upstream.provenance(DEMO, "1.0", file) == ProvenanceFound(body=OBJECT)
-        silent = replace(file, provenance=Claim.SILENT)
+        silent = structs.replace(file, provenance=Claim.SILENT)
         assert isinstance(await upstream.provenance(DEMO, "1.0", silent), ProvenanceAbsent)
     assert index.count("provenance") == 1

@@ -92,7 +92,7 @@ async def test_files_are_passed_on_unstored_until_there_is_space(tmp_path: Path,
         await until(lambda: proxy.up.metrics.registry.get_sample_value("inbond_storing") == 1)
         assert await advice(proxy) is None
         await proxy.get(cold.path)
-        assert stored(tmp_path) == {warm.sha256, cold.sha256}
+        await until(lambda: stored(tmp_path) == {warm.sha256, cold.sha256})
 
 
 async def test_a_disk_that_fills_while_a_file_is_on_its_way_costs_no_client_a_byte(

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from inbond.web.connections import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, Connection
+from inbond.web.connections import MAX_HEAD_BYTES, Connection
 from inbond.web.pieces import PIECE_BYTES
+from inbond.web.runner import MAX_FIELD_BYTES, MAX_FIELDS
 from inbond.web.settings import ServerLimits
 from sim.index import Headers, SimIndex
 from sim.osv import directory, malware

@@ -19,15 +19,19 @@ from inbond.cli.storing import space_of, storing_check
 from inbond.cli.trusting import checks_of, trusting
 from inbond.cli.upstream_checks import upstream_checks
 from inbond.gateway.advisories import AdvisoryKeeper
+from inbond.gateway.ahead import Ahead
 from inbond.gateway.backlog import DOCUMENT, Backlog
+from inbond.gateway.blobs_at_hand import BlobsAtHand
 from inbond.gateway.checked_blobs import CheckedBlobs
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.download_answers import DownloadAnswers
 from inbond.gateway.downloads import Downloads
+from inbond.gateway.early import EarlyDownloads
 from inbond.gateway.file_service import FileService
 from inbond.gateway.gateway import Gateway
 from inbond.gateway.judging import Judge
 from inbond.gateway.leading import Leading, starting
+from inbond.gateway.likely import Likely
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_service import PageService
 from inbond.gateway.peer_server import Answer, PeerServer
@@ -149,7 +153,8 @@ async def assembled(
         if serving and not config.offline:
             closing(tellers)
             await leading.begin(partial(tellers.start, base.ledger))
-        observer = base.observer if serving else without_requests(base.observer)
+        likely = Likely()
+        observer = both(base.observer, likely.heard) if serving else without_requests(base.observer)
         documents, upstreams, pages, evidence = base.documents, base.upstreams, base.pages, base.evidence
         inspections = base.inspections
         cached = closing(
@@ -179,6 +184,7 @@ async def assembled(
             )
         )
         shared = downloads if among is None else closing(SharedDownloads(downloads, among.peers, clock, observer))
+        at_hand = closing(BlobsAtHand(stored_bytes))
         why = WhyBook(documents)
         judge = Judge(
             evidence,
@@ -207,12 +213,23 @@ async def assembled(
                         forget=stored_bytes.forget,
                     )
                 ).start()
+        early = EarlyDownloads(
+            upstreams,
+            blobs,
+            downloads,
+            pages=pages,
+            evidence=evidence,
+            inspections=inspections,
+            judge=judge,
+            clock=clock,
+        )
         page_service = closing(
             PageService(
                 pages=pages,
                 judge=judge,
                 settler=settler,
                 metadata=metadata,
+                ahead=closing(Ahead(upstreams, evidence, metadata, clock, observer, likely=likely)),
                 why=why,
                 clock=clock,
                 observer=observer,
@@ -237,6 +254,8 @@ async def assembled(
                     judge=judge,
                     downloads=shared,
                     metadata=metadata,
+                    at_hand=at_hand,
+                    early=early if among is None else None,
                     clock=clock,
                     observer=observer,
                 ),

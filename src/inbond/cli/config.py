@@ -303,6 +303,7 @@ def _upstream(name: str, table: UpstreamTable, access: Access, publish_predicate
         stale_while_revalidate=parse_duration(table.stale_while_revalidate),
         max_stale=parse_duration(table.max_stale),
         integrity=Integrity(table.integrity),
+        ahead=table.ahead,
         trust=table.trust,
         projects=table.projects,
         authorization=access.authorization,

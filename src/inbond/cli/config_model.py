@@ -52,6 +52,7 @@ class UpstreamTable(Table):
     stale_while_revalidate: fields.Duration = "1m"
     max_stale: fields.Duration = "7d"
     integrity: fields.IntegrityWord = "api"
+    ahead: bool = True
     trust: fields.Scopes = (PUBLIC,)
     projects: tuple[fields.Pattern, ...] = ()
     credentials: fields.Credentials = ""

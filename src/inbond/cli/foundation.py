@@ -34,6 +34,7 @@ from inbond.mirror.imported import ImportedIndex
 from inbond.mirror.in_force import ImportsKeeper
 from inbond.model.events import Alert, Event, Observer
 from inbond.policy.settings import ProjectPattern
+from inbond.store.behind import DocumentsBehind
 from inbond.store.blobs import DiskBlobs
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.store.mirror_blobs import open_mirror_blobs
@@ -122,7 +123,8 @@ async def foundation(
             refuse_network(config.storage.ledger)
         if serving:
             await asyncio.to_thread(make_room_to_start, config.storage)
-        documents = closing_in(stack, opened_documents(config.storage, quota, observer))
+        on_disk = closing_in(stack, opened_documents(config.storage, quota, observer))
+        documents = closing_in(stack, DocumentsBehind(on_disk))
         ledger = closing_in(stack, open_ledger(config.storage.ledger, observer=observer, look_behind=serving))
         leading = leading or Leading()
         book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history, prunes=leading))

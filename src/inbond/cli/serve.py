@@ -26,9 +26,9 @@ from inbond.cli.stopping import STOP_SECONDS, stopping_by_signal
 from inbond.gateway.verifier_spare import Spare
 from inbond.mirror.in_force import InForce, told
 from inbond.web.app import build_app
-from inbond.web.connections import Runner
 from inbond.web.operations import TOGETHER
 from inbond.web.origin import is_loopback
+from inbond.web.runner import Runner
 from inbond.web.views import UPSTREAMS
 
 # Once a stop is asked for, requests under way may take so long to finish. aiohttp waits for as long again where a

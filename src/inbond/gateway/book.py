@@ -83,7 +83,8 @@ class Book:
         """Queues what belongs into the ledger."""
         match event:
             case FileAsked():
-                self._queue(self._asked, event.asked)
+                for _ in range(event.count):
+                    self._queue(self._asked, event.asked)
             case Happened() if event.occurrence.key not in self._known:
                 self._queue(self._happened, event.occurrence)
             case _:

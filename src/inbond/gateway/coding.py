@@ -30,6 +30,17 @@ def compress(body: bytes, coding: Coding) -> bytes:
             return zstd.compress(body, ZSTD_LEVEL)
 
 
+def expand(body: bytes, coding: Coding) -> bytes:
+    """The body that was compressed."""
+    match coding:
+        case Coding.IDENTITY:
+            return body
+        case Coding.GZIP:
+            return gzip.decompress(body)
+        case Coding.ZSTD:
+            return zstd.decompress(body)
+
+
 def compress_pieces(pieces: Iterable[bytes], coding: Coding) -> Iterator[bytes]:
     """The same, piece by piece, for what is too large to hold."""
     match coding:

@@ -3,7 +3,8 @@
 Invariant (promise P1): until length and digest have passed, and the archive was looked into, `visible` stays at least
 `HELD_TAIL` bytes behind what has arrived, so that no client can complete another file than the one under the digest
 that its page gives or that is remembered. Where there is no digest nothing is visible until this very transfer has
-fixed one. Bytes that were visible are never replaced by others.
+fixed one. Bytes that were visible are never replaced by others. Once all of that has passed the file is `checked`: the
+rest may leave to whom it is cleared for, while the disk is still asked to keep it.
 
 A transfer may be pieced together from several answers (`inbond.gateway.answers`). Those may have been of two files that
 were both honest: what has the wrong digest then is fetched whole, before anybody says that upstream sends wrong bytes.
@@ -78,6 +79,8 @@ class Download:
         self.total: int | None = file.size  # bytes, once known
         self.path: Path | None = None  # where the growing file is, once it is
         self.outcome: Complete | Failed | None = None
+        self.checked: Blob | None = None  # once all checks have passed, whether it is stored for good yet or not
+        self.doubted = False  # whether the disk did not give its bytes before it was stored for good
         self.received = False  # all bytes are here, and upstream is done with: only checks are missing
         self.queued = False  # waiting for one of the places that its kind of download may take
         self._flushed = 0
@@ -263,6 +266,9 @@ class Download:
             await self._fix(actual)
         if self._look is not None:
             await self._look(actual, writer.path)
+        # Who follows may be given the rest now: that it outlasts a loss of power takes the disk a while.
+        self.checked = Blob(sha256=actual, size=writer.size, path=writer.path)
+        self._tell()
         return await writer.commit(sha256=actual)
 
     async def _compare(self, writer: BlobWriter) -> str:

@@ -138,6 +138,8 @@ class Downloads:
             match download.outcome:
                 case Complete(blob):
                     self._stored_bytes.committed(blob)
+                    if download.doubted:
+                        self.doubt(blob)
                     if NamedDigests(download.file):
                         self._checked.add(_named(download.file, blob))
                     self._proven.put(download.etag, blob.sha256)

@@ -36,11 +36,16 @@ class Entries:
 
     def made(self) -> list[Entry]:
         """An entry for each file that can be had, in upstream's order; what the policy hides is left out."""
-        offered = (file for file in self.state.page.files if self.state.offers(file))
-        entries = (self._entry(file, self.judged.verdicts[file.filename]) for file in offered)
+        carried, verdicts = self.state.carried, self.judged.verdicts
+        paths = {file.filename: path for path, file in self.state.paths.items()}
+        entries = (
+            self._entry(file, verdicts[file.filename], paths.get(file.filename) or published_path(file))
+            for file in self.state.page.files
+            if carried is None or file.filename in carried
+        )
         return [entry for entry in entries if entry is not None]
 
-    def _entry(self, file: File, verdict: Verdict) -> Entry | None:
+    def _entry(self, file: File, verdict: Verdict, path: str) -> Entry | None:
         yanked: bool | str = file.yanked
         if not verdict.allowed:
             self._note(file)
@@ -49,7 +54,7 @@ class Entries:
             yanked = self._reason(file, verdict)
         return Entry(
             file=file,
-            url="../../" + quoted(published_path(file)),
+            url="../../" + quoted(path),
             provenance=self._provenance(file),
             yanked=yanked,
             core_metadata=self._core_metadata(file),
@@ -87,7 +92,7 @@ class Entries:
 
     def _provenance(self, file: File) -> str | Claim:
         if file.provenance is Claim.NONE:
-            return Claim.NONE
+            return Claim.NONE  # nearly all files of most pages
         known = self.judged.evidence[file.filename]
         version = self.state.page.version_of(file)
         unclaimed = file.provenance is Claim.SILENT and (

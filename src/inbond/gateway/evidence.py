@@ -76,6 +76,10 @@ class EvidenceKeeper:
             (upstream, project)
         )
 
+    def learnt(self, upstream: str, project: ProjectName) -> int:
+        """Changes whenever what is known about a file of the project does, at once."""
+        return self._tidings.learnt((upstream, project))
+
     def news(self, upstream: str, project: ProjectName) -> None:
         """Something else has become known about a file of the project: its pages are made anew."""
         self._tidings.tell((upstream, project))

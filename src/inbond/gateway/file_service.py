@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from inbond.gateway.asking import Asking, asked_of
 from inbond.gateway.background import Background, background_of
+from inbond.gateway.blobs_at_hand import AtHand, BlobsAtHand
+from inbond.gateway.clearances import Clearances
 from inbond.gateway.clock import Clock
 from inbond.gateway.download import Complete, Download, Failed
+from inbond.gateway.early import EarlyDownloads
 from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.fetching import Fetching
-from inbond.gateway.indexes import Index, find_page, require_page
+from inbond.gateway.indexes import Index, find_page, page_at_hand, require_page
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge
+from inbond.gateway.located import Clearance, Located
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.paths import METADATA_SUFFIX
-from inbond.model.errors import BytesLost, Denied, DigestMismatch, InvalidFilename, NotFound, NotYet, Overloaded
-from inbond.model.events import FileAsked, Observer
+from inbond.model.errors import (
+    BytesLost,
+    Denied,
+    DigestMismatch,
+    InvalidFilename,
+    NotFound,
+    NotYet,
+    Overloaded,
+)
+from inbond.model.events import CacheLookup, FileAsked, Observer
 from inbond.model.evidence import Pending
-from inbond.model.inspection import Inspection, Sane
+from inbond.model.history import Asked
+from inbond.model.inspection import Sane
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Judgement
@@ -35,18 +48,6 @@ MAX_CANDIDATES: Final = 8
 # What is left for a verdict by digest where the first download took all the time there was: a hold only because that
 # was short would end an installation that is nearly done.
 LEFT_TO_JUDGE: Final = 2.0  # seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
-    """The file that a request means."""
-
-    index: Index
-    state: PageState
-    file: File
-    metadata: bool = False  # whether its core metadata is meant, not the file itself
-    inspection: Inspection | None = None  # what was known of it when it was cleared, if it was
-    asking: Asking = field(default_factory=Asking)
 
 
 class FileService:
@@ -61,6 +62,8 @@ class FileService:
         judge: Judge,
         downloads: Fetching,
         metadata: MetadataKeeper,
+        at_hand: BlobsAtHand,
+        early: EarlyDownloads | None = None,
         clock: Clock,
         observer: Observer,
     ) -> None:
@@ -70,6 +73,9 @@ class FileService:
         self._judge = judge
         self._downloads = downloads
         self._metadata = metadata
+        self._at_hand = at_hand
+        self._early = early
+        self._clearances = Clearances(judge, evidence, inspections, mismatches=downloads, clock=clock)
         self._clock = clock
         self._observer = observer
 
@@ -127,12 +133,19 @@ class FileService:
         """What a person wants to know of the file's project beside its verdict."""
         return await background_of(self._judge, located.index, located.state, judgement)
 
-    async def clear(self, located: Located, *, until: float) -> tuple[Located, Judgement]:
+    async def clear(self, located: Located, *, until: float, whole: bool = False) -> tuple[Located, Judgement]:
         """The file with the verdict on it as far as it bears on the decision; raises `Denied` where it may not leave.
 
         A file whose page gives no digest is downloaded first, whole; then it has one, by which it is judged again.
         `until`: by when the answer is wanted, on the event loop's clock. Raises `NotYet` where it takes longer.
+        `whole`: its bytes are wanted besides, and may be on their way meanwhile.
         """
+        with self._pages.one_look():
+            cleared = self._clearances.of(located)
+            basis = self._clearances.basis(located.state)
+        if cleared is not None:
+            return self._cleared_again(located, cleared)
+        early = await self._early.begin(located) if whole and self._early is not None else None
         known = self._inspections.known_of(located.state, located.file)
         judgement = await self._judge.file(located.index, located.state, located.file, until=until)
         if judgement.verdict.allowed and _hangs_on_bytes(located, judgement):
@@ -146,7 +159,48 @@ class FileService:
         self._inspections.refresh(located.index.name, located.state, located.file)
         if not judgement.verdict.allowed:
             raise self._denied(located, judgement)
-        return replace(located, inspection=known), judgement
+        kept = self._clearances.keep(located, judgement, known, basis)
+        return replace(located, inspection=known, clearance=kept, early=early), judgement
+
+    def _cleared_again(self, located: Located, cleared: Clearance) -> tuple[Located, Judgement]:
+        """The same answer as a moment ago, told like any other."""
+        self._tell_again(located, cleared.judgement)
+        self._inspections.refresh(located.index.name, located.state, located.file)
+        return replace(located, inspection=cleared.inspection, clearance=cleared), cleared.judgement
+
+    def _tell_again(self, located: Located, judgement: Judgement, count: int = 1) -> None:
+        if located.index.policy.for_project(located.state.page.name).asks_for_evidence:
+            self._observer(CacheLookup(kind="evidence", hit=True, count=count))
+        self._judge.tell(judgement, count)
+
+    def given_again(self, located: Located, clearance: Clearance, *, client: str, count: int, leaves: bool) -> None:
+        """Tells of so many requests that were answered like one for this cleared file. `leaves`: with its bytes."""
+        self._observer(CacheLookup(kind="page", hit=True, count=count))
+        self._tell_again(located, clearance.judgement, count)
+        if leaves:
+            asked = self._as_asked(located, clearance.judgement, client)
+            self._observer(FileAsked(asked=asked, count=count))
+
+    def still(self, located: Located, clearance: Clearance) -> bool:
+        """Whether a file would be located and cleared the same way now, without waiting. Raises `StoreUnavailable`."""
+        with self._pages.one_look():
+            state = page_at_hand(self._pages, located.index, located.state.page.name)
+            if state is None or state.upstream != located.state.upstream:
+                return False
+            same = state.freshness is located.state.freshness
+            return same and self._clearances.holds(clearance, state, located.file)
+
+    def at_hand(self, located: Located) -> AtHand | None:
+        """The stored bytes of a file that was cleared, where they are known and nothing is to be looked after first."""
+        file = located.file
+        found = self._at_hand.get(file.listed_sha256) if file.listed_sha256 is not None else None
+        if found is None or file.size not in {None, found.blob.size}:
+            return None
+        return found if self._inspections.is_known(file) else None
+
+    async def taken(self, blob: Blob) -> AtHand:
+        """A stored file that `content` gave, at hand from now on. Raises `FileNotFoundError` as `content` does."""
+        return await self._at_hand.take(blob)
 
     def let_through(self, located: Located, judgement: Judgement) -> None:
         """Tells the audit trail that a cleared file leaves: before its first byte, so that a long download is known.
@@ -164,14 +218,10 @@ class FileService:
 
     def _asked(self, located: Located, judgement: Judgement) -> None:
         if not located.asking.stopped:
-            asked = asked_of(
-                located.state,
-                judgement,
-                client=located.asking.client,
-                metadata=located.metadata,
-                now=self._clock(),
-            )
-            self._observer(FileAsked(asked=asked))
+            self._observer(FileAsked(asked=self._as_asked(located, judgement, located.asking.client)))
+
+    def _as_asked(self, located: Located, judgement: Judgement, client: str) -> Asked:
+        return asked_of(located.state, judgement, client=client, metadata=located.metadata, now=self._clock())
 
     async def _first_had(self, located: Located, *, until: float) -> Located:
         """The file under the digest that its first download fixes, once that is done."""
@@ -210,6 +260,9 @@ class FileService:
         sha256 = located.file.sha256
         if sha256 is None:
             raise NotFound(f"{located.file.filename} has no digest by which its bytes could be told from others")
+        if located.early is not None:
+            self._observer(CacheLookup(kind="blob", hit=False))
+            return located.early
         try:
             blob = await self._downloads.stored(located.file, sha256)
             if blob is not None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from inbond.gateway.page_state import PageState
-from inbond.gateway.pages import PageKeeper
+from inbond.gateway.pages import NotAtHand, PageKeeper
 from inbond.model.errors import NotFound
 from inbond.model.names import Filename, ProjectName, is_version, parse_filename, project_candidates
 from inbond.policy.settings import PolicySettings, ProjectPattern
@@ -103,6 +103,21 @@ async def find_page(
         state = await pages.current(upstream, project, revalidate=revalidate)
         if state is not None:
             return state
+    return None
+
+
+def page_at_hand(
+    pages: PageKeeper, index: Index, project: ProjectName, *, revalidate: bool = False
+) -> PageState | None:
+    """What `find_page` finds at once; None where somebody has to be asked, or no upstream has it. Tells nobody."""
+    for upstream in index.sought_at(project, pages.fed):
+        match pages.at_hand(upstream, project, revalidate=revalidate):
+            case PageState() as state:
+                return state
+            case NotAtHand():
+                return None
+            case None:
+                continue
     return None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from inbond.archive.inspect import Inspected
+from inbond.gateway.generations import Generations
 from inbond.gateway.inspection_documents import (
     Key,
     ServedKey,
@@ -57,6 +58,7 @@ class InspectionKeeper:
         self._looker = Looker()
         self._known: Lru[Key, _Known] = Lru(MAX_KNOWN)
         self._learnt = 0  # how often something became known
+        self._changes: Generations = Generations()  # the same of each project
         self._shown: Lru[tuple[str, str, ProjectName], int] = Lru(MAX_LOADED)  # what an index's page was made with
         self._served: Lru[ServedKey, str] = Lru(MAX_SERVED)
         self._loaded: Lru[tuple[str, ProjectName], str] = Lru(MAX_LOADED)
@@ -85,6 +87,10 @@ class InspectionKeeper:
                 return Odd(reasons=("its METADATA is not the .metadata that its index sends",))
         return known
 
+    def is_known(self, file: File) -> bool:
+        """Whether a file was looked into, or is of no kind that is."""
+        return not inspectable(file.filename) or self._known.get((file.sha256 or "", file.filename)) is not None
+
     def may_stop(self, state: PageState, file: File) -> bool:
         """Whether what is known of a file is such that a policy may stop it."""
         match self.known_of(state, file):
@@ -99,6 +105,10 @@ class InspectionKeeper:
         known = self.known_of(state, file)
         offers = isinstance(known, Sane) and known.metadata_sha256 is not None and file.core_metadata is False
         return offers or self.may_stop(state, file)
+
+    def learnt(self, project: ProjectName) -> int:
+        """Changes whenever something becomes known of a file of the project, wherever it is listed."""
+        return self._changes.of(project)
 
     def refresh(self, index: str, state: PageState, file: File) -> None:
         """Has an index's page made anew where it was made before this became known, of the same bytes elsewhere."""
@@ -124,8 +134,9 @@ class InspectionKeeper:
         for name, raw in (await self._documents.get_many([*wanted, *sent])).items():
             if name in sent:
                 self._served.put(sent[name], raw.decode("ascii", "replace"))
+                self._changes.advance(state.page.name)
             elif (inspection := decoded(raw)) is not None:
-                self._learn(wanted[name], inspection)
+                self._learn(state.page.name, wanted[name], inspection)
 
     def _unknown(self, state: PageState, files: Sequence[File]) -> tuple[dict[str, Key], dict[str, ServedKey]]:
         """Documents that may hold something new: inspections, and digests of core metadata that came without one."""
@@ -136,8 +147,9 @@ class InspectionKeeper:
             {served_document(key): key for key in served if self._served.get(key) is None},
         )
 
-    def _learn(self, key: Key, inspection: Inspection) -> None:
+    def _learn(self, project: ProjectName, key: Key, inspection: Inspection) -> None:
         self._learnt += 1
+        self._changes.advance(project)
         self._known.put(key, _Known(inspection, self._learnt))
 
     # --- finding it out
@@ -167,7 +179,7 @@ class InspectionKeeper:
             looked = await self._looker.look(path, file.filename, group=(state.upstream, state.page.name))
             found = looked.inspection
             await self._keep(key, looked, keep_metadata=file.core_metadata is False)
-        self._learn(key, found)
+        self._learn(state.page.name, key, found)
         if file.sha256 is None or self._bears_on_page(state, file):
             self._news(state.upstream, state.page.name)
 
@@ -211,6 +223,7 @@ class InspectionKeeper:
         digest = hashlib.sha256(body).hexdigest()
         if self._served.get(key) != digest:
             self._served.put(key, digest)
+            self._changes.advance(state.page.name)
             await self._documents.put(served_document(key), digest.encode())
             if isinstance(self.known_of(state, file), Odd):
                 self._news(state.upstream, state.page.name)

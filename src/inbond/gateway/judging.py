@@ -369,14 +369,15 @@ class Judge:
     ) -> AttachedNote | None:
         return self._evidence.attached_to(state, file, evidence[file.filename])
 
-    def tell(self, judgement: Judgement) -> None:
-        """Reports a verdict that a request for bytes met."""
+    def tell(self, judgement: Judgement, count: int = 1) -> None:
+        """Reports a verdict that a request for bytes met, or so many."""
         verdict = judgement.verdict
         deciding = verdict.deciding
         event = VerdictReached(
             decision=str(verdict.decision),
             rule=deciding.rule if deciding else "none",
             would=str(verdict.would or verdict.decision),
+            count=count,
         )
         self._observer(event)
 

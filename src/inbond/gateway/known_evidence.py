@@ -119,19 +119,26 @@ class Tidings:
 
     def __init__(self) -> None:
         self._generations = Generations()
+        self._learnt = Generations()
         self._later: dict[tuple[str, ProjectName], asyncio.TimerHandle] = {}
 
     def of(self, project: tuple[str, ProjectName]) -> int:
         """The project's generation now."""
         return self._generations.of(project)
 
+    def learnt(self, project: tuple[str, ProjectName]) -> int:
+        """Another number as soon as anything has changed, also what pages are told later."""
+        return self._learnt.of(project)
+
     def tell(self, project: tuple[str, ProjectName]) -> None:
         """What is known has changed, and the next page is to show it."""
         self._forget(project)
         self._generations.advance(project)
+        self._learnt.advance(project)
 
     def tell_soon(self, project: tuple[str, ProjectName]) -> None:
         """The same within `TOLD_EVERY`, together with what else comes until then."""
+        self._learnt.advance(project)
         if project not in self._later:
             self._later[project] = asyncio.get_running_loop().call_later(TOLD_EVERY, self.tell, project)
 

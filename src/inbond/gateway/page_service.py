@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from inbond.gateway.ahead import Ahead
 from inbond.gateway.clock import Clock
-from inbond.gateway.coding import compress
+from inbond.gateway.coding import compress, expand
 from inbond.gateway.entries import Entries, published_page
-from inbond.gateway.indexes import Index, require_page
+from inbond.gateway.indexes import Index, page_at_hand, require_page
 from inbond.gateway.judging import Generation, Judge, Judged
 from inbond.gateway.lru import Lru
 from inbond.gateway.metadata import MetadataKeeper
@@ -64,6 +65,7 @@ class PageService:
         judge: Judge,
         settler: Settler,
         metadata: MetadataKeeper,
+        ahead: Ahead,
         why: WhyBook,
         clock: Clock,
         observer: Observer,
@@ -72,6 +74,7 @@ class PageService:
         self._judge = judge
         self._settler = settler
         self._metadata = metadata
+        self._ahead = ahead
         self._why = why
         self._clock = clock
         self._observer = observer
@@ -94,11 +97,14 @@ class PageService:
 
         Raises `NotFound` and `UpstreamFault`.
         """
+        ready = self.at_hand(index, project, form=form, coding=coding, origin=origin, revalidate=revalidate)
+        if ready is not None:
+            self.given(1)
+            return ready
         state = await require_page(self._pages, index, project, revalidate=revalidate)
         key = (index.name, project, form, coding, origin)
-        basis = self._basis(index, state)
-        ready = self._rendered.get(key)
-        if ready is not None and ready.basis == basis and self._lasts(ready.expires_at):
+        ready = self._kept(key, index, state)
+        if ready is not None:
             self._observer(CacheLookup(kind="rendered", hit=True))
             return self._dated(ready, state)
         self._observer(CacheLookup(kind="rendered", hit=False))
@@ -106,6 +112,36 @@ class PageService:
         basis = self._basis(index, state, judged)
         made = await self._flights.do((key, basis), lambda: self._make(key, index, state, judged, basis))
         return self._dated(made, state)
+
+    def at_hand(
+        self,
+        index: Index,
+        project: ProjectName,
+        *,
+        form: Format,
+        coding: Coding,
+        origin: str,
+        revalidate: bool = False,
+    ) -> Ready | None:
+        """What `page` gives at once, where it has to wait for nothing; tells nobody. Raises `StoreUnavailable`."""
+        with self._pages.one_look():
+            state = page_at_hand(self._pages, index, project, revalidate=revalidate)
+            if state is None:
+                return None
+            ready = self._kept((index.name, project, form, coding, origin), index, state)
+            return None if ready is None else self._dated(ready, state)
+
+    def given(self, count: int) -> None:
+        """Tells that a page that was at hand was given so many times."""
+        for kind in ("page", "rendered"):
+            self._observer(CacheLookup(kind=kind, hit=True, count=count))
+
+    def _kept(self, key: _RenderKey, index: Index, state: PageState) -> Ready | None:
+        """The rendered page, where all that it was made from is as it was, and no hold has ended."""
+        ready = self._rendered.get(key)
+        if ready is None or ready.basis != self._basis(index, state) or not self._lasts(ready.expires_at):
+            return None
+        return ready
 
     def _dated(self, ready: Ready, state: PageState) -> Ready:
         """A page with how old it is now."""
@@ -124,6 +160,11 @@ class PageService:
 
     async def _make(self, key: _RenderKey, index: Index, state: PageState, judged: Judged, basis: _Basis) -> Ready:
         _, _, form, coding, origin = key
+        other = self._in_other_coding(key, judged, basis)
+        if other is not None:
+            ready = await off_loop(len(state.page.files), _recoded, other, coding)
+            self._rendered.put(key, ready)
+            return ready
         page = await off_loop(len(state.page.files), lambda: state.offered)
         page = published_page(page, at=self._pages.address(state), owned=bool(index.owners_of(state.page.name)))
         entries = Entries(index=index, state=state, judged=judged, origin=origin, lost=basis[3], why=self._why)
@@ -132,6 +173,15 @@ class PageService:
         # A store that is busy keeps no page waiting: until they are kept, the links are known to this process.
         self._keeping.start((index.name, state.page.name), lambda: self._why.keep(entries.stopped[:MAX_KEPT_WHYS]))
         return ready
+
+    def _in_other_coding(self, key: _RenderKey, judged: Judged, basis: _Basis) -> Ready | None:
+        """The very same page in another content coding: it need not be rendered, only compressed anew."""
+        index, project, form, _, origin = key
+        for coding in Coding:
+            ready = self._rendered.get((index, project, form, coding, origin))
+            if ready is not None and (ready.basis, ready.expires_at) == (basis, judged.expires_at):
+                return ready
+        return None
 
     async def _judged(self, index: Index, state: PageState) -> Judged:
         key = (index.name, state.page.name)
@@ -145,6 +195,7 @@ class PageService:
             ):
                 return kept
         judged = await self._settler.judged(index, state)
+        self._ahead.begin(index, state, judged)
         self._listed.put(key, judged)
         return judged
 
@@ -154,13 +205,22 @@ class PageService:
         await self._keeping.wait()
 
 
+def _recoded(ready: Ready, coding: Coding) -> Ready:
+    body = compress(expand(ready.body, ready.coding), coding)
+    return replace(ready, body=body, etag=_etag(body), coding=coding)
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()}"'
+
+
 def _render(page: Page, entries: Entries, form: Format, coding: Coding, basis: _Basis) -> Ready:
     state = entries.state
     render = render_json if form.is_json else render_html
     body = compress(render(page, entries.made()), coding)
     return Ready(
         body=body,
-        etag=f'"{hashlib.sha256(body).hexdigest()}"',
+        etag=_etag(body),
         content_type=form.content_type,
         coding=coding,
         serial=state.page.serial,

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from msgspec import structs
 from packaging.version import Version
 
 from inbond.gateway.off_loop import off_loop
@@ -130,7 +131,7 @@ def _completed(page: Page, memory: PageMemory) -> tuple[Page, bool]:
     remembered = {name for name in without if name in known}
     if remembered:
         files = tuple(
-            replace(file, remembered=known[file.filename]) if file.filename in remembered else file
+            structs.replace(file, remembered=known[file.filename]) if file.filename in remembered else file
             for file in page.files
         )
         page = replace(page, files=files)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import Final
 
@@ -53,6 +54,12 @@ UNSAID: Final = (1, 0)  # PEP 629: the version of a page that says none
 SLOW_AFTER: Final = 2.0  # seconds
 
 
+class NotAtHand(Enum):
+    """What is neither known nor known to be unknown: somebody has to be asked."""
+
+    NOT_AT_HAND = auto()
+
+
 class PageKeeper:
     """Knows every upstream's pages. Raises `UpstreamFault` where neither upstream nor the cache has an answer."""
 
@@ -85,23 +92,39 @@ class PageKeeper:
 
         `revalidate`: the client insists on an answer that upstream has confirmed.
         """
+        known = self.at_hand(upstream, project, revalidate=revalidate)
+        if not isinstance(known, NotAtHand):
+            if known is not None:
+                self._observer(CacheLookup(kind="page", hit=True))
+            return known
+        return await self._asked(upstream, project, revalidate=revalidate)
+
+    def one_look(self) -> AbstractContextManager[None]:
+        """As `Ledger.one_look`."""
+        return self._ledger.one_look()
+
+    def at_hand(self, upstream: str, project: ProjectName, *, revalidate: bool = False) -> PageState | NotAtHand | None:
+        """What `current` says at once, where it has to ask nobody; tells nobody. On the event loop."""
         key = (upstream, project)
         state = self._states.get(key)
-        fresh = state is not None and self._fresh(state, revalidate=revalidate)
-        if not fresh:
-            if self._is_unknown(key, revalidate=revalidate):
-                return None
-            if key not in self._flights:
-                look = self._looks.start(key, lambda: self._newest(upstream, project))
-                if state is not None and not revalidate and self._ages.servable(state):
-                    await asyncio.wait([look], timeout=SLOW_AFTER)
-                    if not look.done():  # the store is busy
-                        return self._ages.told(state)
-                state = await asyncio.shield(look)
-                fresh = state is not None and self._fresh(state, revalidate=revalidate)
-        if state is not None and fresh:
-            self._observer(CacheLookup(kind="page", hit=True))
+        if state is not None and self._fresh(state, revalidate=revalidate):
             return self._ages.told(state)
+        return None if self._is_unknown(key, revalidate=revalidate) else NotAtHand.NOT_AT_HAND
+
+    async def _asked(self, upstream: str, project: ProjectName, *, revalidate: bool) -> PageState | None:
+        """As `current`, where nothing is at hand."""
+        key = (upstream, project)
+        state = self._states.get(key)
+        if key not in self._flights:
+            look = self._looks.start(key, lambda: self._newest(upstream, project))
+            if state is not None and not revalidate and self._ages.servable(state):
+                await asyncio.wait([look], timeout=SLOW_AFTER)
+                if not look.done():  # the store is busy
+                    return self._ages.told(state)
+            state = await asyncio.shield(look)
+            if state is not None and self._fresh(state, revalidate=revalidate):
+                self._observer(CacheLookup(kind="page", hit=True))
+                return self._ages.told(state)
         flight = self._flights.start(key, lambda: self._renew(upstream, project, state, revalidate=revalidate))
         if state is not None and not revalidate and await self._instead(state, flight):
             behind = self._ages.renewable_behind(state)

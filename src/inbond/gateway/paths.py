@@ -6,6 +6,7 @@ and its URL is the one that upstream's page gives (docs/design.md, "How a file f
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -16,6 +17,10 @@ PREFIX: Final = "packages/"
 FOREIGN: Final = "packages/-/"
 METADATA_SUFFIX: Final = ".metadata"
 _SAFE: Final = "-._~!$&'()*+,;=:@"
+# Nearly all addresses are scheme, host and a path with nothing to quote or decode, empty or climbing in it.
+_SEGMENT: Final = r"[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*"
+_PLAIN: Final = re.compile(rf"https?://[A-Za-z0-9.:-]+/((?:{_SEGMENT}/)*)({_SEGMENT})")
+_NOTHING_TO_QUOTE: Final = re.compile(r"[A-Za-z0-9_~!$&'()*+,;=:@./-]*")
 
 
 def published_path(file: File) -> str:
@@ -23,7 +28,12 @@ def published_path(file: File) -> str:
 
     Queries are dropped (they may hold tokens), dot segments too; the last segment is always the filename.
     """
-    return _plain(file) if _is_plain(file.url) else _decoded(file)
+    plain = _PLAIN.fullmatch(file.url)
+    if plain is None:
+        return _decoded(file)
+    directory, last = plain.groups()
+    above = directory if last == file.filename else f"{directory}{last}/"
+    return f"{above}{file.filename}" if above.startswith(PREFIX) else f"{FOREIGN}{above}{file.filename}"
 
 
 def _decoded(file: File) -> str:
@@ -36,27 +46,6 @@ def _decoded(file: File) -> str:
     return FOREIGN + "/".join([*segments, file.filename])
 
 
-def _is_plain(url: str) -> bool:
-    """Whether a URL is scheme, host and path, with nothing quoted, empty or climbing in it."""
-    return (
-        url.startswith(("https://", "http://"))
-        and url.count("//") == 1
-        and "/" in url[len("https://") :]
-        and url[-1] != "/"
-        and not ("%" in url or "?" in url or "#" in url or "/." in url)
-        and url.isprintable()
-    )
-
-
-def _plain(file: File) -> str:
-    """The same for a URL with nothing to decode or leave out in its path: nearly all, and pages list thousands."""
-    path = file.url.split("/", 3)[3]
-    directory, _, last = path.rpartition("/")
-    above = directory if last == file.filename else path
-    start = "" if path.partition("/")[0] == "packages" else FOREIGN
-    return f"{start}{above}/{file.filename}" if above else f"{start}{file.filename}"
-
-
 def quoted(path: str) -> str:
     """A decoded path as it stands in a URL."""
-    return quote(path, safe="/" + _SAFE)
+    return path if _NOTHING_TO_QUOTE.fullmatch(path) else quote(path, safe="/" + _SAFE)

@@ -95,6 +95,10 @@ class StoredBytes:
         shelf = self._shelf(blob.path)
         return shelf is not None and shelf.place is Place.MIRROR
 
+    def is_on_disk(self, blob: Blob) -> bool:
+        """Whether a blob lies in a store; else in this process's memory, which hashed it."""
+        return self._shelf(blob.path) is not None
+
     def _shelf(self, path: Path) -> Shelf | None:
         """Where a blob lies; None for one that is not on disk."""
         for beginning, shelf in self._shelves:
@@ -124,6 +128,24 @@ class StoredBytes:
         if shelf.place is Place.CACHE and time.time() - status.st_atime > TOUCH_SECONDS:
             await self._used(shelf, blob)
         return True
+
+    def is_whole_now(self, blob: Blob) -> bool:
+        """Whether `whole` would say so at once and do nothing besides; False where that is not known without waiting.
+
+        Costs one look at the file's status.
+        """
+        shelf = self._shelf(blob.path)
+        if shelf is None:
+            return True
+        known = self._known.get(stamps.document(shelf.place, blob.sha256))
+        if known is None or known.stamp is None or asyncio.get_running_loop().time() - known.looked >= LOOK_EVERY:
+            return False
+        try:
+            status = os.lstat(blob.path)
+        except OSError:
+            return False
+        due = shelf.place is Place.CACHE and time.time() - status.st_atime > TOUCH_SECONDS
+        return not due and stamps.fits(known.stamp, status, shelf.blobs.generation)
 
     async def _is_known(self, shelf: Shelf, blob: Blob, seen: Stamp) -> bool:
         key = stamps.document(shelf.place, blob.sha256)

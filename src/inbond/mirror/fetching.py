@@ -8,8 +8,9 @@ from typing import Final, Protocol
 
 from inbond.gateway.asking import Asking
 from inbond.gateway.download import Complete, Download, Failed
-from inbond.gateway.file_service import FileService, Located
+from inbond.gateway.file_service import FileService
 from inbond.gateway.indexes import Index, require_page
+from inbond.gateway.located import Located
 from inbond.gateway.pages import PageKeeper
 from inbond.mirror.outcomes import FileOutcome, State, Trouble
 from inbond.model.errors import (

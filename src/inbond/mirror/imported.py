@@ -75,6 +75,7 @@ class ImportedIndex:
     """A `Source`: what was imported for the upstream of this name. Raises `UpstreamFault`, `StoreUnavailable`."""
 
     local = True
+    at_ease = False  # what lies here is had at once
 
     def __init__(self, settings: UpstreamSettings, ledger: Ledger, blobs: Blobs, *, clock: Clock) -> None:
         """`settings.url` counts until an import says where the pages were on the sending side."""

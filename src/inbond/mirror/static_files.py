@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Final
 
-from inbond.gateway.file_service import FileService, Located
+from inbond.gateway.file_service import FileService
 from inbond.gateway.indexes import Index
 from inbond.gateway.judging import Judge
+from inbond.gateway.located import Located
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.paths import METADATA_SUFFIX, published_path

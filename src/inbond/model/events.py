@@ -34,11 +34,20 @@ class UpstreamHeld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedAhead:
+    """An upstream is asked for what nobody has asked for yet. `kind`: metadata or provenance."""
+
+    upstream: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheLookup:
     """The cache was asked. `kind`: page, rendered, blob, metadata, provenance, evidence or inspection."""
 
     kind: str
     hit: bool
+    count: int = 1  # that many times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +96,7 @@ class VerdictReached:
     decision: str
     rule: str
     would: str
+    count: int = 1  # of such requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +141,7 @@ class FileAsked:
     """A request for a file was decided: for the audit trail."""
 
     asked: Asked
+    count: int = 1  # of equal requests at that moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +184,7 @@ class Alert:
 Event = (
     UpstreamRequest
     | UpstreamHeld
+    | AskedAhead
     | CacheLookup
     | ProvenanceVerified
     | FileSettled

@@ -27,6 +27,14 @@ MAX_FILENAME_BYTES: Final = 255
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _SEPARATORS: Final = re.compile(r"[-_.]+")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+# Nearly all filenames are made of these, and need no closer look.
+_PLAIN_FILENAME: Final = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._+!-]{{0,{MAX_FILENAME_BYTES - 1}}}")
+# How nearly all files are named. What these match `packaging` takes, or refuses for its version alone.
+_PLAIN_WHEEL: Final = re.compile(
+    r"([A-Za-z0-9]+(?:[._][A-Za-z0-9]+)*)-([0-9][A-Za-z0-9.!+_]*)(?:-[0-9][A-Za-z0-9_]*)?"
+    r"-[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?:-[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*){2}\.whl"
+)
+_PLAIN_SDIST: Final = re.compile(r"([A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*)-([0-9][A-Za-z0-9.!+_]*)(?:\.tar\.gz|\.zip)")
 # Whatever an installer of today, or of some years ago, unpacks and builds.
 _SDIST_SUFFIXES: Final = (
     ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma", ".tar.zst", ".tar", ".tgz", ".tbz", ".txz", ".tlz",
@@ -62,7 +70,7 @@ class Filename(str):
     def __new__(cls, raw: str) -> Self:
         if isinstance(raw, cls):
             return raw
-        if (
+        if _PLAIN_FILENAME.fullmatch(raw) is None and (
             not raw
             or len(raw.encode("utf-8", "surrogatepass")) > MAX_FILENAME_BYTES
             or not raw.isprintable()
@@ -102,6 +110,11 @@ def parse_filename(filename: str) -> Distribution:
 
     Wheels: the binary distribution format specification. Sdists: PEP 625 and the looser names before it.
     """
+    kind, plain = Kind.WHEEL, _PLAIN_WHEEL.fullmatch(filename)
+    if plain is None:
+        kind, plain = Kind.SDIST, _PLAIN_SDIST.fullmatch(filename)
+    if plain is not None and (found := _plain(plain[1], plain[2], kind)) is not None:
+        return found
     try:
         if filename.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(filename)
@@ -113,6 +126,13 @@ def parse_filename(filename: str) -> Distribution:
         pass
     kind = Kind.WHEEL if filename.endswith(".whl") else _kind_of_odd_name(filename)
     return Distribution(project=None, version=None, kind=kind)
+
+
+@lru_cache(maxsize=16384)
+def _plain(name: str, version: str, kind: Kind) -> Distribution | None:
+    """What all wheels of a release say of themselves: it is read once for them all."""
+    found = _version(version)
+    return None if found is None else Distribution(project=ProjectName(name), version=found, kind=kind)
 
 
 def _kind_of_odd_name(filename: str) -> Kind:

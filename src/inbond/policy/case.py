@@ -84,17 +84,20 @@ class PageCase:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Case:
-    """One file to be judged. Thousands are made for one page: what they share stands in `shared`, once."""
+    """One file to be judged. Thousands are made for one page: what they share stands in `shared`, once.
+
+    Nobody changes one; it is not frozen because that would take four times as long to make.
+    """
 
     shared: PageCase
     file: File
     evidence: EvidenceOrPending
     inspection: Inspection | None = None  # None: its bytes were not had yet, or are of no kind that is looked into
-    recall: Callable[[], History] | None = None  # finds the releases before; None: there are none
+    recall: Callable[[File], History] | None = None  # finds the releases before a file; None: there are none
     # The trusted time once a rule has asked for it: several do.
-    _time: list[TrustedTime] = field(init=False, default_factory=list, compare=False, repr=False)
+    _time: TrustedTime | None = field(init=False, default=None, repr=False)
 
     @property
     def index(self) -> str:
@@ -129,7 +132,7 @@ class Case:
     @property
     def history(self) -> History:
         """The settled releases before the file, found when a rule asks: it takes longer than most rules."""
-        return self.recall() if self.recall is not None else History(time=self.shared.now)
+        return self.recall(self.file) if self.recall is not None else History(time=self.shared.now)
 
     @property
     def version(self) -> Version | None:
@@ -145,9 +148,9 @@ class Case:
         upstream gives no upload time: `deny` is `UNKNOWN` whatever else is known, `allow` does not count when the
         file was first seen.
         """
-        if not self._time:
-            self._time.append(self._find_trusted_time())
-        return self._time[0]
+        if self._time is None:
+            self._time = self._find_trusted_time()
+        return self._time
 
     def _find_trusted_time(self) -> TrustedTime:
         shared, evidence = self.shared, self.evidence

@@ -21,13 +21,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from packaging.version import Version
 
 from inbond.model.evidence import EvidenceOrPending, Rejected, Unsupported, Verified, VerifiedAttestation
+from inbond.model.memory import PageMemory
 from inbond.model.names import Kind
-from inbond.model.page import File
+from inbond.model.page import File, Page
 from inbond.policy.case import PageCase
 from inbond.policy.platforms import ANY_WHEEL, Group, group_of, preference
 from inbond.policy.releases import Line, line_of
@@ -42,6 +44,9 @@ MAX_LINES: Final = 100
 MAX_BESIDE: Final = 20
 
 _KEPT: Final = "history"
+# Pages whose releases are kept, and the most files that one of them has: a page is judged, settled and judged again.
+MAX_KEPT_PAGES: Final = 16
+MAX_KEPT_FILES: Final = 10_000
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # of files so old that nobody knows when they came
 
 Representative = tuple[Version, File]  # a release, and the file that stands for it
@@ -76,11 +81,32 @@ def earlier_than_next(shared: PageCase, like: File) -> Earlier:
     return releases.before(known.highest, group_of(like), shared.now)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Known:
+    """A page and what is remembered of it: two are the same where they are the very same objects."""
+
+    page: Page
+    memory: PageMemory | None
+
+    def __hash__(self) -> int:
+        return hash((id(self.page), id(self.memory)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Known) and self.page is other.page and self.memory is other.memory
+
+
 def _releases_of(shared: PageCase) -> _Releases:
-    known: _Releases | None = shared.kept.get(_KEPT)
-    if known is None:
-        known = shared.kept[_KEPT] = _Releases.of(shared)
-    return known
+    found: _Releases | None = shared.kept.get(_KEPT)
+    if found is None:
+        known = _Known(page=shared.page, memory=shared.memory)
+        find = _kept_releases if len(shared.page.files) <= MAX_KEPT_FILES else _Releases.of
+        found = shared.kept[_KEPT] = find(known)
+    return found
+
+
+@lru_cache(maxsize=MAX_KEPT_PAGES)
+def _kept_releases(known: _Known) -> _Releases:
+    return _Releases.of(known)
 
 
 def came_at(shared: PageCase, file: File, evidence: EvidenceOrPending | None = None) -> datetime:
@@ -88,16 +114,21 @@ def came_at(shared: PageCase, file: File, evidence: EvidenceOrPending | None = N
 
     What memory does not know yet comes last of all.
     """
-    memory = shared.memory
-    time = max(file.upload_time or _LONG_AGO, _LONG_AGO)
-    if memory is not None:
-        seen = memory.first_seen.get(file.filename, FOREVER)
-        if seen > memory.project_first_seen:
-            time = max(time, seen)
+    time = _came(shared.memory, file)
     if not isinstance(evidence, Verified | Unsupported | Rejected):
         return time
     signed = evidence.attestations
     return max([time, *(one.signed_at for one in signed if isinstance(one, VerifiedAttestation) and one.signed_at)])
+
+
+def _came(memory: PageMemory | None, file: File) -> datetime:
+    time = file.upload_time
+    if time is None or time < _LONG_AGO:
+        time = _LONG_AGO
+    if memory is None:
+        return time
+    seen = memory.first_seen.get(file.filename, FOREVER)
+    return seen if seen > memory.project_first_seen and seen > time else time
 
 
 def settled_before(before: datetime, time: datetime) -> bool:
@@ -185,14 +216,20 @@ class _Releases:
     candidates: _Lines
 
     @classmethod
-    def of(cls, shared: PageCase) -> _Releases:
+    def of(cls, known: _Known) -> _Releases:
+        page, memory = known.page, known.memory
         releases: dict[Version, _Release] = {}
-        for file in shared.page.files:
-            version = shared.page.version_of(file)
+        # Files of a release nearly always share one object that says its version: found sooner than by what it says.
+        same: dict[int, tuple[Version, _Release]] = {}
+        for file in page.files:
+            version = page.version_of(file)
             # What has no digest cannot be verified without a download, so it is never waited for.
-            if version is not None and file.sha256 is not None:
-                release = releases.setdefault(version, _Release(version))
-                release.groups.setdefault(group_of(file), []).append((came_at(shared, file), file.filename, file))
+            if version is None or file.sha256 is None:
+                continue
+            if id(version) not in same:  # and it stays in there, so that its identity stays its own
+                same[id(version)] = version, releases.setdefault(version, _Release(version))
+            _, release = same[id(version)]
+            release.groups.setdefault(group_of(file), []).append((_came(memory, file), file.filename, file))
         for release in releases.values():
             release.sort()
         return cls(

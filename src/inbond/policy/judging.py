@@ -14,7 +14,7 @@ from typing import Final
 
 from packaging.version import Version
 
-from inbond.model.evidence import EvidenceOrPending
+from inbond.model.evidence import Absent, EvidenceOrPending, Pending
 from inbond.model.inspection import Inspection
 from inbond.model.names import Filename
 from inbond.model.page import File
@@ -26,6 +26,8 @@ from inbond.policy.platforms import group_of
 from inbond.policy.rule import Rule
 from inbond.policy.rules import (
     allow,
+    archive,
+    backdated,
     continuity,
     cooldown,
     environments,
@@ -62,6 +64,9 @@ _ASIDE: Final = frozenset(
     }
 )
 
+# Rules that say nothing of a file without attestations, and without anything that was found in its archive: of most.
+_ABOUT_MORE: Final = frozenset({archive.name, backdated.name, pull_requests.name})
+
 # What was found in the archives that were had, by filename; files that nothing is known of are left out.
 Inspections = Mapping[Filename, Inspection]
 NOTHING_INSPECTED: Final[Inspections] = MappingProxyType({})
@@ -81,8 +86,10 @@ class Judging:
         self._evidence = evidence
         self._inspections = inspections
         self._waiving = Waiving(shared)
+        self._has_waivers = bool(self._waiving)
         speaking = [rule for rule in rules if rule.applies(shared)]
         self._judges: tuple[Callable[[Case], Finding | None], ...] = tuple(rule.judge for rule in speaking)
+        self._judges_of_bare = tuple(rule.judge for rule in speaking if rule.name not in _ABOUT_MORE)
         self._against = tuple(
             rule.judge for rule in speaking if rule.name not in _ASIDE and rule.name != continuity.name
         )
@@ -99,17 +106,17 @@ class Judging:
             file=file,
             evidence=evidence_of(file, self._evidence),
             inspection=self._inspections.get(file.filename),
-            recall=lambda: self.history(file),
+            recall=self.history,
         )
 
     def alone(self, file: File) -> Verdict:
         """The verdict on a file without its release."""
         case = self.case(file)
-        findings = []
-        for judge in self._judges:
-            finding = judge(case)
-            if finding is not None:
-                findings.append(self._waiving.applied(finding, file))
+        bare = case.inspection is None and isinstance(case.evidence, Pending | Absent)
+        judges = self._judges_of_bare if bare else self._judges
+        findings = [finding for judge in judges if (finding := judge(case)) is not None]
+        if self._has_waivers:
+            findings = [self._waiving.applied(finding, file) for finding in findings]
         key = id(findings[0]) if len(findings) == 1 else tuple(map(id, findings))
         shared = self._verdicts.get(key)
         if shared is not None:

@@ -27,7 +27,8 @@ ANY_WHEEL: Final[Group] = (Kind.WHEEL, "any", "")
 
 def group_of(file: File) -> Group:
     """The files that a file is like."""
-    return (file.kind, *_platform(file.filename)) if file.kind is Kind.WHEEL else (file.kind, "", "")
+    kind = file.kind
+    return (kind, *_platform(file.filename.rpartition("-")[2])) if kind is Kind.WHEEL else (kind, "", "")
 
 
 def preference(group: Group, other: Group) -> tuple[object, ...]:
@@ -35,9 +36,10 @@ def preference(group: Group, other: Group) -> tuple[object, ...]:
     return other != group, other[:2] != group[:2], other[0] is not group[0], other[0], *_rank(other[1:]), other
 
 
-@lru_cache(maxsize=65536)
-def _platform(filename: str) -> tuple[str, str]:
-    tags = filename.removesuffix(".whl").rpartition("-")[2].lower().split(".")
+@lru_cache(maxsize=4096)
+def _platform(last: str) -> tuple[str, str]:
+    """Of the last part of a wheel's name, which thousands of wheels share."""
+    tags = last.removesuffix(".whl").lower().split(".")
     return min(map(_read, tags), key=_rank)
 
 

@@ -46,6 +46,10 @@ class Waiving:
         # held beside it: alive, its identity stays its own.
         self._waived: dict[tuple[int, str], tuple[Finding, Finding]] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._by_rule)
+
     def applied(self, finding: Finding, file: File) -> Finding:
         """The finding, lifted where a waiver covers the file; of several the one that lasts longest."""
         waivers = self._by_rule.get(finding.rule)

@@ -9,7 +9,6 @@ of several matches, and dies on a hash it does not know. Signatures are not serv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
@@ -19,17 +18,18 @@ from packaging.version import Version
 from inbond.model.names import is_sha256
 from inbond.model.page import Claim, File, Page, Status
 from inbond.simple.addresses import quoted
-from inbond.simple.parse_json import FILE_KEYS, META_KEYS, PAGE_KEYS
+from inbond.simple.json_file import FILE_KEYS
+from inbond.simple.parse_json import META_KEYS, PAGE_KEYS
 
 API_VERSION: Final = "1.4"
 # PEP 700 asks for a size on every file from api-version 1.1 on.
 API_VERSION_WITHOUT_SIZES: Final = "1.0"
 
 _encode: Final = msgspec.json.Encoder().encode
+_LEFT_OUT: Final = msgspec.UNSET
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A file as it is to be published."""
 
     file: File
@@ -93,37 +93,56 @@ def _unknown(extra: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     return {key: value for key, value in extra.items() if key not in known} if extra else {}
 
 
-def _file(entry: Entry) -> dict[str, Any]:
-    file = entry.file
+class _Row(msgspec.Struct, rename="kebab", gc=False):
+    """A file as JSON shows it, in this order: written from this in half the time that a dictionary takes."""
+
+    filename: str
+    url: str
+    hashes: Mapping[str, str]
+    size: int | msgspec.UnsetType
+    upload_time: str | msgspec.UnsetType
+    requires_python: str | msgspec.UnsetType
+    yanked: bool | str
+    # PEP 714: in JSON under this name only; on the older one pip 22.3 to 23.1 end in a traceback.
+    core_metadata: bool | Mapping[str, str] | msgspec.UnsetType
+    provenance: str | msgspec.UnsetType | None
+
+
+def _file(entry: Entry) -> _Row | dict[str, Any]:
+    file, url, yanked = entry.file, entry.url, entry.yanked
+    size, uploaded, requires_python = file.size, file.upload_time_text, file.requires_python
+    metadata = False if entry.core_metadata is False else _served_metadata(entry)
+    provenance = entry.provenance
+    shown = _Row(
+        str(file.filename),
+        quoted(url),
+        _shown_digest(file),
+        _LEFT_OUT if size is None else size,
+        _LEFT_OUT if uploaded is None else uploaded,
+        _LEFT_OUT if requires_python is None else requires_python,
+        yanked if yanked is False else yanked or True,
+        _LEFT_OUT if metadata is False else metadata,
+        (_LEFT_OUT if provenance is Claim.SILENT else None) if isinstance(provenance, Claim) else provenance,
+    )
+    return {**msgspec.to_builtins(shown), **_unknown(file.extra, FILE_KEYS)} if file.extra else shown
+
+
+def _shown_digest(file: File) -> Mapping[str, str]:
     sha256 = file.sha256
-    shown: dict[str, Any] = {
-        "filename": str(file.filename),
-        "url": quoted(entry.url),
-        "hashes": {} if sha256 is None else {"sha256": sha256},
-    }
-    if file.size is not None:
-        shown["size"] = file.size
-    if file.upload_time_text is not None:
-        shown["upload-time"] = file.upload_time_text
-    if file.requires_python is not None:
-        shown["requires-python"] = file.requires_python
-    shown["yanked"] = entry.yanked if entry.yanked is False else entry.yanked or True
-    metadata = _served_metadata(entry)
-    if metadata is not False:
-        # PEP 714: in JSON under this name only; on the older one pip 22.3 to 23.1 end in a traceback.
-        shown["core-metadata"] = metadata
-    if entry.provenance is not Claim.SILENT:
-        shown["provenance"] = None if entry.provenance is Claim.NONE else entry.provenance
-    if file.extra:
-        shown.update(_unknown(file.extra, FILE_KEYS))
-    return shown
+    if sha256 is None:
+        return {}
+    # nearly always that is all that the page gives
+    return file.hashes if len(file.hashes) == 1 and file.remembered is None else {"sha256": sha256}
 
 
-def _served_metadata(entry: Entry) -> bool | dict[str, str]:
-    if isinstance(entry.core_metadata, bool):
-        return entry.core_metadata
-    digest = entry.core_metadata.get("sha256")
-    return {"sha256": digest} if digest is not None and is_sha256(digest) else True
+def _served_metadata(entry: Entry) -> bool | Mapping[str, str]:
+    metadata = entry.core_metadata
+    if isinstance(metadata, bool):
+        return metadata
+    digest = metadata.get("sha256")
+    if digest is None or not is_sha256(digest):
+        return True
+    return metadata if len(metadata) == 1 else {"sha256": digest}
 
 
 def render_html(page: Page, entries: Sequence[Entry]) -> bytes:

@@ -121,6 +121,10 @@ class DiskDocuments:
             return await self.delete(key)
         return await self._run(self._put, key, value)
 
+    async def put_many(self, values: Mapping[str, bytes]) -> None:
+        """As `put`, for values within the limit, written together."""
+        await self._run(self._put_many, {_checked(key): value for key, value in values.items()})
+
     async def delete(self, key: str) -> None:
         """Forgets the key."""
         await self._run(self._delete, _checked(key))
@@ -196,6 +200,11 @@ class DiskDocuments:
         sealed = _seal(key, value) + value
         limit = self._reckoned()
         self._write(lambda cache: _set(cache, key, sealed, limit))
+
+    def _put_many(self, values: Mapping[str, bytes]) -> None:
+        sealed = {key: _seal(key, value) + value for key, value in values.items()}
+        limit = self._reckoned()
+        self._write(lambda cache: _set_many(cache, sealed, limit))
 
     def _reckoned(self) -> int:
         if self._limit is not None:
@@ -293,6 +302,17 @@ class DiskDocuments:
 
 def _set(cache: BytesCache, key: str, sealed: bytes, limit: int) -> None:
     cache.set(key, sealed)
+    _cull(cache, limit)
+
+
+def _set_many(cache: BytesCache, sealed: Mapping[str, bytes], limit: int) -> None:
+    with cache.transact():
+        for key, value in sealed.items():
+            cache.set(key, value)
+    _cull(cache, limit)
+
+
+def _cull(cache: BytesCache, limit: int) -> None:
     cache.size_limit = limit
     if cache.volume() > limit:
         cache.cull()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -99,15 +100,22 @@ def forget(connection: sqlite3.Connection, *, before: datetime) -> int:
 def _summed_up(asked: Sequence[Asked]) -> dict[bytes, AskedRow]:
     """Equal requests in one row each, by what they have in common."""
     rows: dict[bytes, AskedRow] = {}
-    for one in asked:
+    for one, count in _runs(asked):
         key = _key(one)
         known = rows.get(key)
         if known is None:
-            rows[key] = AskedRow(first=one, last_at=one.at, count=1)
+            rows[key] = AskedRow(first=one, last_at=one.at, count=count)
         else:
             first = min(known.first, one, key=lambda each: each.at)
-            rows[key] = AskedRow(first=first, last_at=max(known.last_at, one.at), count=known.count + 1)
+            rows[key] = AskedRow(first=first, last_at=max(known.last_at, one.at), count=known.count + count)
     return rows
+
+
+def _runs(asked: Sequence[Asked]) -> Iterator[tuple[Asked, int]]:
+    """Each request with how often that very value stands there in a row: those of one moment share it."""
+    for _, same in groupby(asked, key=id):
+        one, *rest = same
+        yield one, 1 + len(rest)
 
 
 def _key(asked: Asked) -> bytes:

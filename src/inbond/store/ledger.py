@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
@@ -126,6 +127,7 @@ class Ledger:
     ) -> None:
         self._path = path
         self._soundness = soundness
+        self._looked_once = False  # whether `one_look` has looked
         self._check = check
         self._told = False  # that it may not be used any more
         self._failures: dict[str, str] = {}  # what failed the last time, and was told
@@ -196,6 +198,20 @@ class Ledger:
     async def recall_page(self, upstream: str, project: ProjectName) -> PageMemory | None:
         """What is remembered of the page, or None."""
         return await self._look(lambda connection: pages.recall(connection, upstream, project))
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Everything that is read at once within is as one look finds it, which costs as much as each without.
+
+        Nothing may wait within. Raises `StoreUnavailable`.
+        """
+        self._at_once(StandingReader.hold)
+        self._looked_once = True
+        try:
+            yield
+        finally:
+            self._looked_once = False
+            self._standing.release()
 
     def decisions_version(self) -> int:
         """Differs whenever what stands does, also where another process wrote it; takes microseconds.
@@ -417,7 +433,8 @@ class Ledger:
         self._standing.close()
 
     def _at_once(self, read: Callable[[StandingReader], T]) -> T:
-        self._see_that_it_may_be_used()
+        if not self._looked_once:
+            self._see_that_it_may_be_used()
         try:
             found = read(self._standing)
         except sqlite3.Error as error:

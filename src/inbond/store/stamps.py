@@ -94,6 +94,18 @@ def stamp_of(status: os.stat_result, generation: str, *, hashed: float = 0.0) ->
     )
 
 
+def fits(known: Stamp, status: os.stat_result, generation: str) -> bool:
+    """Whether `stamp_of` this status would equal the stamp, without making it."""
+    return (
+        known.changed == status.st_ctime_ns
+        and known.modified == status.st_mtime_ns
+        and known.size == status.st_size
+        and known.inode == status.st_ino
+        and known.generation == generation
+        and known.checks == CHECKS
+    )
+
+
 def read(path: Path, generation: str, paced: Callable[[int], object] = lambda _: None) -> tuple[Stamp, str]:
     """A file's stamp and the digest that goes with it. Blocks for as long as reading takes.
 

@@ -39,15 +39,31 @@ class StandingReader:
     def __init__(self, path: Path) -> None:
         self._connection = connect_to_read(path)
         self._connection.execute(f"PRAGMA busy_timeout = {READER_WAITS}").fetchall()
+        self._looked: int | None = None
         self._data_version = -1
         self._version = 0
         self._pages_version = -1
         self._serials: dict[tuple[str, ProjectName], int | None] = {}  # as read since
         self._newest: dict[tuple[str, ProjectName], NewestPage | None] = {}  # likewise
 
+    def hold(self) -> None:
+        """Looks whether anything was written; until `release` that look counts."""
+        self._looked = self._written()
+
+    def release(self) -> None:
+        """From now on it is looked each time again."""
+        self._looked = None
+
+    def _written(self) -> int:
+        """Differs whenever anything was written."""
+        if self._looked is not None:
+            return self._looked
+        ((data_version,),) = self._connection.execute("PRAGMA data_version").fetchall()
+        return int(data_version)
+
     def version(self) -> int:
         """Differs whenever a decision, an established repository, an import or what is attached was written since."""
-        ((data_version,),) = self._connection.execute("PRAGMA data_version").fetchall()
+        data_version = self._written()
         if data_version != self._data_version:
             # In this order: what is written in between is seen at the next call.
             rows = self._connection.execute("SELECT version FROM standing").fetchall()
@@ -86,7 +102,7 @@ class StandingReader:
         return self._newest[key]
 
     def _forget_pages_if_written(self) -> None:
-        ((data_version,),) = self._connection.execute("PRAGMA data_version").fetchall()
+        data_version = self._written()
         if data_version != self._pages_version or len(self._serials) + len(self._newest) >= MAX_PAGES:
             # In this order: what is written in between is seen at the next call.
             self._serials.clear()

@@ -53,6 +53,11 @@ class Circuits:
         else:
             self._put(key, self._of(key).answered())
 
+    @property
+    def held(self) -> bool:
+        """Whether there is anything that is not asked now."""
+        return any(one.is_open for one in self._troubled.values())
+
     def told(self) -> str | None:
         """What is not asked now, for people; None where everything is."""
         held = sorted(f"{origin} ({kind})" for (origin, kind), one in self._troubled.items() if one.is_open)

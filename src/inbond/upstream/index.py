@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self, TypeVar
@@ -79,6 +80,7 @@ class Upstream:
         self._witness = Witness(exchange, settings.url)
         self._circuits = Circuits(settings.name, observer)
         self._own = tuple(map(ProjectPattern.parse, settings.projects))
+        self._under_way: Counter[str] = Counter()  # requests by kind
         self._requests = asyncio.Semaphore(limits.requests_at_once)
         self._provenances = asyncio.Semaphore(limits.provenance_at_once)
         self._downloads = asyncio.Semaphore(limits.downloads_at_once)
@@ -242,7 +244,7 @@ class Upstream:
         stay: bool = False,
     ) -> _Reply:
         target, subject = aim(url, attempt, self.settings.name, self._exchange.proxies)
-        with told(attempt, subject):
+        with told(attempt, subject), self._counted(attempt):
             slots = self._provenances if attempt.kind == "provenance" else self._requests
             async with asyncio.timeout_at(attempt.deadline), slots:
                 response = await self._exchange.get(target, headers, stay=stay)
@@ -255,6 +257,15 @@ class Upstream:
                     return _Reply(status=response.status, response=response, url=response.url, body=body)
                 finally:
                     response.release()
+
+    @contextmanager
+    def _counted(self, attempt: Attempt) -> Iterator[None]:
+        """Counts what is under way, or waits for a place, of each kind."""
+        self._under_way[attempt.kind] += 1
+        try:
+            yield
+        finally:
+            self._under_way[attempt.kind] -= 1
 
     @staticmethod
     async def _body(response: aiohttp.ClientResponse, limit: int, subject: str) -> bytes:
@@ -271,6 +282,12 @@ class Upstream:
     def trouble(self) -> str | None:
         """Which hosts are not asked now because they do not answer, for people; None where all are."""
         return self._circuits.told()
+
+    @property
+    def at_ease(self) -> bool:
+        """Whether all hosts answer, and more than half of the places for requests are free."""
+        asked = self._under_way["page"] + self._under_way["metadata"]
+        return not self._circuits.held and 2 * asked < self._limits.requests_at_once
 
     async def _retrying(self, kind: str, url: str | URL, once: Callable[[Attempt], Awaitable[T]]) -> T:
         deadline = asyncio.get_running_loop().time() + self._limits.deadline

@@ -26,6 +26,7 @@ class OfflineUpstream:
     """Answers nothing, and says why. What the cache holds of it is served as stale, for as long as that is allowed."""
 
     local = False
+    at_ease = False
 
     def __init__(self, settings: UpstreamSettings) -> None:
         self.settings = settings

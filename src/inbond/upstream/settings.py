@@ -45,6 +45,7 @@ class UpstreamSettings:
     stale_while_revalidate: timedelta = STALE_WHILE_REVALIDATE
     max_stale: timedelta = MAX_STALE
     integrity: Integrity = Integrity.API
+    ahead: bool = True  # asked beforehand for what whoever asked for a page will probably ask for next
     trust: tuple[str, ...] = ()  # names of the trusted roots that may vouch for its files
     projects: tuple[str, ...] = ()  # names and patterns that belong to this upstream alone
     authorization: str | None = field(default=None, repr=False)  # an Authorization header's value

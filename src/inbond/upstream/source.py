@@ -34,6 +34,11 @@ class Source(Protocol):
         """Whether what it answers lies on this disk: then pages of it are not kept a second time."""
         ...
 
+    @property
+    def at_ease(self) -> bool:
+        """Whether it may be asked now for what nobody waits for: it answers, and has more than half its places free."""
+        ...
+
     async def page(
         self, project: ProjectName, validators: Validators | None = None, *, bypass_caches: bool = False
     ) -> FetchedPage | NotModified | ProjectUnknown:

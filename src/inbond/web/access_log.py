@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import structlog
 from aiohttp import web
@@ -31,9 +32,7 @@ async def account(request: web.Request, handler: Handler) -> web.StreamResponse:
         seconds = time.perf_counter() - started
         status = response.status if response is not None else 499
         route = route_name(request)
-        metrics = request.app[METRICS]
-        metrics.requests.labels(route, str(status)).inc()
-        metrics.latency.labels(route).observe(seconds)
+        request.app[METRICS].answered(route, status, [seconds])
         _line(request, route, status, seconds)
     return response
 
@@ -44,13 +43,35 @@ def route_name(request: web.Request) -> str:
 
 
 def _line(request: web.Request, route: str, status: int, seconds: float) -> None:
-    facts: dict[str, Any] = {
-        "status": status,
-        "method": request.method,
-        "path": request.raw_path[:MAX_LOGGED_CHARS],
-        **notes_of(request),
-        "ms": round(seconds * 1000, 1),
-        "client": client_of(request),
-        "agent": request.headers.get("User-Agent", "")[:MAX_LOGGED_CHARS].partition(" {")[0],
-    }
-    (log.debug if route in _QUIET else log.info)("request", **facts)
+    say = log.debug if route in _QUIET else log.info
+    say("request", **Line.of(request, status).facts(milliseconds_of(seconds), client_of(request)))
+
+
+def milliseconds_of(seconds: float) -> float:
+    """As a line tells them."""
+    return round(seconds * 1000, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What the line of a request says of it and its answer, whoever asked and however long that took."""
+
+    answer: Mapping[str, Any]
+    agent: str
+
+    @classmethod
+    def of(cls, request: web.Request, status: int) -> Self:
+        """Of an answer with that status."""
+        return cls(
+            answer={
+                "status": status,
+                "method": request.method,
+                "path": request.raw_path[:MAX_LOGGED_CHARS],
+                **notes_of(request),
+            },
+            agent=request.headers.get("User-Agent", "")[:MAX_LOGGED_CHARS].partition(" {")[0],
+        )
+
+    def facts(self, milliseconds: float, client: str) -> dict[str, Any]:
+        """All that it says, in this order."""
+        return {**self.answer, "ms": milliseconds, "client": client, "agent": self.agent}

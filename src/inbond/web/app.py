@@ -12,6 +12,7 @@ from inbond.web.access_log import METRICS, account
 from inbond.web.connections import keep_or_close
 from inbond.web.door import DOOR, Door
 from inbond.web.errors import explain_errors
+from inbond.web.hot import HOT, Hot
 from inbond.web.metrics import Metrics
 from inbond.web.operations import CHECKS, IMPORTS, Checks
 from inbond.web.origin import SERVER, check_host
@@ -35,7 +36,9 @@ def build_app(
     app[osv_routes.QUESTIONS] = osv_routes.Questions()
     app[OVERLOAD] = overload = Overload(settings.limits, metrics)
     app[DOOR] = door = Door(settings, metrics)
+    app[HOT] = Hot(overload, door, metrics)
     metrics.load(overload.waits, lambda: door.open)
+    app.on_cleanup.append(_told)
     app.on_response_prepare.extend((_sign, answer_begins, keep_or_close))
     app.add_routes(_routes())
     return app
@@ -71,6 +74,10 @@ def _routes() -> list[web.RouteDef]:
             ),
         ]
     return routes
+
+
+async def _told(app: web.Application) -> None:
+    app[HOT].tell()
 
 
 async def _sign(_request: web.Request, response: web.StreamResponse) -> None:

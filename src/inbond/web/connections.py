@@ -7,28 +7,46 @@ import socket
 from http import HTTPStatus
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import EMPTY_PAYLOAD, web
 
+from inbond.web.again import AGAIN
 from inbond.web.door import DOOR, Admission, Door
+from inbond.web.hot import HOT, Hot
+from inbond.web.hot_answer import repeatable
+from inbond.web.hot_places import Untaken
+from inbond.web.origin import SERVER, client_at, client_of, is_trusted_proxy
 from inbond.web.problems import problem
 
 SPARE_SECONDS: Final = 2.0  # for the head of a request on a spare connection
 KEEPALIVE_SECONDS: Final = 75.0  # for the next request on a connection
-LINGERING_SECONDS: Final = 10.0  # for the rest of a body that nobody reads
-MAX_LINE_BYTES: Final = 8190
-MAX_FIELD_BYTES: Final = 8190
-MAX_FIELDS: Final = 64
 MAX_HEAD_BYTES: Final = 64 * 1024
+HEAD_ENDS: Final = b"\r\n\r\n"
 
 
 class Connection(web.RequestHandler):
-    """A client's connection: aiohttp's, with an end to heads that do not end and to answers that nobody reads."""
+    """A client's connection: aiohttp's, with an end to heads that do not end and to answers that nobody reads.
 
-    __slots__ = ("_admission", "_door", "_due", "_head_bytes", "_peer")
+    What has been answered before goes the hot way (`inbond.web.hot`), where every request so far came by itself, in one
+    piece and without a body: then nothing is left in the parser, and the bytes that come are a head from its beginning.
+    """
 
-    def __init__(self, server: web.Server, door: Door, **settings: Any) -> None:
+    __slots__ = (
+        "_admission", "_asked", "_by", "_client", "_door", "_due", "_head_bytes", "_hot", "_peer", "_server_settings",
+        "_taking",
+        "_untaken", "_whole",
+    )  # fmt: skip
+
+    def __init__(self, server: web.Server, app: web.Application, **settings: Any) -> None:
         super().__init__(server, **settings)
-        self._door = door
+        self._door: Door = app[DOOR]
+        self._hot: Hot = app[HOT]
+        self._server_settings = app[SERVER]
+        self._whole = False  # whether every request so far came as the hot way needs it
+        self._asked: bytes | None = None  # the head of the request that is being answered
+        self._by = b""  # what stands before heads in the hot table where a trusted proxy may say who asks
+        self._client = ""
+        self._taking: asyncio.TimerHandle | None = None  # where a hot answer was not taken at once
+        self._untaken: Untaken | None = None  # what of it
         self._admission = Admission.SHUT
         self._peer = ""
         self._due: asyncio.TimerHandle | None = None
@@ -52,6 +70,9 @@ class Connection(web.RequestHandler):
             assert isinstance(transport, asyncio.Transport)
             transport.abort()
             return
+        self._whole = self._admission is Admission.SERVED
+        self._client = client_at(self._peer)
+        self._by = self._peer.encode() + b"\0" if is_trusted_proxy(self._server_settings, self._peer) else b""
         _end_unread(transport, self._door.limits.unread_seconds)
         super().connection_made(transport)
         self._arm(SPARE_SECONDS if self.is_spare else self._door.limits.head_seconds)
@@ -59,20 +80,96 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Gives the place back."""
         self._disarm()
+        self._all_taken()
         self._door.leave(self._peer, self._admission)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Passes bytes on, and sees to it that a head that has begun ends."""
-        super().data_received(data)
+        """Answers what has been answered before; else passes bytes on, and sees to it that a head that began ends."""
+        waiter = self._waiter
+        if (
+            self._whole
+            and waiter is not None  # it awaits a head …
+            and not waiter.done()
+            and (self._taking is None or self._has_taken())  # … its client has taken what it was given …
+            and not self._paused
+            and (answer := self._hot.answer(self._by + data, self._client)) is not None
+        ):
+            self._give(answer)
+        else:
+            self._pass_on(data)
+
+    def _see_to_head(self, count: int) -> None:
+        """Sees to it that a head ends of which so many bytes came."""
         if not self._awaits_head():
             self._disarm()
             return
-        self._head_bytes += len(data)
+        self._head_bytes += count
         if self._head_bytes > MAX_HEAD_BYTES:
             self._give_up("large-head")
         elif self._due is None:
             self._arm(self._door.limits.head_seconds)
+
+    def _pass_on(self, data: bytes) -> None:
+        """To aiohttp; and remembers the bytes of a head that came as the hot way needs it."""
+        idle, before = self._awaits_head(), self._request_count
+        super().data_received(data)
+        if self._whole:
+            came = self._request_count == before + 1 and data.endswith(HEAD_ENDS)
+            self._whole = came and self._messages[-1][1] is EMPTY_PAYLOAD and not self._upgraded
+        self._asked = data if self._whole and idle else None
+        self._see_to_head(len(data))
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Sends the answer, and keeps it where it may be given again."""
+        sent, reset = await super().finish_response(request, resp, start_time)
+        if self._asked is not None and not reset and isinstance(request, web.Request) and AGAIN in request:
+            client = client_of(request) if self._by else None
+            answer = repeatable(request, sent, request[AGAIN], client=client)
+            if answer is not None:
+                self._hot.learn(self._by + self._asked, answer)
+        self._asked = None
+        return sent, reset
+
+    def _give(self, answer: bytes) -> None:
+        """Sends an answer; like every other, it has the connection kept for another while."""
+        if self._due is not None:
+            self._disarm()
+        self._next_keepalive_close_time = self._hot.now + KEEPALIVE_SECONDS
+        assert self.transport is not None  # its handler waits
+        self.transport.write(answer)
+        if left := self.transport.get_write_buffer_size():
+            self._untaken = self._hot.not_taken(left)
+            self._await_taking()
+
+    def _await_taking(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._taking = loop.call_later(self._door.limits.piece_seconds, self._see_taken)
+
+    def _has_taken(self) -> bool:
+        """Whether the client has taken all of the last hot answer."""
+        if self._taking is not None and self.transport is not None and not self.transport.get_write_buffer_size():
+            self._all_taken()
+        return self._taking is None
+
+    def _see_taken(self) -> None:
+        """Breaks off what a client does not take; while the full way answers, that has a patience of its own."""
+        if self._has_taken():
+            return
+        if self._awaits_head() and self.transport is not None:
+            self._all_taken()
+            self._door.drop("slow-reader")
+            self.transport.abort()
+        else:
+            self._await_taking()
+
+    def _all_taken(self) -> None:
+        if self._untaken is not None and self._taking is not None:
+            self._hot.taken(self._untaken)
+            self._taking.cancel()
+            self._untaken = self._taking = None
 
     def handle_error(
         self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -102,39 +199,6 @@ class Connection(web.RequestHandler):
         self._door.drop(reason)
         if self.transport is not None:
             self.transport.abort()
-
-
-class Server(web.Server):
-    """Makes the connections."""
-
-    def __init__(self, made: web.Server, door: Door, **settings: Any) -> None:
-        super().__init__(made.request_handler, request_factory=made.request_factory)
-        self._door = door
-        self._settings = settings
-
-    def __call__(self) -> web.RequestHandler:
-        """A new connection."""
-        return Connection(self, self._door, loop=asyncio.get_running_loop(), **self._settings)
-
-
-class Runner(web.AppRunner):
-    """Serves an application made by `build_app`, with bounds on its connections."""
-
-    def __init__(self, app: web.Application, *, shutdown_timeout: float) -> None:
-        super().__init__(app, access_log=None, shutdown_timeout=shutdown_timeout)
-
-    async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return Server(
-            made,
-            self.app[DOOR],
-            access_log=None,
-            keepalive_timeout=KEEPALIVE_SECONDS,
-            lingering_time=LINGERING_SECONDS,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_FIELD_BYTES,
-            max_headers=MAX_FIELDS,
-        )
 
 
 def expect_nothing(request: web.Request) -> None:

@@ -13,12 +13,13 @@ import msgspec
 from aiohttp import web
 from packaging.version import InvalidVersion, Version
 
-from inbond.gateway.file_service import Located
+from inbond.gateway.located import Located
 from inbond.model.errors import NotFound
 from inbond.model.names import ProjectName
 from inbond.web.conditions import none_match
 from inbond.web.context import note
 from inbond.web.freshness import FRESHNESS
+from inbond.web.hot_file import offer_metadata
 from inbond.web.origin import client_of, origin_of
 from inbond.web.send import send_file
 from inbond.web.simple_routes import GATEWAY, index_of
@@ -38,24 +39,27 @@ async def package_file(request: web.Request) -> web.StreamResponse:
     path = "packages/" + request.match_info["path"]
     until = asyncio.get_running_loop().time() + ANSWER_SECONDS
     located = await gateway.files.locate(index, path, client=client_of(request))
-    located, judgement = await gateway.files.clear(located, until=until)
+    whole = request.method == "GET" and "If-None-Match" not in request.headers
+    located, judgement = await gateway.files.clear(located, until=until, whole=whole)
     note(request, decision=str(judgement.verdict.decision))
     if judgement.verdict.would is not None:
         note(request, would=str(judgement.verdict.would))
     leaves = partial(gateway.files.let_through, located, judgement)
     if located.metadata:
         return await _metadata(request, located, until, leaves)
-    return await send_file(request, located, gateway.files, gateway.observer, until=until, leaves=leaves)
+    return await send_file(request, located, gateway, until=until, leaves=leaves)
 
 
 async def _metadata(
     request: web.Request, located: Located, until: float, leaves: Callable[[], None]
 ) -> web.StreamResponse:
-    body = await request.app[GATEWAY].files.core_metadata(located, until=until)
+    gateway = request.app[GATEWAY]
+    body = await gateway.files.core_metadata(located, until=until)
     response = _small(request, body, METADATA_TYPE)
     response.headers[FRESHNESS] = str(located.state.freshness)
     if request.method != "HEAD" and response.status == HTTPStatus.OK:
         leaves()
+    offer_metadata(request, gateway, located, response)
     return response
 
 

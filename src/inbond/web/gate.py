@@ -20,6 +20,7 @@ class Gate:
 
     def __init__(self, *, places: int, queue: int, patience: float) -> None:
         self.places = places
+        self._share = _half(places)  # of one client
         self._queue = queue
         self._patience = patience
         self._held: Counter[str] = Counter()
@@ -34,10 +35,14 @@ class Gate:
 
     def try_enter(self, client: str) -> bool:
         """Takes a place if there is one for this client now."""
-        if self.in_use >= self.places or self._held[client] >= _half(self.places):
+        if not self.has_place(client):
             return False
         self._take(client)
         return True
+
+    def has_place(self, client: str) -> bool:
+        """Whether there is a place for this client now."""
+        return self.in_use < self.places and self._held.get(client, 0) < self._share
 
     def leave(self, client: str) -> None:
         """Gives a place back; whose turn it is has it."""
@@ -69,8 +74,7 @@ class Gate:
             raise
 
     def _hand_on(self) -> None:
-        share = _half(self.places)
-        client = next((one for one in self._lines if self._held[one] < share), None)
+        client = next((one for one in self._lines if self._held[one] < self._share), None)
         if client is not None and self.in_use < self.places:
             line = self._lines.pop(client)
             turn = line.popleft()

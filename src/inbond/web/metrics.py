@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from inbond.model.events import (
     Alert,
+    AskedAhead,
     BytesServed,
     CacheLookup,
     DocumentRefused,
@@ -32,6 +33,7 @@ from inbond.model.events import (
     VerdictReached,
     WebhookTried,
 )
+from inbond.web.latencies import Latencies
 
 LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 LAGS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
@@ -45,9 +47,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         r = self.registry
         self.requests = Counter("inbond_requests", "Requests answered.", ["route", "status"], registry=r)
-        self.latency = Histogram(
-            "inbond_request_seconds", "Time from a request's head to the last byte of its answer.",
-            ["route"], buckets=LATENCIES, registry=r,
+        self.latency = Latencies(
+            "inbond_request_seconds", "Time from a request's head to the last byte of its answer.", LATENCIES
+        )
+        r.register(self.latency)
+        self.again = Counter(
+            "inbond_requests_again", "Requests answered with what the very same bytes were answered before.",
+            ["route"], registry=r,
         )  # fmt: skip
         self.in_flight = Gauge("inbond_requests_in_flight", "Requests whose answers are not at their ends.", registry=r)
         self.turned_away = Counter(
@@ -68,6 +74,10 @@ class Metrics:
         self.upstream = Counter(
             "inbond_upstream_requests", "Requests to upstreams by kind and outcome.", ["kind", "outcome"], registry=r
         )
+        self.ahead = Counter(
+            "inbond_upstream_ahead", "Things that an upstream was asked for before anybody wanted them.",
+            ["kind"], registry=r,
+        )  # fmt: skip
         self.upstream_latency = Histogram(
             "inbond_upstream_request_seconds", "Time that requests to upstreams took.",
             ["kind"], buckets=LATENCIES, registry=r,
@@ -131,16 +141,23 @@ class Metrics:
             "inbond_event_loop_lag_seconds", "How late the event loop was for a timer.", buckets=LAGS, registry=r
         )
 
+    def answered(self, route: str, status: int, times: Sequence[float]) -> None:
+        """Counts requests that were answered with a status, and took so many seconds each."""
+        self.requests.labels(route, str(status)).inc(len(times))
+        self.latency.observe(route, times)
+
     def __call__(self, event: Event) -> None:
         """Counts an event."""
         match event:
             case UpstreamRequest():
                 self.upstream.labels(event.kind, event.outcome).inc()
                 self.upstream_latency.labels(event.kind).observe(event.seconds)
+            case AskedAhead():
+                self.ahead.labels(event.kind).inc()
             case UpstreamHeld():
                 self.upstream_held.labels(event.upstream, event.kind).inc(event.change)
             case CacheLookup():
-                self.lookups.labels(event.kind, "hit" if event.hit else "miss").inc()
+                self.lookups.labels(event.kind, "hit" if event.hit else "miss").inc(event.count)
             case ProvenanceVerified():
                 self.verifications.labels(str(event.state)).inc()
                 self.verification_latency.observe(event.seconds)
@@ -152,7 +169,7 @@ class Metrics:
             case PageWaited():
                 self.page_waits.observe(event.seconds)
             case VerdictReached():
-                self.verdicts.labels(event.decision, event.rule, event.would).inc()
+                self.verdicts.labels(event.decision, event.rule, event.would).inc(event.count)
             case DownloadChanged():
                 self.downloads.inc(event.change)
             case BytesServed():

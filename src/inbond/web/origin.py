@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from inbond.web.settings import ServerSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SERVER: Final = web.AppKey("server", ServerSettings)
+MAX_PEERS: Final = 4096  # whose addresses are kept as they are read
 CLIENT: Final = web.RequestKey("client", str)
 # Probes address a machine by whatever address it has; they learn nothing that rebinding could use.
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -71,6 +73,18 @@ def client_of(request: web.Request) -> str:
     return request[CLIENT]
 
 
+def client_at(peer: str) -> str:
+    """The client where no proxy stands between: `peer` is the address at the connection's other end."""
+    address = _peer_address(peer)
+    return str(address) if address is not None else "?"
+
+
+def is_trusted_proxy(settings: ServerSettings, peer: str) -> bool:
+    """Whether the one at a connection's other end is believed to speak for others."""
+    address = _peer_address(peer)
+    return address is not None and any(address in network for network in settings.trusted_proxies)
+
+
 def _client_of(request: web.Request) -> str:
     """See `client_of`; it is asked several times of each request.
 
@@ -97,13 +111,17 @@ def _host(request: web.Request) -> str:
 
 
 def _from_trusted_proxy(request: web.Request) -> bool:
-    peer = _peer(request)
-    return peer is not None and any(peer in network for network in request.app[SERVER].trusted_proxies)
+    return is_trusted_proxy(request.app[SERVER], request.remote or "")
 
 
 def _peer(request: web.Request) -> IPv4Address | IPv6Address | None:
     """The address at the connection's other end; a link-local one without the name of the interface."""
-    return _plain_address((request.remote or "").partition("%")[0])
+    return _peer_address(request.remote or "")
+
+
+@lru_cache(maxsize=MAX_PEERS)  # it is asked several times of each request, and reading an address takes 10 µs
+def _peer_address(peer: str) -> IPv4Address | IPv6Address | None:
+    return _plain_address(peer.partition("%")[0])
 
 
 def _plain_address(text: str) -> IPv4Address | IPv6Address | None:

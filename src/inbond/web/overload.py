@@ -34,6 +34,11 @@ QUICK_SHARE: Final = 4  # of the requests at once, one in so many has a quick pl
 FILES_SHARE: Final = 0.75  # of the connections: those that may carry files
 
 
+def is_file(route: str) -> bool:
+    """Whether requests of a route are for files, which have places of their own."""
+    return route.startswith("file")
+
+
 class Overload:
     """The places of a process."""
 
@@ -53,6 +58,18 @@ class Overload:
             "place": lambda: self.quick.waiting + self.files.waiting,
             "answer": lambda: self.waiting.in_use,
         }
+
+    def has(self, route: str, client: str) -> bool:
+        """Whether a client's request that is answered at once has its places now."""
+        return self.quick.has_place(client) and (not is_file(route) or self.files.has_place(client))
+
+    def keep(self, route: str, client: str) -> bool:
+        """Takes a file's place, until `give_back`; False for what is none, and needs none."""
+        return is_file(route) and self.files.try_enter(client)
+
+    def give_back(self, client: str) -> None:
+        """Gives back the place that `keep` took."""
+        self.files.leave(client)
 
     def refusal(self, full: str) -> Overloaded:
         """Counts a request that is turned away; `full` says what has no place for it."""
@@ -103,7 +120,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise overload.refusal("connections")
     client = client_of(request)
     with request.app[METRICS].in_flight.track_inprogress():
-        if not route_name(request).startswith("file"):
+        if not is_file(route_name(request)):
             async with _stay(request, overload, client):
                 return in_pieces(request, await handler(request))
         async with _place(overload, overload.files, client, "files"), _stay(request, overload, client):

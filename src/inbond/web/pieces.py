@@ -6,6 +6,7 @@ megabytes for every slow client of a large page.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import payload, web
@@ -26,21 +27,34 @@ def in_pieces(request: web.Request, response: web.StreamResponse) -> web.StreamR
 
 
 class Pieces(payload.Payload):
-    """A body of which each piece must be taken in time; else the connection is aborted."""
+    """A body of which each piece must be taken in time; else the connection is aborted.
 
-    def __init__(self, request: web.Request, body: bytes) -> None:
+    `whole`: all of it. `told`: hears at the end how much of it was taken.
+    """
+
+    def __init__(self, request: web.Request, body: bytes, told: Callable[[int], object] = lambda _count: None) -> None:
         super().__init__(body)
         self._request = request
-        self._body = body
+        self._told = told
         self._size = len(body)
+        self.whole: Final = body
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """The body as text."""
-        return self._body.decode(encoding, errors)
+        return self.whole.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Writes the body. Raises `ClientGone` where it is not taken."""
-        for start in range(0, len(self._body), PIECE_BYTES):
-            async with patience(self._request):
-                await writer.write(self._body[start : start + PIECE_BYTES])
-                await writer.drain()
+        body, sent = memoryview(self.whole), 0
+        try:
+            for start in range(0, len(body), PIECE_BYTES):
+                piece = body[start : start + PIECE_BYTES]
+                await self._write(writer, piece)
+                sent += len(piece)
+        finally:
+            self._told(sent)
+
+    async def _write(self, writer: AbstractStreamWriter, piece: memoryview) -> None:
+        async with patience(self._request):
+            await writer.write(piece)
+            await writer.drain()

@@ -15,15 +15,20 @@ from typing import BinaryIO, Final
 
 from aiohttp import HttpVersion11, web
 
+from inbond.gateway.blobs_at_hand import AtHand
 from inbond.gateway.download import Complete, Download, Failed
-from inbond.gateway.file_service import FileService, Located, still_looked_into
+from inbond.gateway.file_service import still_looked_into
+from inbond.gateway.gateway import Gateway
+from inbond.gateway.located import Located
 from inbond.model.errors import Denied, DigestMismatch, NotYet, StoreUnavailable, UpstreamTimeout
-from inbond.model.events import BytesServed, Observer
+from inbond.model.events import BytesServed, CacheLookup, Observer
 from inbond.store.files import open_shared
 from inbond.store.protocols import Blob
 from inbond.web.conditions import Holds, Span, Unsatisfiable, none_match, wanted_span
 from inbond.web.context import note
 from inbond.web.freshness import FRESHNESS
+from inbond.web.hot_file import offer_bytes, offer_unchanged
+from inbond.web.pieces import Pieces
 from inbond.web.sender import Sender, sending
 
 # A file up to this size is checked whole before its headers go …
@@ -38,8 +43,7 @@ FILE_TYPE: Final = "application/octet-stream"
 async def send_file(
     request: web.Request,
     located: Located,
-    files: FileService,
-    observer: Observer,
+    gateway: Gateway,
     *,
     until: float,
     leaves: Callable[[], None],
@@ -48,18 +52,22 @@ async def send_file(
 
     `until`: by when the answer should have begun, on the event loop's clock. `leaves` is called before the first byte.
     """
-    own = _Own(located, files, until, leaves)
+    files, observer = gateway.files, gateway.observer
+    own = _Own(located, gateway, until, leaves)
     if none_match(request.headers.get("If-None-Match"), own.holds):
+        offer_unchanged(request, gateway, located)
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=own.headers())
     if request.method == "HEAD" and located.file.size is not None:
         return _head(own.headers(), located.file.size)
+    stored = files.at_hand(located)
+    if stored is not None:
+        observer(CacheLookup(kind="blob", hit=True))
+        with suppress(FileNotFoundError):
+            return await _send_stored(request, stored, own, observer)
     content = await files.content(located, until=until)
     if isinstance(content, Blob):
-        note(request, source="cache")
         with suppress(FileNotFoundError):
-            return await send_blob(
-                request, content, own.headers(), observer, holds=own.holds, leaves=own.leaves, doubt=files.doubt
-            )
+            return await _send_stored(request, await files.taken(content), own, observer)
         content = await files.content(located, until=until)  # evicted a moment ago: fetched anew
     note(request, source="upstream")
     settled = content if isinstance(content, Blob) else await _settled(content, own)
@@ -79,12 +87,38 @@ async def send_file(
     return await _send_growing(request, settled, own, observer)
 
 
+async def _send_stored(request: web.Request, stored: AtHand, own: _Own, observer: Observer) -> web.StreamResponse:
+    """Answers with a file that was in the store. Raises `FileNotFoundError` where it was evicted a moment ago."""
+    note(request, source="cache")
+    if stored.body is not None:
+        return _send_body(request, stored, stored.body, own, observer)
+    return await send_blob(
+        request, stored.blob, own.headers(), observer, holds=own.holds, leaves=own.leaves, doubt=own.files.doubt
+    )
+
+
+def _send_body(request: web.Request, stored: AtHand, whole: bytes, own: _Own, observer: Observer) -> web.StreamResponse:
+    """Answers with a file that is in memory."""
+    headers, total = own.headers(), len(whole)
+    if request.method == "HEAD":
+        return _head(headers, total)
+    status, span = _begin(request, headers, total, own.holds)
+    if span is None:
+        return web.Response(status=status, headers=headers)
+    own.leaves()
+    body = whole[span.start : span.stop]
+    pieces = Pieces(request, body, lambda count: observer(BytesServed(source="cache", count=count)))
+    offer_bytes(request, own.gateway, own.located, stored, sent=len(body))
+    return web.Response(status=status, headers=headers, body=pieces)
+
+
 class _Own:
     """The file that is asked for, with what its validators mean, and by when the answer should have begun."""
 
-    def __init__(self, located: Located, files: FileService, until: float, leaves: Callable[[], None]) -> None:
+    def __init__(self, located: Located, gateway: Gateway, until: float, leaves: Callable[[], None]) -> None:
         self.located = located
-        self.files = files
+        self.gateway = gateway
+        self.files = gateway.files
         self.until = until
         self.leaves = leaves
 
@@ -167,21 +201,23 @@ def _head(headers: dict[str, str], size: int) -> web.StreamResponse:
     return response
 
 
-def _begin(
-    request: web.Request, headers: dict[str, str], total: int, holds: Holds
-) -> tuple[web.StreamResponse, Span | None]:
-    """The response with its headers, and the bytes it is to carry; None where it carries none."""
+def _begin(request: web.Request, headers: dict[str, str], total: int, holds: Holds) -> tuple[HTTPStatus, Span | None]:
+    """The status, with its headers, and the bytes that are to be carried; None for none."""
     try:
         part = wanted_span(request.headers.get("Range"), request.headers.get("If-Range"), holds=holds, total=total)
     except Unsatisfiable:
         headers["Content-Range"] = f"bytes */{total}"
-        return web.Response(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers), None
-    if part is not None:
-        headers["Content-Range"] = part.content_range
-    span = part or Span(0, total, total)
-    response = web.StreamResponse(status=HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK, headers=headers)
-    response.content_length = len(span)
-    return response, span
+        return HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, None
+    if part is None:
+        return HTTPStatus.OK, Span(0, total, total)
+    headers["Content-Range"] = part.content_range
+    return HTTPStatus.PARTIAL_CONTENT, part
+
+
+def _of_length(status: HTTPStatus, headers: dict[str, str], length: int) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = length
+    return response
 
 
 async def send_blob(
@@ -203,9 +239,10 @@ async def send_blob(
     if request.method == "HEAD":
         return _head(headers, blob.size)
     with open_shared(blob.path) as file:
-        response, span = _begin(request, headers, blob.size, holds)
+        status, span = _begin(request, headers, blob.size, holds)
         if span is None:
-            return response
+            return web.Response(status=status, headers=headers)
+        response = _of_length(status, headers, len(span))
         leaves()
         async with sending(request, response, file, doubted=lambda: doubt(blob)) as sender:
             await sender.send(span.start, len(span))
@@ -239,9 +276,10 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
         else:
             # Only what left this very download may be joined with it: a prefix from elsewhere, proven or not, would
             # be joined with bytes that nobody has checked, and the mix with a later, good tail.
-            response, span = _begin(request, headers, download.total, download.etag.__eq__)
+            status, span = _begin(request, headers, download.total, download.etag.__eq__)
             if span is None:
-                return response
+                return web.Response(status=status, headers=headers)
+            response = _of_length(status, headers, len(span))
         if request.method == "HEAD":
             return response
         own.leaves()
@@ -272,7 +310,7 @@ def _doubt(download: Download, own: _Own) -> None:
         case Complete(blob):
             own.files.doubt(blob)
         case _:
-            pass  # there is nothing yet that anybody trusts
+            download.doubted = True  # there is nothing yet that anybody trusts
 
 
 async def _tell_mismatch(request: web.Request, download: Download, own: _Own) -> None:
@@ -341,21 +379,23 @@ async def _follow(
     position, stop = (span.start, span.stop) if span is not None else (0, None)
     cleared = False
     while True:
-        if isinstance(download.outcome, Complete) and not cleared:
-            cleared = await is_cleared(download.outcome.blob)
+        whole = download.outcome.blob if isinstance(download.outcome, Complete) else download.checked
+        if whole is not None and not cleared:
+            cleared = await is_cleared(whole)
             if not cleared:
                 return
         growing.keep_up()
-        end = download.visible if stop is None else min(stop, download.visible)
+        visible = whole.size if whole is not None else download.visible
+        end = visible if stop is None else min(stop, visible)
         if end > position:
             await sender.send(position, end - position)
             position = end
             continue
         match download.outcome:
-            case Failed():
-                return
-            case Complete():
+            case _ if whole is not None:  # whatever becomes of it on the disk
                 await sender.finish()
+                return
+            case Failed() | Complete():
                 return
             case None if stop is not None and position >= stop:
                 await sender.finish()

@@ -7,6 +7,7 @@ aiohttp would otherwise keep the connection, and the next response, or an error'
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -16,15 +17,14 @@ import structlog
 from aiohttp import web
 
 from inbond.store.stamps import is_damage
-from inbond.web.patience import ClientGone, patience
+from inbond.web.origin import SERVER
+from inbond.web.outflow import PIECE_BYTES, FileShrank, Outflow, TooSlow
+from inbond.web.patience import ClientGone, give_up, patience
 
 READ_BYTES: Final = 64 * 1024  # where sendfile is not possible
-PIECE_BYTES: Final = 256 * 1024  # that a client must take in time; in one go a file costs a third less of a processor
+# What a file system says that cannot do it.
+_NO_SENDFILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 log: Final = structlog.get_logger("inbond.web")
-
-
-class FileShrank(Exception):
-    """Fewer bytes lie in the file than were announced."""
 
 
 class Sender:
@@ -53,8 +53,27 @@ class Sender:
             if self._response.content_length is None:
                 await self._write(offset, count)
                 return
+            if transport.get_write_buffer_size():  # the headers: sent first by who has them
+                head = min(PIECE_BYTES, count)
+                await self._sendfile(transport, offset, head)
+                offset, count = offset + head, count - head
+            if count:
+                await self._flow(transport, offset, count)
+
+    async def _flow(self, transport: asyncio.Transport, offset: int, count: int) -> None:
+        seconds = self._request.app[SERVER].limits.piece_seconds
+        flow = Outflow(transport, self._file, offset, count, piece_seconds=seconds)
+        try:
+            await flow.run()
+        except TooSlow as error:
+            raise give_up(self._request) from error
+        except OSError as error:
+            if flow.sent or error.errno not in _NO_SENDFILE:
+                raise
             for start in range(offset, offset + count, PIECE_BYTES):
                 await self._sendfile(transport, start, min(PIECE_BYTES, offset + count - start))
+        finally:
+            self.sent += flow.sent
 
     async def _sendfile(self, transport: asyncio.Transport, offset: int, count: int) -> None:
         async with patience(self._request):

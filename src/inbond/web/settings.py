@@ -101,7 +101,7 @@ class ServerLimits:
     head_seconds: float = 15.0
     # From the head to the end of a question's body, a mebibyte at most.
     body_seconds: float = 15.0
-    # For taking one piece of an answer, 256 KiB (`inbond.web.sender.PIECE_BYTES`): 4 KiB a second.
+    # For taking one piece of an answer, 256 KiB (`inbond.web.outflow.PIECE_BYTES`): 4 KiB a second.
     piece_seconds: float = 60.0
     # What was sent may remain without a sign of life so long, whatever else goes on.
     unread_seconds: float = 30.0

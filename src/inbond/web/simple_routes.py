@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -10,10 +13,12 @@ from aiohttp import web
 
 from inbond.gateway.gateway import Gateway
 from inbond.gateway.indexes import ROOT, Index
+from inbond.gateway.page_service import Ready
 from inbond.gateway.paths import quoted
 from inbond.model.aging import stamp
 from inbond.model.names import ProjectName
 from inbond.simple.negotiate import Coding, Format, negotiate, negotiate_coding
+from inbond.web.again import AGAIN
 from inbond.web.conditions import none_match
 from inbond.web.freshness import FRESHNESS
 from inbond.web.origin import origin_of
@@ -22,6 +27,10 @@ from inbond.web.send import send_blob
 GATEWAY: Final = web.AppKey("gateway", Gateway)
 _REVALIDATE: Final = re.compile(r"(?:^|[\s,])(?:no-cache|max-age\s*=\s*0)(?:$|[\s,;])", re.IGNORECASE)
 VARY: Final = "Accept, Accept-Encoding"
+AGE: Final = "Age"
+MAX_READ_FIELDS: Final = 256  # whose meaning is kept; clients say the same few, again and again
+_format: Final = lru_cache(MAX_READ_FIELDS)(negotiate)
+_coding: Final = lru_cache(MAX_READ_FIELDS)(negotiate_coding)
 
 
 def index_of(request: web.Request) -> Index:
@@ -42,16 +51,30 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     project = ProjectName(raw)
     if raw != project or not request.path.endswith("/"):
         return found(request, f"../{project}/" if request.path.endswith("/") else f"{project}/")
-    form = negotiate(request.headers.get("Accept"), request.query.get("format"))
-    coding = negotiate_coding(request.headers.get("Accept-Encoding"))
-    ready = await gateway.pages.page(
-        index,
-        project,
+    form = _format(request.headers.get("Accept"), request.query.get("format"))
+    coding = _coding(request.headers.get("Accept-Encoding"))
+    wanted = _Wanted(
+        index=index,
+        project=project,
         form=form,
         coding=coding,
         origin=origin_of(request),
         revalidate=wants_revalidation(request),
     )
+    ready = await gateway.pages.page(
+        index, project, form=form, coding=coding, origin=wanted.origin, revalidate=wanted.revalidate
+    )
+    request[AGAIN] = _PageAgain(gateway, wanted, ready)
+    headers = _headers(ready)
+    if none_match(request.headers.get("If-None-Match"), ready.etag.__eq__):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers["Content-Type"] = ready.content_type
+    if coding is not Coding.IDENTITY:
+        headers["Content-Encoding"] = coding.value
+    return web.Response(body=ready.body, headers=headers)
+
+
+def _headers(ready: Ready) -> dict[str, str]:
     headers = {
         "ETag": ready.etag,
         "Cache-Control": "no-cache",
@@ -62,15 +85,55 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     if ready.serial is not None:
         headers["X-PyPI-Last-Serial"] = str(ready.serial)
     if ready.age is not None:
-        headers["Age"] = str(int(ready.age.total_seconds()))  # RFC 9111, section 5.1: since the index confirmed it
+        headers[AGE] = str(int(ready.age.total_seconds()))  # RFC 9111, section 5.1: since the index confirmed it
     if ready.as_of is not None:
         headers["Inbond-As-Of"] = stamp(ready.as_of)
-    if none_match(request.headers.get("If-None-Match"), ready.etag.__eq__):
-        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    headers["Content-Type"] = ready.content_type
-    if coding is not Coding.IDENTITY:
-        headers["Content-Encoding"] = coding.value
-    return web.Response(body=ready.body, headers=headers)
+    return headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What a request for a page asks for."""
+
+    index: Index
+    project: ProjectName
+    form: Format
+    coding: Coding
+    origin: str
+    revalidate: bool
+
+
+class _PageAgain:
+    """A page that may be given again, for as long as the gateway would give it as it was."""
+
+    def __init__(self, gateway: Gateway, wanted: _Wanted, ready: Ready) -> None:
+        self._gateway = gateway
+        self._wanted = wanted
+        self._headers = _headers(ready)
+        self._headers.pop(AGE, None)
+
+    def holds(self) -> Mapping[str, str] | None:
+        """How old it is by now; None where it is not at hand, or another: its ETag is the digest of its bytes."""
+        wanted = self._wanted
+        ready = self._gateway.pages.at_hand(
+            wanted.index,
+            wanted.project,
+            form=wanted.form,
+            coding=wanted.coding,
+            origin=wanted.origin,
+            revalidate=wanted.revalidate,
+        )
+        if ready is None:
+            return None
+        headers = _headers(ready)
+        age = headers.pop(AGE, None)
+        if headers != self._headers:
+            return None
+        return {} if age is None else {AGE: age}
+
+    def given(self, _client: str, count: int) -> None:
+        """Tells of the look-ups."""
+        self._gateway.pages.given(count)
 
 
 async def project_list(request: web.Request) -> web.StreamResponse:
@@ -78,8 +141,8 @@ async def project_list(request: web.Request) -> web.StreamResponse:
     index = index_of(request)
     if not request.path.endswith("/"):
         return found(request, "simple/")
-    form = negotiate(request.headers.get("Accept"), request.query.get("format"))
-    coding = negotiate_coding(request.headers.get("Accept-Encoding"))
+    form = _format(request.headers.get("Accept"), request.query.get("format"))
+    coding = _coding(request.headers.get("Accept-Encoding"))
     gateway = request.app[GATEWAY]
     try:
         return await _send_list(request, gateway, index, form, coding)

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from inbond.model.decisions import Rejection, Target
 from inbond.model.evidence import EvidenceOrPending, Unavailable
@@ -72,7 +73,9 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
     history = History("any", draw(uploads), draw(st.sampled_from([None, 0.0, 100.0])))
     world = history.world(LATEST + 0.1, draw(standings))
     undated = draw(st.sampled_from([None, *(file.filename for file in world["page"].files)]))
-    files = tuple(replace(file, upload_time=None) if file.filename == undated else file for file in world["page"].files)
+    files = tuple(
+        structs.replace(file, upload_time=None) if file.filename == undated else file for file in world["page"].files
+    )
     evidence: dict[Filename, EvidenceOrPending] = dict(world["evidence"])
     for file in draw(st.lists(st.sampled_from(files), max_size=2, unique_by=lambda one: one.filename)):
         evidence[file.filename] = draw(st.sampled_from([ABSENT, *ODD]))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from inbond.model.advisory import Advisory
 from inbond.model.decisions import Rejection, Target, Waiver
@@ -85,7 +86,7 @@ def world(
     files, evidence = [], {}
     for (version, known), old in zip(versions, ages, strict=True):
         file = file_of(f"demo-{version}.tar.gz", upload_time=NOW - old)
-        files.append(replace(file, **changes) if version == NEW else file)
+        files.append(structs.replace(file, **changes) if version == NEW else file)
         evidence[file.filename] = evidence_for(known, version, NOW - old)
     return files, evidence
 
@@ -196,7 +197,7 @@ def test_a_file_of_no_known_age_is_compared_and_its_hold_cannot_end() -> None:
     settings = policy(unknown_date=UnknownDate.DENY, min_age=timedelta(0))
     before = {"1.0": USUAL, "1.1": USUAL, "1.2": USUAL}
     files, _ = world(None, before, HOUR, {})
-    undated = [replace(file, upload_time=None) for file in files]
+    undated = [structs.replace(file, upload_time=None) for file in files]
     unsigned = verified(attestation(USUAL.identity("1.0"), signed_at=None))
     evidence = {file.filename: unsigned for file in files[1:]} | {files[0].filename: ABSENT}
 
@@ -462,7 +463,7 @@ def test_what_is_known_denied_or_not_looked_at_is_not_established() -> None:
 
 def test_pre_releases_establish_repositories_where_nothing_else_does() -> None:
     files, evidence = world(USUAL, {}, 30 * DAY, {})
-    rc = replace(files[0], filename=Filename("demo-2.0rc1.tar.gz"))
+    rc = structs.replace(files[0], filename=Filename("demo-2.0rc1.tar.gz"))
     found = established_by(
         index="root", page=page_of(rc), files=[rc], memory=None, settings=policy(),
         evidence={rc.filename: evidence[files[0].filename]}, now=NOW,
@@ -472,7 +473,7 @@ def test_pre_releases_establish_repositories_where_nothing_else_does() -> None:
 
 def test_files_that_came_together_are_compared_with_the_same() -> None:
     files, evidence = world(None, FIVE, HOUR, {})
-    wheels = [replace(files[0], filename=Filename(f"demo-2.0-cp31{minor}-none-win32.whl")) for minor in (0, 1)]
+    wheels = [structs.replace(files[0], filename=Filename(f"demo-2.0-cp31{minor}-none-win32.whl")) for minor in (0, 1)]
     page = page_of(*files[1:], *wheels)
 
     verdicts = judge_page(

@@ -32,11 +32,9 @@ def applies(shared: PageCase) -> bool:
 
 def judge(case: Case) -> Finding | None:
     """What to do about an odd archive; nothing is said of one that was not had yet."""
-    if not applies(case.shared):
+    if case.inspection is None or not applies(case.shared):
         return None
     match case.inspection:
-        case None:
-            return None
         case Sane(metadata_sha256=found):
             told = case.file.metadata_sha256
             if told is None or found is None or told == found:

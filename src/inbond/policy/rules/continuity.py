@@ -43,8 +43,10 @@ def applies(shared: PageCase) -> bool:
 
 def is_compared(case: Case) -> bool:
     """Whether a file is compared with the releases before it: only while a hold for it could still be in force."""
-    if not applies(case.shared):
-        return False
+    return applies(case.shared) and _is_young(case)
+
+
+def _is_young(case: Case) -> bool:
     age, time = case.project_policy.continuity.age, case.trusted_time
     if age is None or time is Undated.UNKNOWN:
         return True
@@ -53,10 +55,10 @@ def is_compared(case: Case) -> bool:
 
 def judge(case: Case) -> Finding | None:
     """What differs from the releases before; nothing while their provenance or the file's own is pending."""
-    if not applies(case.shared) or isinstance(case.evidence, Pending):
+    if isinstance(case.evidence, Pending) or not applies(case.shared):
         return None
     signers = signers_of(case.evidence)
-    if is_compared(case):
+    if _is_young(case):
         replayed = _Replayed.of(case, case.history)
         return _made_anew(case, signers, replayed) or _compared(case, signers, replayed)
     if signers and case.shared.standing.established:  # memory is there whatever the file's age

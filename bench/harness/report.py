@@ -1,0 +1,89 @@
+"""The figures as a page for people, as JSON, and as a plot; one of each for each group of works."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.figures import Figures
+from harness.plan import Plan
+from harness.plot import bars
+from harness.servers import ALL
+
+TITLES = {
+    "hot": "Hot pages and files: what is known already",
+    "cold": "Cold pages and files: what nobody has asked for",
+    "installs": "Installing with pip and uv",
+    "storm": "Storms",
+    "latency": "Latency at 70 % load",
+    "memory": "Memory",
+}
+
+
+def written(figures: Iterable[Figures], plan: Plan, machine: dict[str, str], place: Path) -> list[str]:
+    """Writes the results of each group; the pages' texts."""
+    place.mkdir(parents=True, exist_ok=True)
+    groups: dict[str, list[Figures]] = {}
+    for one in figures:
+        groups.setdefault(one.group, []).append(one)
+    return [_group(name, works, plan, machine, place) for name, works in groups.items()]
+
+
+def stored(place: Path) -> dict[str, Figures]:
+    """The works whose results are there, of this run or of those before it."""
+    files = [place / f"{name}.json" for name in TITLES]
+    found = [work for file in files if file.exists() for work in json.loads(file.read_text())["works"]]
+    return {work["work"]: Figures.from_json(work) for work in found}
+
+
+def _group(name: str, works: list[Figures], plan: Plan, machine: dict[str, str], place: Path) -> str:
+    content = {"machine": machine, "plan": asdict(plan), "works": [work.as_json() for work in works]}
+    (place / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    (place / f"{name}.svg").write_text(bars(TITLES[name], works))
+    text = "\n".join(_lines(name, works, plan, machine)) + "\n"
+    (place / f"{name}.md").write_text(text)
+    return text
+
+
+def _lines(name: str, works: list[Figures], plan: Plan, machine: dict[str, str]) -> list[str]:
+    told = "; ".join(f"{what}: {value}" for what, value in machine.items())
+    lines = [f"# {TITLES[name]}", "", f"{told}.", ""]
+    lines += [
+        f"{plan.rounds} rounds at most, interleaved: every server in turn, in another order each round. Upstream,",
+        "clients and servers share the machine. Ratios are medians of the rounds, with the least and the greatest.",
+        "", f"![{TITLES[name]}]({name}.svg)", "",
+    ]  # fmt: skip
+    for work in works:
+        lines += _table(work)
+    return lines
+
+
+def _table(work: Figures) -> list[str]:
+    extras = work.extras()
+    better = "less" if work.less_is_better else "more"
+    columns = ["server", f"median, {work.unit}", f"ratio to {work.reference}", "spread", *extras]
+    lines = [f"## {work.work}", "", f"{better.capitalize()} is better.", "", f"| {' | '.join(columns)} |"]
+    lines.append("|---" + "|--:" * (len(columns) - 1) + "|")
+    lines += [_row(work, server, extras) for server in ALL if work.values(server)]
+    left_out = [f"{server}: {why}" for server, why in work.notes.items()]
+    return [*lines, *(["", f"Left out: {'; '.join(left_out)}."] if left_out else []), ""]
+
+
+def _row(work: Figures, server: str, extras: list[str]) -> str:
+    ratios = work.ratios(server)
+    ratio = f"{work.ratio(server):.3f}" if ratios else "-"
+    spread = f"{min(ratios):.3f} to {max(ratios):.3f}" if ratios else "-"
+    others = [work.extra(server, name) for name in extras]
+    cells = [server, _number(work.median(server)), ratio, spread, *(_number(other) for other in others)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(value: float | None) -> str:
+    """Three digits that count."""
+    if value is None:
+        return "-"
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

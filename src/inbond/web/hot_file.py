@@ -1,0 +1,107 @@
+"""Answers about files that may be given again: small ones from memory, core metadata, and that nothing has changed.
+
+Each for as long as the file is cleared, which the full way goes by as well (`inbond.gateway.clearances`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final
+
+from aiohttp import web
+
+from inbond.gateway.blobs_at_hand import AtHand
+from inbond.gateway.file_service import FileService
+from inbond.gateway.gateway import Gateway
+from inbond.gateway.located import Clearance, Located
+from inbond.model.events import BytesServed, CacheLookup, Observer
+from inbond.web.again import AGAIN
+
+NOTHING_CHANGED: Final[Mapping[str, str]] = MappingProxyType({})
+# What makes an answer depend on more than the file, unless it names what is asked for itself.
+_CONDITIONS: Final = ("If-Range", "If-None-Match")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAgain:
+    """An answer about a cleared file. `looked_up`: the kind of what was found for it, besides its page and evidence.
+
+    `stored`: where its bytes were sent from memory, that file. `sent`: so many of them in each answer. `leaves`: that
+    an answer carries something of the file.
+    """
+
+    files: FileService
+    observer: Observer
+    located: Located
+    clearance: Clearance
+    looked_up: str | None = None
+    stored: AtHand | None = None
+    sent: int = 0
+    leaves: bool = True
+
+    def holds(self) -> Mapping[str, str] | None:
+        """Nothing changes but the date; None where the file is not cleared any more, or not as it was on its disk."""
+        if not self.files.still(self.located, self.clearance):
+            return None
+        if self.stored is not None and self.files.at_hand(self.located) is not self.stored:
+            return None
+        return NOTHING_CHANGED
+
+    def given(self, client: str, count: int) -> None:
+        """Tells what the full way tells."""
+        self.files.given_again(self.located, self.clearance, client=client, count=count, leaves=self.leaves)
+        if self.looked_up is not None:
+            self.observer(CacheLookup(kind=self.looked_up, hit=True, count=count))
+        if self.sent:
+            self.observer(BytesServed(source="cache", count=self.sent * count))
+
+
+def offer_bytes(request: web.Request, gateway: Gateway, located: Located, stored: AtHand, *, sent: int) -> None:
+    """Says that bytes of a file that were sent from memory may be sent again."""
+    if located.clearance is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
+        request[AGAIN] = FileAgain(
+            files=gateway.files,
+            observer=gateway.observer,
+            located=located,
+            clearance=located.clearance,
+            looked_up="blob",
+            stored=stored,
+            sent=sent,
+        )
+
+
+def offer_unchanged(request: web.Request, gateway: Gateway, located: Located) -> None:
+    """The same of the answer that a client has the file already."""
+    if located.clearance is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
+        request[AGAIN] = FileAgain(
+            files=gateway.files,
+            observer=gateway.observer,
+            located=located,
+            clearance=located.clearance,
+            leaves=False,
+        )
+
+
+def offer_metadata(request: web.Request, gateway: Gateway, located: Located, response: web.Response) -> None:
+    """The same of core metadata that its page gives the digest of: as long as the page does, it is these bytes."""
+    file, etag = located.file, response.headers["ETag"]
+    given = file.core_metadata is not False and f'"{file.metadata_sha256}"' == etag
+    if given and located.clearance is not None and _is_plain(request, located, etag):
+        request[AGAIN] = FileAgain(
+            files=gateway.files,
+            observer=gateway.observer,
+            located=located,
+            clearance=located.clearance,
+            looked_up="metadata",
+            leaves=request.method != "HEAD" and response.status == HTTPStatus.OK,
+        )
+
+
+def _is_plain(request: web.Request, located: Located, etag: str) -> bool:
+    """Whether a request has no conditions but such as name this validator, and no other page was looked at before."""
+    conditions = (request.headers.get(name) for name in _CONDITIONS)
+    first = located.index.projects_for(located.file.filename)[:1]
+    return all(one in {None, etag} for one in conditions) and first == (located.state.page.name,)

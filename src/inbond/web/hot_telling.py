@@ -1,0 +1,48 @@
+"""What answers tell that went the hot way: the same lines and counts as of the full way, of many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from inbond.web.access_log import milliseconds_of
+from inbond.web.hot_answer import HotAnswer
+from inbond.web.lines import Lines
+from inbond.web.metrics import Metrics
+
+UNTOLD_SECONDS: Final = 0.00005  # what took less is 0.0 milliseconds on a line
+
+
+class Telling:
+    """Collects them. `untold`: the answers, to whom, and how many seconds each took. `wall`: since the epoch."""
+
+    def __init__(self, metrics: Metrics, wall: Callable[[], float]) -> None:
+        self.untold: Final[list[tuple[HotAnswer, str, float]]] = []
+        self._metrics = metrics
+        self._lines = Lines(wall)
+
+    def tell(self) -> None:
+        """Tells all that was given and is not told yet."""
+        alike: dict[tuple[HotAnswer, str], list[float]] = {}
+        for answer, client, seconds in self.untold:
+            alike.setdefault((answer, client), []).append(seconds)
+        self.untold.clear()
+        for (answer, client), times in alike.items():
+            self._tell(answer, client, times)
+        self._lines.write()
+
+    def _tell(self, answer: HotAnswer, client: str, times: list[float]) -> None:
+        """What each of these answers to a client tells; most took less than a line can tell."""
+        self._metrics.answered(answer.route, answer.status, times)
+        self._metrics.again.labels(answer.route).inc(len(times))
+        answer.again.given(client, len(times))
+        slow = [milliseconds_of(one) for one in times if one > UNTOLD_SECONDS]
+        if len(slow) < len(times):
+            self._say(answer, client, 0.0, len(times) - len(slow))
+        for milliseconds in slow:
+            self._say(answer, client, milliseconds, 1)
+
+    def _say(self, answer: HotAnswer, client: str, milliseconds: float, count: int) -> None:
+        key = (answer, client, milliseconds)
+        self._lines.add(key, partial(answer.line.facts, milliseconds, client), count)

@@ -1,0 +1,357 @@
+"""Files that are answered again from memory: the same as the full way answers, for as long as that would."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.shelves import flip
+from inbond.gateway import stored_bytes
+from inbond.gateway.clearances import CLEARED_SECONDS
+from inbond.gateway.stored_bytes import TOUCH_SECONDS
+from inbond.model.decisions import Rejection, Target, Waiver
+from inbond.model.events import unobserved
+from inbond.model.history import AskedRow
+from inbond.model.names import ProjectName
+from inbond.store import stamps
+from inbond.store.ledger import open_ledger
+from inbond.store.protocols import Blob
+from inbond.web.hot import HOT
+from raw_client import Answer, RawClient, raw
+from sim.index import SimFile, SimIndex
+from stack import THREE_POLICIES, Inbond, LocalVerifier, SetClock, inbond
+
+SMALL = 100_000
+LARGE = 300_000
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+async def hot(proxy: Inbond) -> float:
+    """How many requests for files have gone the hot way."""
+    await asyncio.sleep(0)
+    proxy.app[HOT].tell()
+    counts = [await proxy.metric("inbond_requests_again_total", route=route) for route in ("file", "file-of-index")]
+    return sum(counts)
+
+
+async def warmed(client: RawClient, head: bytes) -> Answer:
+    """The full way's last answer before the same bytes go the hot way."""
+    before, full = await hot(client.proxy), await client.ask(head)
+    while True:
+        given = await client.ask(head)
+        if await hot(client.proxy) > before:
+            return full
+        full = given
+
+
+async def both(client: RawClient, head: bytes) -> tuple[Answer, Answer]:
+    """The full way's answer, and the one to the same bytes that went the hot way."""
+    full, before = await warmed(client, head), await hot(client.proxy)
+    again = await client.ask(head)
+    assert await hot(client.proxy) == before + 1
+    return full, again
+
+
+def named(fields: dict[str, str], wheel: SimFile) -> dict[str, str]:
+    """Fields of a request, where OWN stands for the validator of the file."""
+    return {name: value.replace("OWN", f'"{wheel.sha256}"') for name, value in fields.items()}
+
+
+# --- the same answer
+
+
+@pytest.mark.parametrize(
+    ("method", "suffix", "fields"),
+    [
+        ("GET", "", {}),
+        ("GET", "", {"User_Agent": 'pip/26 {"ci":null}', "Accept_Encoding": "identity"}),
+        ("GET", "", {"Range": "bytes=100-299"}),
+        ("GET", "", {"Range": "bytes=-7", "If_Range": "OWN"}),
+        ("GET", "", {"Range": "bytes=0-1,5-6"}),
+        ("GET", "", {"If_None_Match": "OWN"}),
+        ("GET", ".metadata", {}),
+        ("HEAD", ".metadata", {}),
+    ],
+    ids=["whole", "agent", "range", "if-range", "ranges", "unchanged", "metadata", "head"],
+)
+@pytest.mark.parametrize("index_path", ["", "/off"])
+async def test_both_ways_give_the_same_bytes(
+    method: str, suffix: str, fields: dict[str, str], index_path: str, tmp_path: Path
+) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL)
+        async with inbond(tmp_path, index, more=THREE_POLICIES) as proxy, raw(proxy) as client:
+            await proxy.get(wheel.path)
+            given = named(fields, wheel)
+            first, second = await both(client, client.head(f"{index_path}{wheel.path}{suffix}", method, **given))
+            assert first.status in {200, 206, 304}
+            assert second.but_for_its_time == first.but_for_its_time
+            if method == "GET" and not fields and not suffix:
+                assert second.body == wheel.content
+
+
+async def told_by(proxy: Inbond, ask: Callable[[], Awaitable[object]]) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """By how much a request moved the metrics, and its log lines but for how long it took."""
+    before = samples(proxy)
+    with capture_logs() as lines:
+        await ask()
+        await hot(proxy)
+    after = samples(proxy)
+    moved = {name: value - before.get(name, 0.0) for name, value in after.items() if value != before.get(name, 0.0)}
+    return moved, [{name: fact for name, fact in line.items() if name != "ms"} for line in lines]
+
+
+def samples(proxy: Inbond) -> dict[str, float]:
+    """All counts but those of time, and of the hot way itself."""
+    return {
+        f"{sample.name}{sorted(sample.labels.items())}": sample.value
+        for metric in proxy.up.metrics.registry.collect()
+        for sample in metric.samples
+        if sample.name.endswith(("_total", "_count"))
+        and not sample.name.startswith(("inbond_requests_again", "inbond_event_loop"))
+    }
+
+
+async def asked(proxy: Inbond) -> dict[tuple[str, bool], AskedRow]:
+    """What the audit trail has of each kind of request."""
+    base = proxy.up.parts.base
+    await base.book.write()
+    rows = await base.ledger.asked(since=LONG_AGO)
+    return {(str(row.first.filename), row.first.metadata): row for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "fields", "recorded"),
+    [
+        ("", {}, True),
+        ("", {"Range": "bytes=0-9"}, True),
+        ("", {"If_None_Match": "OWN"}, False),
+        (".metadata", {}, True),
+    ],
+    ids=["whole", "range", "unchanged", "metadata"],
+)
+async def test_all_ways_are_counted_logged_and_recorded_alike(
+    suffix: str, fields: dict[str, str], tmp_path: Path, *, recorded: bool
+) -> None:
+    clock = SetClock()
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL)
+        async with inbond(tmp_path, index, clock=clock) as proxy, raw(proxy) as client:
+            await proxy.get(wheel.path)
+            given = named(fields, wheel)
+            heads = [client.head(wheel.path + suffix, User_Agent="uv/0.9 {}", X_Try=str(n), **given) for n in range(3)]
+            await warmed(client, heads[0])
+            rows, told = [await asked(proxy)], []
+            for head, again in ((heads[1], False), (heads[2], False), (heads[2], True)):
+                before = await hot(proxy)
+                told.append(await told_by(proxy, lambda head=head: client.ask(head)))  # type: ignore[misc]
+                assert await hot(proxy) == before + again
+                rows.append(await asked(proxy))
+                if len(told) == 1:  # that one was cleared a moment ago; the next one is judged anew
+                    clock.advance(timedelta(seconds=CLEARED_SECONDS))
+            assert told[0] == told[1] == told[2]
+            assert told[0][1][0]["decision"] == "allow"
+            key = (wheel.filename, bool(suffix))
+            counts = [row[key].count if key in row else 0 for row in rows]
+            assert [after - now for now, after in pairwise(counts)] == [recorded] * 3
+
+
+# --- what it ends with
+
+
+@dataclass
+class Case:
+    """A server that has answered for a file the hot way, and what may be done about it."""
+
+    place: Path
+    index: SimIndex
+    wheel: SimFile
+    proxy: Inbond
+    clock: SetClock
+    verifier: LocalVerifier
+
+    @property
+    def blob(self) -> Path:
+        return self.place / "data" / "cache" / "blobs" / "sha256" / self.wheel.sha256[:2] / self.wheel.sha256
+
+    async def rejected_elsewhere(self) -> None:
+        """By another process, as `inbond` on the command line is one."""
+        ledger = await asyncio.to_thread(
+            open_ledger, self.place / "data" / "ledger" / "ledger.sqlite3", observer=unobserved
+        )
+        await ledger.decide(Rejection(target=Target.parse("demo==1.0"), reason="read it", by="ada"), now=self.clock())
+        await ledger.aclose()
+
+    async def vanished(self) -> None:
+        """From its page, which is too old to be given unasked."""
+        self.index.remove(self.wheel)
+        self.clock.advance(timedelta(minutes=11))
+
+    async def damaged(self) -> None:
+        flip(self.blob)
+
+    async def evicted(self) -> None:
+        self.blob.unlink()
+
+    async def doubted(self) -> None:
+        """In this process; another hears of it where it looks at the stamp's document."""
+        self.proxy.up.gateway.downloads.doubt(Blob(sha256=self.wheel.sha256, size=SMALL, path=self.blob))
+
+    async def unused_for_long(self) -> None:
+        """Its time of use is to be set."""
+        now = self.blob.stat()
+        os.utime(self.blob, ns=(now.st_atime_ns - 2 * int(TOUCH_SECONDS) * 10**9, now.st_mtime_ns))
+
+    async def trusting_another_root(self) -> None:
+        self.verifier.trust_of = lambda upstream: f"{upstream:f<64}"  # type: ignore[method-assign]
+
+    async def known_otherwise(self) -> None:
+        self.proxy.up.parts.base.evidence.news("pypi", ProjectName("demo"))
+
+    async def known_otherwise_behind(self) -> None:
+        """Pages hear of it half a second later."""
+        self.proxy.up.parts.base.evidence._tidings.tell_soon(("pypi", ProjectName("demo")))
+
+    async def looked_into(self) -> None:
+        """Something of the project, wherever it is listed."""
+        self.proxy.up.parts.base.inspections._changes.advance(ProjectName("demo"))
+
+    async def time_went_on(self) -> None:
+        self.clock.advance(timedelta(seconds=CLEARED_SECONDS))
+
+    async def clock_set_back(self) -> None:
+        self.clock.advance(timedelta(hours=-1))
+
+
+@pytest.mark.parametrize(
+    ("happens", "status"),
+    [
+        (Case.rejected_elsewhere, 403),
+        (Case.vanished, 404),
+        (Case.damaged, 200),
+        (Case.evicted, 200),
+        (Case.doubted, 200),
+        (Case.unused_for_long, 200),
+        (Case.trusting_another_root, 200),
+        (Case.known_otherwise, 200),
+        (Case.known_otherwise_behind, 200),
+        (Case.looked_into, 200),
+        (Case.time_went_on, 200),
+        (Case.clock_set_back, 200),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+async def test_it_ends_with(happens: Callable[[Case], Awaitable[None]], status: int, tmp_path: Path) -> None:
+    clock, verifier = SetClock(), LocalVerifier()
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL, upload_time=LONG_AGO)
+        async with inbond(tmp_path, index, clock=clock, verifier=verifier) as proxy, raw(proxy) as client:
+            await proxy.get(wheel.path)
+            head = client.head(wheel.path)
+            await both(client, head)
+            before = await hot(proxy)
+            case = Case(tmp_path, index, wheel, proxy, clock, verifier)
+            await happens(case)
+            after = await client.ask(head)
+            assert await hot(proxy) == before
+            assert after.status == status
+            if status == 200:
+                assert after.body == wheel.content
+                assert case.blob.read_bytes() == wheel.content
+                await both(client, head)  # which is known again by and by
+
+
+async def test_a_waiver_that_ends_is_found_at_once(tmp_path: Path) -> None:
+    clock = SetClock()
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL, upload_time=clock())
+        async with inbond(tmp_path, index, clock=clock) as proxy, raw(proxy) as client:
+            assert (await proxy.get(wheel.path))[0] == 403  # younger than a day
+            waiver = Waiver(
+                target=Target.parse("demo==1.0"),
+                rule="cooldown",
+                reason="hurry",
+                by="ada",
+                until=clock() + timedelta(seconds=5),
+            )
+            await proxy.up.parts.base.ledger.decide(waiver, now=clock())
+            await both(client, client.head(wheel.path))
+            clock.advance(timedelta(seconds=5))
+            assert (await client.ask(client.head(wheel.path))).status == 403
+
+
+async def test_what_another_process_doubts_is_compared_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL)
+        async with inbond(tmp_path, index) as proxy, raw(proxy) as client:
+            await proxy.get(wheel.path)
+            await both(client, client.head(wheel.path))
+            before = await hot(proxy)
+            await proxy.up.parts.base.documents.put(stamps.document("cache", wheel.sha256), stamps.DOUBTED)
+            monkeypatch.setattr(stored_bytes, "LOOK_EVERY", 0.0)  # it is time to look at the document
+            read: list[Path] = []
+            really = stamps.read
+
+            def reading(path: Path, generation: str, paced: Callable[[int], object]) -> object:
+                read.append(path)
+                return really(path, generation, paced)
+
+            monkeypatch.setattr(stamps, "read", reading)
+            assert (await client.ask(client.head(wheel.path))).body == wheel.content
+            assert [path.name for path in read] == [wheel.sha256]
+            assert await hot(proxy) == before
+
+
+async def test_a_validator_that_is_not_the_digest_goes_the_full_way(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL)
+        async with inbond(tmp_path, index) as proxy, raw(proxy) as client:
+            await proxy.get(wheel.path)
+            head = client.head(wheel.path, If_None_Match='"another"')
+            for _ in range(4):
+                assert (await client.ask(head)).status == 200
+            assert await hot(proxy) == 0
+
+
+async def test_a_large_file_is_at_hand_and_sent_from_its_disk(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=LARGE)
+        async with inbond(tmp_path, index) as proxy, raw(proxy) as client:
+            head = client.head(wheel.path, Range="bytes=1000-250000")
+            told = []
+            for _ in range(4):
+                told.append(await told_by(proxy, lambda: client.ask(head)))
+                answer = await client.ask(head)
+                assert answer.body == wheel.content[1000:250_001]
+            assert told[1] == told[2] == told[3]
+            assert await hot(proxy) == 0
+            flip(Case(tmp_path, index, wheel, proxy, SetClock(), LocalVerifier()).blob)
+            assert (await client.ask(head)).body == wheel.content[1000:250_001]
+            assert await proxy.metric("inbond_stored_files_damaged_total", place="cache") == 1
+
+
+async def test_each_of_many_that_are_answered_at_once_is_recorded(tmp_path: Path) -> None:
+    async with SimIndex() as index, AsyncExitStack() as stack:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL)
+        proxy = await stack.enter_async_context(inbond(tmp_path, index))
+        clients = [await stack.enter_async_context(raw(proxy)) for _ in range(8)]
+        head = clients[0].head(wheel.path)
+        await both(clients[0], head)
+        before = (await asked(proxy))[wheel.filename, False].count, await hot(proxy)
+        sent = await proxy.metric("inbond_file_bytes_total", source="cache")
+        for client in clients:
+            client.writer.write(head)
+        assert [(await client.answer()).body for client in clients] == [wheel.content] * 8
+        assert await hot(proxy) == before[1] + 8
+        assert (await asked(proxy))[wheel.filename, False].count == before[0] + 8
+        assert await proxy.metric("inbond_file_bytes_total", source="cache") == sent + 8 * SMALL
