@@ -51,3 +51,17 @@ async def test_a_ledger_there_is_refused_at_start_unless_the_operator_takes_it(o
         assert not (on_network / "data").exists()
         async with inbond(on_network, index, environ={"INBOND_STORAGE__NETWORK_FILE_SYSTEM": "warn"}) as proxy:
             assert (await proxy.get("/-/ready"))[0] == 200
+
+
+WAIVE = ("waive", "add", "flask==3.1.0", "--rule", "cooldown", "--until", "9d", "--reason", "known")
+WARN = {"INBOND_STORAGE__NETWORK_FILE_SYSTEM": "warn"}
+
+
+@pytest.mark.parametrize("command", [WAIVE, ("waive", "list"), ("bundle", "list")])
+def test_a_command_refuses_it_as_the_server_does(on_network: Path, command: tuple[str, ...]) -> None:
+    data = ("--data", str(on_network / "data"))
+    for taken in (WAIVE, command):
+        assert CliRunner().invoke(cli, [*taken, *data], env=WARN).exit_code == 0
+    refused = CliRunner().invoke(cli, [*command, *data])
+    assert isinstance(refused.exception, OperatorFault) or refused.exit_code == 2
+    assert "lies on a network file system" in f"{refused.exception}{refused.stderr}"

@@ -84,7 +84,7 @@ def test_help_names_every_command_and_flag(tmp_path: Path) -> None:
 
 def test_it_says_where_and_how(tmp_path: Path) -> None:
     with serving(tmp_path, NOWHERE, "--audit") as service:
-        with urllib.request.urlopen(f"{service.origin}/-/ready", timeout=10) as response:
+        with urllib.request.urlopen(f"{service.origin}/-/ready", timeout=60) as response:
             assert json.load(response)["ready"] is True
         output = stopped(service)
         assert f"pip install --index-url {service.index_url} sampleproject" in output

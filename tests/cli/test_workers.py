@@ -306,7 +306,7 @@ async def test_who_waits_takes_over(tmp_path: Path) -> None:
     await leaving.__aenter__()
     async with candidate(tmp_path, look_every=0.01) as second:
         await leaving.__aexit__(None, None, None)
-        await asyncio.wait_for(second.begun(), 10)
+        await asyncio.wait_for(second.begun(), 60)
         assert second()
 
 

@@ -51,7 +51,7 @@ def installed(install: Install, place: Path, service: Service, name: str, what: 
 
 
 def metrics(service: Service) -> str:
-    with urllib.request.urlopen(f"{service.origin}/metrics", timeout=10) as response:
+    with urllib.request.urlopen(f"{service.origin}/metrics", timeout=60) as response:
         text: str = response.read().decode()
         return text
 

@@ -62,7 +62,7 @@ async def test_the_serving_process_does_not_import_sigstore(tmp_path: Path) -> N
 
 def look_into_the_process(place: Path, upstream: str) -> None:
     with serving(place, upstream) as service:
-        urllib.request.urlopen(f"{service.index_url}app/", timeout=10).close()
+        urllib.request.urlopen(f"{service.index_url}app/", timeout=60).close()
         maps = Path(f"/proc/{service.process.pid}/maps").read_text()
         assert "aiohttp" in maps
         assert "cryptography" not in maps  # sigstore cannot work without it
@@ -78,7 +78,7 @@ def read_metrics(place: Path, upstream: str) -> None:
     with serving(place, upstream) as service:
         for number in range(2):
             assert pip(place, new_environment(place, f"env{number}"), service.index_url, "app").returncode == 0
-        with urllib.request.urlopen(f"{service.origin}/metrics", timeout=10) as response:
+        with urllib.request.urlopen(f"{service.origin}/metrics", timeout=60) as response:
             text = response.read().decode()
         found = re.search(r'inbond_upstream_requests_total\{kind="file",outcome="ok"\} (\S+)', text)
         assert found is not None

@@ -85,7 +85,7 @@ def ids(known: AdvisoryKeeper, project: ProjectName = DEMO) -> list[str]:
 
 
 async def until(done: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not done():
             await asyncio.sleep(0.01)
 

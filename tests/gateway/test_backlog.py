@@ -72,7 +72,7 @@ async def test_it_is_written_while_the_run_goes_on_and_emptied_when_all_is_done(
     kept = Kept()
     run = Run(kept)
     run.backlog.note("root", "pypi", DEMO)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while DOCUMENT not in kept.values:
             await asyncio.sleep(0)
         assert kept.listed == [("root", "pypi", "demo")]
@@ -99,7 +99,7 @@ async def test_what_is_not_taken_up_yet_stays_for_the_run_after() -> None:
     assert name == DEMO
     third.busy.clear()
     third.backlog.taken_up(one)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while kept.listed:
             await asyncio.sleep(0)
     await third.backlog.aclose()
@@ -143,7 +143,7 @@ async def test_a_write_that_the_end_cuts_off_is_made_again() -> None:
     kept = Slow()
     run = Run(kept)
     run.backlog.note("root", "pypi", DEMO)
-    await asyncio.wait_for(kept.begun.wait(), 5)
+    await asyncio.wait_for(kept.begun.wait(), 60)
     await run.backlog.aclose()
     assert kept.listed == [("root", "pypi", "demo")]
 

@@ -146,8 +146,8 @@ async def test_who_takes_over_begins_then_and_tries_again_where_the_disk_refuses
     assert not leading()
     assert not begun.is_set()
     leading.take_over()
-    await asyncio.wait_for(begun.wait(), 10)
-    await asyncio.wait_for(leading.begun(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
+    await asyncio.wait_for(leading.begun(), 60)
     assert leading()
     await leading.aclose()
 

@@ -100,7 +100,7 @@ def no_feed(settings: FeedSettings) -> Feed:
 
 
 async def until(done: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not done():
             await asyncio.sleep(0.01)
 

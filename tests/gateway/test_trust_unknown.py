@@ -109,7 +109,7 @@ async def test_a_scope_is_refreshed_at_once_and_then_after_a_pause() -> None:
     assert sorted(bench.refreshed) == ["own", "public"]
 
     bench.note(unknown("cc"), "public")  # too soon, and not forgotten
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(bench.refreshed) < 3:
             await asyncio.sleep(0.01)
 
@@ -125,7 +125,7 @@ async def test_closing_ends_what_waits() -> None:
     bench.note(unknown("bb"))
     await asyncio.sleep(0)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await bench.keys.aclose()
 
     assert len(bench.refreshed) <= 1

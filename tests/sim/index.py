@@ -816,10 +816,10 @@ def _uncoded(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _bomb(size: int) -> Iterable[bytes]:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     block = b"\0" * (1 << 20)
     for _ in range(size >> 20):
-        yield packer.compress(block)
+        yield packer.compress(block) + packer.flush(zlib.Z_SYNC_FLUSH)  # at once: else nothing comes for a long while
     yield packer.compress(b"\0" * (size & 0xFFFFF)) + packer.flush()
 
 

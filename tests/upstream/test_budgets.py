@@ -39,7 +39,7 @@ async def test_downloads_do_not_starve_pages(index: SimIndex) -> None:
     async with upstream_at(index.url, limits=limits) as upstream, AsyncExitStack() as held:
         for wheel in wheels:
             await held.enter_async_context(upstream.file(wheel.url))
-        page = await asyncio.wait_for(fetched(upstream), 2.0)
+        page = await asyncio.wait_for(fetched(upstream), 30.0)
         assert len(page.page.files) == 3
 
 

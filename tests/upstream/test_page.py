@@ -247,7 +247,7 @@ async def test_an_upstream_that_asks_for_a_long_pause_is_left_alone(index: SimIn
     index.fault(index.page_path("demo"), Answers(503, {"Retry-After": "3600"}))
     async with upstream_at(index.url) as upstream:
         with pytest.raises(UpstreamUnavailable):
-            await asyncio.wait_for(upstream.page(DEMO), 2.0)
+            await asyncio.wait_for(upstream.page(DEMO), 30.0)
     assert index.count("page") == 1
 
 

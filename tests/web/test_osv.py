@@ -104,7 +104,7 @@ async def test_so_many_questions_are_worked_out_at_once_and_more_are_asked_to_co
         done, _ = await asyncio.wait(asked, timeout=10, return_when=asyncio.FIRST_COMPLETED)
         (refused,) = done
         status, body, _ = refused.result()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while inside < osv_routes.AT_ONCE:
                 await asyncio.sleep(0.01)
         assert (status, inside) == (503, osv_routes.AT_ONCE)

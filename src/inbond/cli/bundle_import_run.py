@@ -18,7 +18,8 @@ from inbond.cli.bundle_input import Input, reading
 from inbond.cli.bundle_scratch import copied_to_look_at, scratch_directory
 from inbond.cli.check_locks import PATIENT
 from inbond.cli.compose import assembled
-from inbond.cli.config import Config
+from inbond.cli.config import Config, StorageSettings
+from inbond.cli.ledger_opened import opened_ledger
 from inbond.cli.logs import log_alerts
 from inbond.cli.transfer_progress import transferring
 from inbond.cli.trust_sources import trust_dir
@@ -32,7 +33,7 @@ from inbond.mirror.importing import Importer
 from inbond.mirror.receiving import Told
 from inbond.mirror.rejudging import Bench
 from inbond.store.files import make_private
-from inbond.store.ledger import open_ledger
+from inbond.store.ledger import Ledger, open_ledger
 from inbond.upstream.settings import UpstreamSettings
 
 LARGE_BYTES: Final = 2**20
@@ -58,14 +59,18 @@ async def _verifying(config: Config) -> AsyncIterator[tuple[tuple[UpstreamSettin
         yield found
 
 
+def _ledger(storage: StorageSettings, scratch: Path | None) -> Ledger:
+    """The configured one, or a copy of it to look at. Blocks."""
+    if scratch is None:
+        return opened_ledger(storage, observer=log_alerts)
+    return open_ledger(copied_to_look_at(storage.ledger, scratch), observer=log_alerts)
+
+
 async def run(config: Config, wanted: Wanted, *, clock: Clock = utc_now, verifier: Verifying = _verifying) -> Imported:
     """Imports a bundle, or verifies it. Raises `InvalidBundle`, `OperatorFault`."""
     doing = "importing" if wanted.keep else "verifying"
     with reading(wanted.bundle) as coming, scratch_directory(config, keep=wanted.keep) as scratch:
-        ledger_file = config.storage.ledger
-        if not wanted.keep:
-            ledger_file = await asyncio.to_thread(copied_to_look_at, ledger_file, scratch)
-        ledger = await asyncio.to_thread(open_ledger, ledger_file, observer=log_alerts)
+        ledger = await asyncio.to_thread(_ledger, config.storage, None if wanted.keep else scratch)
         try:
             importer = Importer(
                 ledger=ledger,

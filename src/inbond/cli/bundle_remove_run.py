@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from inbond.cli.bundle_scratch import import_directory
 from inbond.cli.config import Config
+from inbond.cli.ledger_opened import opened_ledger
 from inbond.cli.logs import log_alerts
 from inbond.mirror.sweeping import Swept, withdraw
 from inbond.model.imports import Withdrawn
 from inbond.store.files import unavailable
-from inbond.store.ledger import Ledger, open_ledger
+from inbond.store.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ async def remove(config: Config, name: str) -> Removed:
 
 @asynccontextmanager
 async def _opened(config: Config) -> AsyncIterator[Ledger]:
-    ledger = await asyncio.to_thread(open_ledger, config.storage.ledger, observer=log_alerts)
+    ledger = await asyncio.to_thread(opened_ledger, config.storage, observer=log_alerts)
     try:
         yield ledger
     finally:

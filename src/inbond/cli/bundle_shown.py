@@ -11,13 +11,13 @@ from inbond.cli.bundle_export_run import SYNCED
 from inbond.cli.bundle_input import STREAM
 from inbond.cli.bundle_keys import public_key
 from inbond.cli.config import Config
+from inbond.cli.ledger_opened import opened_ledger
 from inbond.cli.logs import log_alerts
 from inbond.cli.whole_files import open_regular
 from inbond.mirror.peeking import Peeked, peek
 from inbond.mirror.synced import Synced, SyncedBook
 from inbond.model.errors import ConfigurationError, InvalidBundle, OperatorFault
 from inbond.model.imports import Import
-from inbond.store.ledger import open_ledger
 
 
 def peeked(config: Config, bundle: str) -> tuple[Peeked, bool]:
@@ -49,7 +49,7 @@ async def known_here(config: Config) -> tuple[tuple[Import, ...], tuple[Synced, 
             continue  # removed a moment ago
     if not config.storage.ledger.exists():
         return (), tuple(synced)
-    ledger = await asyncio.to_thread(open_ledger, config.storage.ledger, observer=log_alerts)
+    ledger = await asyncio.to_thread(opened_ledger, config.storage, observer=log_alerts)
     try:
         return await ledger.imports(), tuple(synced)
     finally:

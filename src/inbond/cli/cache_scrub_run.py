@@ -15,6 +15,7 @@ from typing import Final, assert_never
 from inbond.bundles.manifest_json import decode_project
 from inbond.cli.config import Config, StorageSettings
 from inbond.cli.foundation import closing_in
+from inbond.cli.ledger_opened import opened_ledger
 from inbond.cli.logs import log_alerts
 from inbond.cli.quota import Quota
 from inbond.cli.shelves import shelves_of
@@ -27,7 +28,6 @@ from inbond.model.text import counted, printable
 from inbond.model.units import format_size
 from inbond.store.blobs import open_blobs
 from inbond.store.files import unavailable
-from inbond.store.ledger import open_ledger
 from inbond.store.mirror_blobs import open_mirror_blobs
 from inbond.store.scrubbing import Damaged, Foreign, Pace, Unread, Whole, size_of
 
@@ -116,7 +116,7 @@ async def _sizes(pool: ThreadPoolExecutor, shelves: tuple[Shelf, ...]) -> tuple[
 
 async def _bundles(storage: StorageSettings) -> dict[str, tuple[str, ...]]:
     """Which mirrors' bundles held which bytes, and of which project, as the ledger tells. Raises `OperatorFault`."""
-    ledger = await asyncio.to_thread(open_ledger, storage.ledger, observer=log_alerts)
+    ledger = await asyncio.to_thread(opened_ledger, storage, observer=log_alerts)
     held: dict[str, tuple[str, ...]] = {}
     try:
         for imported in await ledger.imported_projects():

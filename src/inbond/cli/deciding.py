@@ -19,12 +19,13 @@ from inbond.cli.config import Config
 from inbond.cli.config_decisions import Placed
 from inbond.cli.decision_fields import parse_author
 from inbond.cli.known_here import warnings_about
+from inbond.cli.ledger_opened import opened_ledger
 from inbond.cli.logs import log_alerts
 from inbond.model.decisions import Decided, Pin, Rejection, Waiver
 from inbond.model.errors import ConfigurationError, InbondError
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.policy.rule import stamp
-from inbond.store.ledger import Ledger, open_ledger
+from inbond.store.ledger import Ledger
 
 IN_LEDGER: Final = "the ledger"
 # The command that each kind of decision belongs to, and the one that lists those in force.
@@ -66,7 +67,7 @@ def has_ledger(config: Config) -> bool:
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Ledger]:
     """The configuration's ledger. Raises `OperatorFault` and `StoreUnavailable`."""
-    ledger = await asyncio.to_thread(open_ledger, ledger_of(config), observer=log_alerts)
+    ledger = await asyncio.to_thread(opened_ledger, config.storage, observer=log_alerts)
     try:
         yield ledger
     finally:

@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeVar
 from inbond import __version__
 from inbond.cli.advising import advising
 from inbond.cli.config import Config, policy_digest
+from inbond.cli.ledger_opened import opened_ledger, require_local
 from inbond.cli.logs import log_alerts
 from inbond.cli.quota import Quota
 from inbond.cli.storing import make_room_to_start, opened_documents
@@ -36,9 +37,8 @@ from inbond.model.events import Alert, Event, Observer
 from inbond.policy.settings import ProjectPattern
 from inbond.store.behind import DocumentsBehind
 from inbond.store.blobs import DiskBlobs
-from inbond.store.ledger import Ledger, open_ledger
+from inbond.store.ledger import Ledger
 from inbond.store.mirror_blobs import open_mirror_blobs
-from inbond.store.mounts import OnNetwork, refuse_network
 from inbond.store.protocols import Documents
 from inbond.upstream.index import Upstream
 from inbond.upstream.limits import DEFAULT, Limits
@@ -119,13 +119,12 @@ async def foundation(
     """
     async with AsyncExitStack() as stack:
         quota = Quota(config.storage)
-        if config.storage.on_network is OnNetwork.REFUSE:
-            refuse_network(config.storage.ledger)
+        require_local(config.storage)  # before anything is made there
         if serving:
             await asyncio.to_thread(make_room_to_start, config.storage)
         on_disk = closing_in(stack, opened_documents(config.storage, quota, observer))
         documents = closing_in(stack, DocumentsBehind(on_disk))
-        ledger = closing_in(stack, open_ledger(config.storage.ledger, observer=observer, look_behind=serving))
+        ledger = closing_in(stack, opened_ledger(config.storage, observer=observer, look_behind=serving))
         leading = leading or Leading()
         book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history, prunes=leading))
         observer = both(observer, book)

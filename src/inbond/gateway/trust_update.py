@@ -23,6 +23,7 @@ from inbond.gateway.trust import bundled_root_path, read_root
 from inbond.gateway.trust_kept import Attempt, Fetched, Kept, RootLost
 from inbond.gateway.trust_newest import Newest, Repository
 from inbond.gateway.trust_updater import Got, NotGot, Wanted
+from inbond.gateway.verifier_spare import spawn
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.events import Alert, Observer
 
@@ -227,10 +228,8 @@ class AutoSource:
 
     async def _run(self, *, install: bool) -> Got:
         wanted = await asyncio.to_thread(self._wanted, install=install)
-        pipe = asyncio.subprocess.PIPE
         try:
-            # Its stderr is ours: what the libraries log stands in the log.
-            process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe)
+            process = await spawn(self._command)
         except OSError as error:
             raise OperatorFault(f"the updater process cannot be started: {error}") from error
         try:

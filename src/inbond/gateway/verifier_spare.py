@@ -19,9 +19,12 @@ Process = asyncio.subprocess.Process
 
 
 async def spawn(command: Sequence[str] = WORKER) -> Process:
-    """Starts one. Its stderr is ours: what the libraries log stands in the log. Raises OSError."""
+    """Starts one. Its stderr is ours: what the libraries log stands in the log. Raises OSError.
+
+    In a group of its own: Ctrl-C is for the server, and would break off imports loudly.
+    """
     pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, process_group=0)
 
 
 class Spare:
