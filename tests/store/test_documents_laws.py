@@ -42,10 +42,14 @@ class DocumentsMachine(RuleBasedStateMachine):
         self.database = self.parent / "documents" / "cache.db"
         self.model: dict[str, bytes] = {}
         self.unsure: set[str] = set()  # keys that may have been forgotten
+        self.touched = False  # by others: what is opened next may begin anew
         self.crashed: list[DiskDocuments] = []
         self.documents = self._open()
 
     def _open(self) -> DiskDocuments:
+        if self.touched:
+            self.unsure |= set(self.model)
+            self.touched = False
         return open_documents(self.parent / "documents", size_limit=64 * 2**20, observer=Heard())
 
     def teardown(self) -> None:
@@ -89,7 +93,7 @@ class DocumentsMachine(RuleBasedStateMachine):
         junk = self.database.parent / name
         junk.parent.mkdir(parents=True, exist_ok=True)
         junk.write_bytes(content)
-        self.unsure |= set(self.model)
+        self._is_touched()
 
     @precondition(lambda self: self.database.exists())
     @rule(statement=TAMPERING)
@@ -97,13 +101,17 @@ class DocumentsMachine(RuleBasedStateMachine):
         connect = contextlib.closing(sqlite3.connect(self.database, isolation_level=None))
         with connect as other, contextlib.suppress(sqlite3.Error):  # what is gone or doubled cannot be tampered with
             other.execute(statement)
-        self.unsure |= set(self.model)
+        self._is_touched()
 
     @precondition(lambda self: self.database.exists())
     @rule()
     def remove_it_all(self) -> None:
         shutil.rmtree(self.parent / "documents")
+        self._is_touched()
+
+    def _is_touched(self) -> None:
         self.unsure |= set(self.model)
+        self.touched = True
 
 
 TestDocuments = DocumentsMachine.TestCase

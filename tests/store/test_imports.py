@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
@@ -97,8 +98,10 @@ async def test_a_change_of_what_is_in_force_by_whatever_hand_is_heard_of(tmp_pat
     before = ledger.decisions_version()
     with contextlib.closing(sqlite3.connect(path_in(tmp_path), isolation_level=None)) as other:
         other.execute(f"UPDATE {table} SET name = name || 'x'")  # noqa: S608 (the names above)
+        await asyncio.sleep(0)
         changed = ledger.decisions_version()
         other.execute(f"DELETE FROM {table}")  # noqa: S608
+        await asyncio.sleep(0)
     assert len({before, changed, ledger.decisions_version()}) == 3
     await ledger.aclose()
 
@@ -111,6 +114,7 @@ async def test_while_an_import_is_under_way_others_read_what_is_in_force(tmp_pat
         importer.execute("BEGIN IMMEDIATE")
         for table in ("import", "imported_project", "imported_document", "imported_upstream", "file", "decision"):
             importer.execute(f"DELETE FROM {table}")  # noqa: S608 (the names above)
+        await asyncio.sleep(0)
         assert server.decisions_version() == before
         assert server.decided_on(FLASK) == (PIN,)
         await check_taken(server)

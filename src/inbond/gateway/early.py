@@ -22,6 +22,7 @@ from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.model.errors import InbondError
 from inbond.model.page import Claim, File
+from inbond.model.standing import Standing
 from inbond.model.verdict import Verdict
 from inbond.policy.engine import judge_file
 from inbond.store.protocols import Blobs
@@ -60,7 +61,7 @@ class EarlyDownloads:
         await self._evidence.load(state)
         if not self._evidence.unsettled(state, [file]) or await self._blobs.find(file.sha256) is not None:
             return None
-        verdict = await off_loop(len(state.page.files), self._foreseen, index, state, file)
+        verdict = await off_loop(len(state.page.files), self._foreseen, index, state, file, self._judge.standing(state))
         if not verdict.allowed:
             return None
         try:
@@ -74,7 +75,7 @@ class EarlyDownloads:
         claimed = not isinstance(file.provenance, Claim)
         return claimed and policy.asks_for_evidence and not policy.demands and source.settings.ahead and source.at_ease
 
-    def _foreseen(self, index: Index, state: PageState, file: File) -> Verdict:
+    def _foreseen(self, index: Index, state: PageState, file: File, standing: Standing) -> Verdict:
         """The verdict from what is known now."""
         return judge_file(
             index=index.name,
@@ -84,6 +85,6 @@ class EarlyDownloads:
             settings=index.policy,
             evidence={file.filename: self._evidence.known_of(state, file)},
             inspections=self._inspections.known(state, [file]),
-            standing=self._judge.standing(state),
+            standing=standing,
             now=self._clock(),
         )

@@ -140,9 +140,8 @@ class FileService:
         `until`: by when the answer is wanted, on the event loop's clock. Raises `NotYet` where it takes longer.
         `whole`: its bytes are wanted besides, and may be on their way meanwhile.
         """
-        with self._pages.one_look():
-            cleared = self._clearances.of(located)
-            basis = self._clearances.basis(located.state)
+        cleared = self._clearances.of(located)
+        basis = self._clearances.basis(located.state)
         if cleared is not None:
             return self._cleared_again(located, cleared)
         early = await self._early.begin(located) if whole and self._early is not None else None
@@ -183,12 +182,11 @@ class FileService:
 
     def still(self, located: Located, clearance: Clearance) -> bool:
         """Whether a file would be located and cleared the same way now, without waiting. Raises `StoreUnavailable`."""
-        with self._pages.one_look():
-            state = page_at_hand(self._pages, located.index, located.state.page.name)
-            if state is None or state.upstream != located.state.upstream:
-                return False
-            same = state.freshness is located.state.freshness
-            return same and self._clearances.holds(clearance, state, located.file)
+        state = page_at_hand(self._pages, located.index, located.state.page.name)
+        if state is None or state.upstream != located.state.upstream:
+            return False
+        same = state.freshness is located.state.freshness
+        return same and self._clearances.holds(clearance, state, located.file)
 
     def at_hand(self, located: Located) -> AtHand | None:
         """The stored bytes of a file that was cleared, where they are known and nothing is to be looked after first."""

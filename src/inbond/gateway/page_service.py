@@ -124,12 +124,11 @@ class PageService:
         revalidate: bool = False,
     ) -> Ready | None:
         """What `page` gives at once, where it has to wait for nothing; tells nobody. Raises `StoreUnavailable`."""
-        with self._pages.one_look():
-            state = page_at_hand(self._pages, index, project, revalidate=revalidate)
-            if state is None:
-                return None
-            ready = self._kept((index.name, project, form, coding, origin), index, state)
-            return None if ready is None else self._dated(ready, state)
+        state = page_at_hand(self._pages, index, project, revalidate=revalidate)
+        if state is None:
+            return None
+        ready = self._kept((index.name, project, form, coding, origin), index, state)
+        return None if ready is None else self._dated(ready, state)
 
     def given(self, count: int) -> None:
         """Tells that a page that was at hand was given so many times."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -98,10 +98,6 @@ class PageKeeper:
                 self._observer(CacheLookup(kind="page", hit=True))
             return known
         return await self._asked(upstream, project, revalidate=revalidate)
-
-    def one_look(self) -> AbstractContextManager[None]:
-        """As `Ledger.one_look`."""
-        return self._ledger.one_look()
 
     def at_hand(self, upstream: str, project: ProjectName, *, revalidate: bool = False) -> PageState | NotAtHand | None:
         """What `current` says at once, where it has to ask nobody; tells nobody. On the event loop."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -47,7 +46,7 @@ class LedgerConnections:
     ) -> None:
         self._path = path
         self._soundness = soundness
-        self._looked_once = False  # whether `one_look` has looked
+        self._looked = False  # in this turn of the event loop
         self._check = check
         self._told = False  # that it may not be used any more
         self._failures: dict[str, str] = {}  # what failed the last time, and was told
@@ -77,29 +76,27 @@ class LedgerConnections:
         await self._writing.aclose()
         self._standing.close()
 
-    @contextmanager
-    def one_look(self) -> Iterator[None]:
-        """Everything that is read at once within is as one look finds it, which costs as much as each without.
-
-        Nothing may wait within. Raises `StoreUnavailable`.
-        """
-        self._at_once(StandingReader.hold)
-        self._looked_once = True
-        try:
-            yield
-        finally:
-            self._looked_once = False
-            self._standing.release()
-
     def _at_once(self, read: Callable[[StandingReader], T]) -> T:
-        if not self._looked_once:
-            self._see_that_it_may_be_used()
         try:
+            self._look_once_a_turn()
             found = read(self._standing)
         except sqlite3.Error as error:
             raise self._failed(error, STANDING) from error
         self._failures.pop(STANDING, None)
         return found
+
+    def _look_once_a_turn(self) -> None:
+        """One look counts for all that is read in a turn of the event loop, in which nobody can wait for a write."""
+        if self._looked:
+            return
+        self._see_that_it_may_be_used()
+        self._standing.hold()
+        self._looked = True
+        asyncio.get_running_loop().call_soon(self._turn_ends)
+
+    def _turn_ends(self) -> None:
+        self._looked = False
+        self._standing.release()
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         found, written = await self._on(self._writing, lambda connection: _noting(connection, work), WRITING)
@@ -139,6 +136,7 @@ class LedgerConnections:
 
     def _failed(self, error: sqlite3.Error, doing: str) -> StoreUnavailable:
         self._soundness.note(error)
+        self._turn_ends()  # the next use looks again
         if (problem := self._soundness.problem()) is not None:
             return self._ended(problem)
         message = f"the ledger cannot be used: {error}"
