@@ -217,7 +217,7 @@ class PageKeeper:
         if await self._doubtful(upstream, project, answer):
             # A cache on the way may be behind: ask once more past it, then believe what is not older.
             answer = await source.page(project, None, bypass_caches=True)
-            if isinstance(answer, FetchedPage) and await self._went_back(upstream, answer.page):
+            if isinstance(answer, FetchedPage) and self._went_back(upstream, answer.page):
                 raise self._gone_back(upstream, answer.page, await self._ledger.highest_serial(upstream, project))
         match answer:
             case ProjectUnknown():
@@ -245,7 +245,7 @@ class PageKeeper:
     ) -> bool:
         match answer:
             case FetchedPage():
-                return await self._went_back(upstream, answer.page)
+                return self._went_back(upstream, answer.page)
             case NotModified():
                 return False
             case ProjectUnknown():
@@ -262,8 +262,8 @@ class PageKeeper:
             for event in vanished_project(upstream, project, len(memory.vanished), now=self._clock()):
                 self._observer(event)
 
-    async def _went_back(self, upstream: str, page: Page) -> bool:
-        highest = await self._ledger.highest_serial(upstream, page.name)
+    def _went_back(self, upstream: str, page: Page) -> bool:
+        highest = self._ledger.highest_serial_now(upstream, page.name)
         if highest is None:
             return False
         if page.serial is None:

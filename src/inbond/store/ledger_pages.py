@@ -43,13 +43,14 @@ class LedgerPages(LedgerConnections):
         Only what is new is written, and what brings nothing new waits for no lock. A page whose serial is below the
         highest adds files never seen before and changes nothing else. Raises ValueError for a digest that is none.
         """
-        known = await self._look(
-            lambda connection: pages.remembered(
-                connection, upstream, project, serial=serial, files=files, page_sha256=page_sha256
+        if serial is None or self.highest_serial_now(upstream, project) is not None:  # else it is new in any case
+            known = await self._look(
+                lambda connection: pages.remembered(
+                    connection, upstream, project, serial=serial, files=files, page_sha256=page_sha256
+                )
             )
-        )
-        if known is not None:
-            return known
+            if known is not None:
+                return known
         return await self._run(
             lambda connection: pages.remember(
                 connection, upstream, project, serial=serial, files=files, page_sha256=page_sha256, now=now
