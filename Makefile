@@ -62,8 +62,10 @@ fmt: $(VENV)/.dev ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure beside nginx; writes bench/results/
-	$(BIN)/python bench/run.py
+bench: $(VENV)/.dev ## measure beside nginx, proxpi and devpi, for hours; writes bench/results/
+	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/page.py
+	$(BIN)/python bench/overload.py
 	$(BIN)/python bench/policy.py
 	$(BIN)/python bench/settling.py
 	$(BIN)/python bench/verification.py
@@ -134,4 +136,4 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@touch $@ $(VENV)/.serve
 
 clean:
-	rm -rf $(VENV) .venv-3.* .clients .data dist htmlcov .coverage*
+	rm -rf $(VENV) .venv-3.* .clients .bench .data dist htmlcov .coverage*

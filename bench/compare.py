@@ -1,6 +1,6 @@
 """inbond beside nginx, proxpi and devpi: the same work against all in turn, in the same run.
 
-    make bench        (or: python bench/compare.py [--only "hot page"] [--rounds 5] [--seconds 4] [--short] [--list])
+    make bench        (or: python bench/compare.py [--only "hot page"] [--rounds 5] [--installs 200] [--short] [--list])
 
 Needs nginx and wrk; proxpi, devpi and uv are installed into .bench/ from the package index that pip is set up for, and
 left out where that cannot be. All else stays on this machine. Writes .md, .json and .svg of each group to
@@ -21,7 +21,7 @@ from harness.figures import Figures
 from harness.machine import machine
 from harness.peers import PLACE, WANTED, peers
 from harness.plan import Plan, short
-from harness.report import stored, written
+from harness.report import plans, stored, written
 from harness.rounds import measured
 from harness.servers import ALL, INBOND, PROXY, STATIC
 from harness.work import Work
@@ -58,14 +58,14 @@ def main() -> None:
     place = options.results or (RESULTS if whole else PLACE / "results")
 
     def after_round(figures: dict[str, Figures]) -> list[str]:
-        pages = [*written(figures.values(), plan, told, place), targets.table(stored(place))]
+        pages = [*written(figures.values(), plan, told, place), targets.table(stored(place), plans(place))]
         (place / "targets.md").write_text(pages[-1])
         return pages
 
     figures = measured(works, plan, options.servers, after_round)
     print("\n".join(after_round(figures)))
     print(f"written to {place}")
-    if failed := [work.work for work in figures.values() if work.notes.get(INBOND, "").startswith("failed")]:
+    if failed := [work.work for work in figures.values() if work.failed(INBOND)]:
         sys.exit(f"inbond failed at: {', '.join(failed)}")
 
 
@@ -81,6 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--servers", action="append", choices=ALL, help="these beside inbond; may be repeated")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each hot run")
+    parser.add_argument("--installs", type=int, help="clean `uv sync` of a storm, and its clients without work")
     parser.add_argument("--round-trip", type=float, help="milliseconds to upstream, in the cold works")
     parser.add_argument("--short", action="store_true", help="everything small, one round: to see that it works")
     parser.add_argument("--list", action="store_true", help="the works' names")
@@ -94,6 +95,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         plan = replace(plan, rounds=options.rounds)
     if options.seconds is not None:
         plan = replace(plan, seconds=options.seconds)
+    if options.installs is not None:
+        plan = replace(plan, installs=options.installs)
     if options.round_trip is not None:
         plan = replace(plan, round_trip=options.round_trip / 1000)
     return plan

@@ -30,7 +30,8 @@ from harness.servers import Server, inbond
 from harness.upstream import Upstream, upstream
 
 RESULTS = Path(__file__).parent / "results"
-SLOW = 1e6  # bytes a second: a file that grows for as long as it is looked at
+KEPT_BACK = 2**20  # bytes at the end of a file that do not come while it is looked at: it stands still
+PAGE_FILES = 10_000  # of the large page: some 4 MB
 SILENT = 3600.0  # seconds until upstream answers
 SETTLES = 1.0  # seconds until all that has been asked for is under way
 RATE, CONNECTIONS = 50.0, 4  # of the known page
@@ -53,7 +54,7 @@ class Amount:
     """How much of it."""
 
     hanging: tuple[int, ...] = (10, 200, 1000)
-    cold: int = 1500
+    cold: int = 3000  # requests for pages of which upstream does not say a word
     seconds: float = 8.0
 
 
@@ -98,7 +99,7 @@ def measured(amount: Amount) -> list[Row]:
     """All of it."""
     with TemporaryDirectory(prefix="inbond-bench-") as scratch:
         place = Path(scratch)
-        with upstream(replace(Plan(), rounds=1), ["small", "vast", "files"], place) as up:
+        with upstream(replace(Plan(), rounds=1, page_files=PAGE_FILES), ["small", "vast", "files"], place) as up:
             rows = []
             for number, clients in enumerate(amount.hanging):
                 for project in (names.LARGE, names.VAST):
@@ -116,19 +117,18 @@ def _fresh(up: Upstream, home: Path) -> AbstractContextManager[Server]:
 
 
 async def with_hanging(server: Server, up: Upstream, project: str, clients: int, seconds: float) -> Row:
-    """Clients that read the head of an answer and then nothing: a large page, or a file that grows."""
+    """Clients that read the head of an answer and then nothing: a large page, or a file that is not whole yet."""
     assert server.running is not None
     must(server.page(names.SMALL), {"Accept": JSON})
     url = server.page(project) if project == names.VAST else server.file(project)
-    if project == names.VAST:
-        must(url)
-    up.behave(rate=SLOW)
+    size = len(must(url, {"Accept": JSON}).body) if project == names.VAST else 0
+    up.behave(kept_back=KEPT_BACK)
     async with hanging(url, 1):
         before = server.running.memory()
         async with hanging(url, clients):
             p50, p99, told = await known_page(server, seconds)
             after = server.running.memory()
-    what = "page of 5,000 files" if project == names.VAST else "growing file"
+    what = f"page of {size / 1e6:.1f} MB" if project == names.VAST else "file that stands still 1 MiB before its end"
     return Row(what=f"{clients} clients hang in a {what}", p50=p50, p99=p99, before=before, after=after, told=told)
 
 

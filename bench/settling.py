@@ -320,12 +320,18 @@ def _of_others(one: Seen, kind: str) -> str:
     idle, busy = one.idle[kind], one.busy[kind]
     return (
         f"| {one.listing} | {kind} | {ms(idle, 50)} | {ms(busy, 50)} | {ms(idle, 99)} | {ms(busy, 99)} "
-        f"| {statistics.median(busy) / statistics.median(idle):.2f} | {len(idle)}, {len(busy)} |"
+        f"| {_times(busy, idle)} | {len(idle)}, {len(busy)} |"
     )
 
 
+def _times(busy: list[float], idle: list[float]) -> str:
+    return f"{statistics.median(busy) / statistics.median(idle):.2f}" if busy and idle else "-"
+
+
 def ms(times: list[float], percent: int) -> str:
-    """A percentile in milliseconds."""
+    """A percentile in milliseconds; nothing where fewer than two were seen."""
+    if len(times) < 2:
+        return "-"
     return f"{statistics.quantiles(times, n=100, method='inclusive')[percent - 1] * 1000:.1f} ms"
 
 

@@ -64,9 +64,10 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw(proxy: Inbond, *, narrow: bool = False) -> AsyncIterator[RawClient]:
-    """A new connection. `narrow`: next to nothing is taken in until it is read."""
+async def raw(proxy: Inbond, *, narrow: bool = False, address: str = "127.0.0.1") -> AsyncIterator[RawClient]:
+    """A new connection, from an address. `narrow`: next to nothing is taken in until it is read."""
     sock = socket.socket()
+    sock.bind((address, 0))
     if narrow:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setblocking(False)

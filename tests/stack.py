@@ -171,11 +171,12 @@ async def inbond(
     environ: Mapping[str, str] | None = None,
     server_limits: ServerLimits | None = None,
     among: Among | None = None,
-    ahead: bool = False,
+    ahead: bool = True,
 ) -> AsyncIterator[Inbond]:
     """Starts inbond in front of simulated indexes. `config` may name `{data}`, `{upstream}` and `{upstream1}` …
 
-    `ahead`: whether those may be asked for what nobody has asked for yet; without, a test can count what it causes.
+    `ahead`: False keeps those from being asked for what nobody has asked for yet, so that a test can count what it
+    causes; whoever sets it says why.
     """
     urls = {"upstream": indexes[0].url, **{f"upstream{n}": index.url for n, index in enumerate(indexes)}}
     file = data / "inbond.toml"

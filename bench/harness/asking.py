@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import html
 import http.client
 import json
 import re
@@ -14,6 +16,7 @@ from harness.catalog import JSON
 
 PATIENCE = 120.0  # seconds
 MOST_REDIRECTS = 5
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +62,41 @@ def must(url: str, headers: Mapping[str, str] | None = None) -> Answer:
 def file_urls(page: str) -> dict[str, str]:
     """Where a page's files are, by name. Whatever format the server has is read."""
     answer = must(page, {"Accept": f"{JSON}, text/html; q=0.1"})
-    if "json" in answer.headers.get("content-type", ""):
-        found = [(file["filename"], file["url"]) for file in json.loads(answer.body)["files"]]
-    else:
-        links = re.findall(rb'<a [^>]*href="([^"]+)"[^>]*>([^<]+)</a>', answer.body)
-        found = [(name.decode(), href.decode()) for href, name in links]
-    return {name: urljoin(answer.url, url).partition("#")[0] for name, url in found}
+    return urls_on(answer.body, answer.url)
 
 
-def until_kept(url: str, origin: str) -> None:
-    """Asks until the server answers itself, without sending the client past it."""
+def urls_on(body: bytes, page: str) -> dict[str, str]:
+    """Where the files of a page are, by name."""
+    return {name: urljoin(page, url) for name, (url, _) in files_on(body).items()}
+
+
+def files_on(body: bytes) -> dict[str, tuple[str, str]]:
+    """URL, as it stands there, and sha256 of each file of a page, by name; in either format, compressed or not."""
+    plain = gzip.decompress(body) if body.startswith(GZIP) else body
+    if plain.lstrip().startswith(b"{"):
+        return {file["filename"]: _whole(file["url"], file["hashes"]) for file in json.loads(plain)["files"]}
+    links = re.findall(r'<a [^>]*href="([^"]+)"[^>]*>([^<]+)</a>', plain.decode())
+    return {html.unescape(name).strip(): _whole(html.unescape(href), {}) for href, name in links}
+
+
+def projects_on(body: bytes) -> set[str]:
+    """The names on a project list."""
+    plain = gzip.decompress(body) if body.startswith(GZIP) else body
+    return {project["name"] for project in json.loads(plain)["projects"]}
+
+
+def _whole(url: str, hashes: Mapping[str, str]) -> tuple[str, str]:
+    """URL without its fragment; the digest is there or among the hashes."""
+    url, _, fragment = url.partition("#")
+    return url, hashes.get("sha256") or fragment.removeprefix("sha256=")
+
+
+def until_kept(url: str, origin: str) -> Answer:
+    """Asks until the server answers itself, without sending the client past it; what it answers then."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         answer = ask(url)
         if answer.status == 200 and answer.url.startswith(origin):
-            return
+            return answer
         time.sleep(0.2)
     raise RuntimeError(f"{url} is still not answered by {origin}")

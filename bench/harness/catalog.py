@@ -77,6 +77,10 @@ class Catalog:
         self.projects.setdefault(project, []).append(entry)
         return entry
 
+    def entries(self, project: str) -> list[Entry]:
+        """All files of a project."""
+        return self.projects.get(project) or made_up(project) or []
+
     def at(self, path: str, accept: str) -> Thing | None:
         """What is at a path, in the format that the client takes."""
         if not path.startswith("/simple/"):
@@ -88,8 +92,8 @@ class Catalog:
         return self.written[project, media]
 
     def _page(self, project: str, media: str) -> Thing | None:
-        entries = self.projects.get(project) or made_up(project)
-        if entries is None:
+        entries = self.entries(project)
+        if not entries:
             return None
         body = json_page(project, entries) if media == JSON else html_page(project, entries)
         return ready("page", media, body, zipped=True)

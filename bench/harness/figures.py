@@ -24,11 +24,16 @@ class Figures:
     unit: str
     reference: str
     less_is_better: bool
+    told: str = ""
     samples: dict[str, list[Sample | None]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)  # by server: why it is not there
 
     def add(self, server: str, sample: Sample | None) -> None:
         self.samples.setdefault(server, []).append(sample)
+
+    def failed(self, server: str) -> bool:
+        """Whether it failed in some round; figures of those before it say nothing then."""
+        return self.notes.get(server, "").startswith("failed")
 
     def values(self, server: str) -> list[float]:
         """Those that were measured."""
@@ -63,7 +68,7 @@ class Figures:
         """Every figure of every round."""
         return {
             "work": self.work, "group": self.group, "unit": self.unit, "reference": self.reference,
-            "less_is_better": self.less_is_better,
+            "less_is_better": self.less_is_better, "told": self.told,
             "values": {server: [one and one.value for one in samples] for server, samples in self.samples.items()},
             "extra": {server: [one and one.extra for one in samples] for server, samples in self.samples.items()},
             "notes": self.notes,
@@ -72,9 +77,8 @@ class Figures:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Figures:
         """What `as_json` gave."""
-        figures = cls(
-            **{name: stored[name] for name in ("work", "group", "unit", "reference", "less_is_better", "notes")}
-        )
+        fields = ("work", "group", "unit", "reference", "less_is_better", "told", "notes")
+        figures = cls(**{name: stored[name] for name in fields})
         for server, values in stored["values"].items():
             for value, extra in zip(values, stored["extra"][server], strict=True):
                 figures.add(server, None if value is None else Sample(value=value, extra=extra))

@@ -108,6 +108,10 @@ def _cold_files(to: Filling) -> None:
     for round_ in range(to.plan.rounds):
         for number in range(names.COLD_FILES):
             to.wheel(names.cold_file(round_, number), "1.0", size=names.MEDIUM_SIZE)
+
+
+def _cold_large(to: Filling) -> None:
+    for round_ in range(to.plan.rounds):
         for kind in ("free", "paced"):
             to.large(names.cold_large(round_, kind), names.LARGE_SIZE)
 
@@ -155,6 +159,7 @@ def _listed(to: Filling) -> None:
 
 PARTS: dict[str, Callable[[Filling], None]] = {
     "small": _small, "vast": _vast, "files": _files, "cold pages": _cold_pages, "cold files": _cold_files,
+    "cold large": _cold_large,
     "herd": _herd, "attested": _attested, "verified": _verified, "giant": _giant, "listed": _listed,
     "pip": _sets(names.pip_set), "uv": _sets(names.uv_set), "storm": _sets(names.storm_set),
     "replay": _sets(names.replay_set),

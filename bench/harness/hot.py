@@ -1,4 +1,4 @@
-"""Hot works: what is known already, asked for as fast as it goes."""
+"""Hot works: what is known already, asked for as fast as it goes. One answer is looked at before, and one after."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness import plan as names
-from harness.asking import ask, must, until_kept
+from harness.asking import ask, must, projects_on, until_kept
 from harness.catalog import HTML, JSON
+from harness.compared import OtherBytes, same_file, same_page
 from harness.figures import Sample
 from harness.servers import ALL, DIRECT, INBOND, STATIC, Server
 from harness.work import Bench, NotOffered, Work
@@ -23,6 +24,7 @@ _FORMATS: dict[str, dict[str, str]] = {
     "html": {"Accept": HTML},
 }
 Located = Callable[[Bench, Server], str]
+Look = Callable[[Bench, Server], int]  # asks once, fails unless the answer is right; the length of its body
 LIST = ""  # the project list is asked for as the page of a project without a name
 
 
@@ -47,37 +49,90 @@ def works() -> list[Work]:
 
 def _page(name: str, project: str, variant: str, parts: tuple[str, ...], *, connections: int = CONNECTIONS) -> Work:
     where, headers = page_of(project, variant), _FORMATS[variant]
-    warm = _settled(where, headers)
-    return _work(name, where=where, headers=headers, connections=connections, parts=parts, warm=warm)
+    return _work(
+        name, where=where, headers=headers, connections=connections, parts=parts, warm=_settled(where, headers),
+        look=page_seen(project, variant),
+    )  # fmt: skip
 
 
 def _file(name: str, project: str, connections: int, headers: Mapping[str, str]) -> Work:
     def warm(bench: Bench, to: Server) -> None:
-        kept(bench, to, project)
+        until_kept(file_of(project)(bench, to), to.origin)
 
     by_bytes = project == names.LARGE and not headers  # few are whole when the time is over
     return _work(
         name, where=file_of(project), headers=headers, connections=connections, parts=("files",), warm=warm,
-        by_bytes=by_bytes,
+        look=_range_seen(project) if headers else _file_seen(project), by_bytes=by_bytes,
     )  # fmt: skip
 
 
 def _work(
     name: str, *, where: Located, headers: Mapping[str, str], connections: int, parts: tuple[str, ...],
-    warm: Callable[[Bench, Server], None], by_bytes: bool = False,
+    warm: Callable[[Bench, Server], None], look: Look, by_bytes: bool = False,
 ) -> Work:  # fmt: skip
     def run(bench: Bench, to: Server, _: int) -> Sample:
-        url = where(bench, to)
-        if "Range" in headers and (status := ask(url, headers).status) != 206:
-            raise NotOffered(f"answers {status} where a range is asked for")
-        return wrk(
-            url, headers, connections=connections, seconds=bench.plan.seconds, running=to.running, by_bytes=by_bytes
-        )
+        each = look(bench, to)
+        sample = wrk(
+            where(bench, to), headers, connections=connections, seconds=bench.plan.seconds, running=to.running,
+            by_bytes=by_bytes, each=each,
+        )  # fmt: skip
+        look(bench, to)
+        return sample
 
     return Work(
         name=name, group="hot", client="wrk", unit="MB/s" if by_bytes else "requests/s", less_is_better=False,
         servers=SERVERS, reference=STATIC, parts=parts, run=run, warm=warm,
     )  # fmt: skip
+
+
+def page_seen(project: str, variant: str) -> Look:
+    """Asks for one page: it is of that format and coding, and names what upstream's names."""
+
+    def look(bench: Bench, to: Server) -> int:
+        url, headers = page_of(project, variant)(bench, to), _FORMATS[variant]
+        answer = must(url, headers)
+        media, coding = answer.headers.get("content-type", "none"), answer.headers.get("content-encoding", "no coding")
+        if ("html" in variant) is not ("html" in media):
+            raise NotOffered(f"answers with {media}")
+        if coding != ("gzip" if "gzip" in variant else "no coding"):
+            raise NotOffered(f"answers with {coding}")
+        if project:
+            same_page(bench.upstream, project, url, answer.body)
+        elif (found := len(projects_on(answer.body))) < bench.plan.listed:
+            raise RuntimeError(f"{url} lists {found} projects; upstream lists {bench.plan.listed} and more")
+        return len(answer.body)
+
+    return look
+
+
+def _file_seen(project: str) -> Look:
+    """Asks for the file: its bytes are upstream's."""
+
+    def look(bench: Bench, to: Server) -> int:
+        url = file_of(project)(bench, to)
+        body = must(url).body
+        same_file(bench.upstream, project, url, body)
+        return len(body)
+
+    return look
+
+
+def _range_seen(project: str) -> Look:
+    """Asks for the range: it is that part of the file."""
+
+    def look(bench: Bench, to: Server) -> int:
+        url = file_of(project)(bench, to)
+        answer = ask(url, RANGE)
+        if answer.status != 206:
+            raise NotOffered(f"answers {answer.status} where a range is asked for")
+        whole = must(url).body
+        same_file(bench.upstream, project, url, whole)
+        first, _, last = RANGE["Range"].removeprefix("bytes=").partition("-")
+        if answer.body != whole[int(first) : int(last) + 1]:
+            raise OtherBytes(f"{url}: the range is not that part of the file")
+        return len(answer.body)
+
+    return look
 
 
 def page_of(project: str, variant: str = "json") -> Located:
@@ -108,11 +163,6 @@ def file_of(project: str) -> Located:
     return where
 
 
-def kept(bench: Bench, to: Server, project: str) -> None:
-    """Waits until the server has the file itself."""
-    until_kept(file_of(project)(bench, to), to.origin)
-
-
 def _settled(where: Located, headers: Mapping[str, str]) -> Callable[[Bench, Server], None]:
     def warm(bench: Bench, to: Server) -> None:
         for _ in range(3):
@@ -124,15 +174,26 @@ def _settled(where: Located, headers: Mapping[str, str]) -> Callable[[Bench, Ser
 def _not_modified() -> Work:
     page = page_of(names.SMALL)
 
-    def run(bench: Bench, to: Server, _: int) -> Sample:
-        url, seconds = page(bench, to), bench.plan.seconds
-        etag = must(url, {"Accept": JSON}).headers.get("etag")
+    def headers(bench: Bench, to: Server) -> dict[str, str]:
+        etag = must(page(bench, to), {"Accept": JSON}).headers.get("etag")
         if etag is None:
             raise NotOffered("gives no ETag")
-        headers = {"Accept": JSON, "If-None-Match": etag}
-        if (status := ask(url, headers).status) != 304:
-            raise NotOffered(f"answers {status} to its own ETag")
-        return wrk(url, headers, connections=CONNECTIONS, seconds=seconds, running=to.running)
+        return {"Accept": JSON, "If-None-Match": etag}
+
+    def look(bench: Bench, to: Server, given: Mapping[str, str]) -> int:
+        answer = ask(page(bench, to), given)
+        if answer.status != 304:
+            raise NotOffered(f"answers {answer.status} to its own ETag")
+        return len(answer.body)
+
+    def run(bench: Bench, to: Server, _: int) -> Sample:
+        given = headers(bench, to)
+        each = look(bench, to, given)
+        sample = wrk(
+            page(bench, to), given, connections=CONNECTIONS, seconds=bench.plan.seconds, running=to.running, each=each
+        )
+        look(bench, to, given)
+        return sample
 
     return Work(
         name="hot 304", group="hot", client="wrk", unit="requests/s", less_is_better=False, servers=SERVERS,

@@ -46,8 +46,7 @@ def _work(name: str, part: str, install: Install, *, warm: bool = False) -> Work
 
 def timed(bench: Bench, to: Server, round_: int, install: Install) -> Sample:
     """The whole command, from start to end."""
-    bench.upstream.counts()
-    bench.upstream.behave(round_trip=bench.plan.round_trip)
+    bench.upstream.begin(round_trip=bench.plan.round_trip)
     spent = to.running.processor_seconds() if to.running else 0.0
     begun = time.perf_counter()
     install(bench, to, round_)

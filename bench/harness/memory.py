@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from harness import plan as names
 from harness.catalog import JSON
 from harness.cold import at_once
+from harness.compared import same_file
 from harness.figures import Sample
 from harness.processes import Running
-from harness.raw import Client
+from harness.raw import Kept
 from harness.servers import INBOND, PROXPI, PROXY, Server
 from harness.work import Bench, Work
 
@@ -40,7 +41,8 @@ def _run(bench: Bench, to: Server, _: int) -> Sample:
         after_pages = extra[f"after {bench.plan.pages:,} pages"] = server.running.memory()
         url = server.file(names.GIANT)
         with peak(server.running) as seen:
-            seconds = asyncio.run(at_once(url, bench.plan.herd))[1]
+            got, seconds = asyncio.run(at_once(url, bench.plan.herd))
+        same_file(bench.upstream, names.GIANT, url, got[0].sha256)
         extra |= {
             "added by the clients, at most": max(seen) - after_pages, "afterwards": server.running.memory(),
             "s of the file": seconds,
@@ -53,11 +55,10 @@ async def _pages(server: Server, count: int) -> None:
 
 
 async def _some(server: Server, numbers: range) -> None:
-    client = await Client.connected(server.origin)
-    for number in numbers:
-        got = await client.get(server.page(names.bulk(number)), {"Accept": JSON, "Accept-Encoding": "gzip"})
-        assert got.status == 200, f"page {number} answers {got.status}"
-    client.close()
+    with closing(await Kept.to(server.origin)) as client:
+        for number in numbers:
+            got = await client.get(server.page(names.bulk(number)), {"Accept": JSON, "Accept-Encoding": "gzip"})
+            assert got.status == 200, f"page {number} answers {got.status}"
 
 
 @contextmanager

@@ -8,12 +8,14 @@ with earlier ones: a server that stands still for a while is charged for every r
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from dataclasses import dataclass
 
 from harness.raw import CHUNKED, LAST_CHUNK, LENGTH, address
 
+LAST = re.compile(rb"\r\nconnection:\s*close", re.IGNORECASE)
 TICK = 0.0005  # seconds between two looks at the clock
 LAST_ANSWERS = 30.0  # seconds that are waited for what is still under way at the end
 
@@ -44,6 +46,7 @@ class _Line(asyncio.Protocol):
         self._due = 0.0
         self._left = 0
         self._head = self._tail = b""
+        self.last = False  # the server said that it ends the connection
         self._chunked = False  # an answer in chunks is under way: it ends with the last of them
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,6 +70,7 @@ class _Line(asyncio.Protocol):
                 return
             if self._head[9:12] != b"200":
                 self._run.wrong += 1
+            self.last = LAST.search(self._head, 0, end + 2) is not None
             length = LENGTH.search(self._head, 0, end + 2)
             self._left = end + 4 + (int(length[1]) if length else 0) - len(self._head)
             if length is None:
@@ -83,8 +87,11 @@ class _Line(asyncio.Protocol):
 class _Run:
     """The connections of one run, and what they have seen."""
 
-    def __init__(self, heads: list[bytes]) -> None:
-        self._heads = heads
+    def __init__(self, heads: list[bytes], origin: str) -> None:
+        self._heads, self._origin = heads, origin
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._over = False
+        self.lines: set[_Line] = set()
         self.idle: deque[_Line] = deque()
         self.waiting: deque[float] = deque()  # moments that were due while no connection was idle
         self.times: list[float] = []
@@ -98,17 +105,46 @@ class _Run:
 
     def answered(self, line: _Line, due: float) -> None:
         self.times.append(time.perf_counter() - due)
+        if line.last:
+            self._anew(line)
+        else:
+            self._free(line)
+
+    def ended(self, line: _Line) -> None:
+        """Servers may end connections that nothing is asked on: another is made. Any other end is an answer lost."""
+        if line in self.idle:
+            self.idle.remove(line)
+            self._anew(line)
+        elif line in self.lines:
+            self.lost += 1
+
+    async def connect(self) -> None:
+        host, port = address(self._origin)
+        _, line = await asyncio.get_running_loop().create_connection(lambda: _Line(self), host, port)
+        self.lines.add(line)
+        self._free(line)
+
+    def close(self) -> None:
+        """Ends all that is left."""
+        self._over = True
+        for task in self._connecting:
+            task.cancel()
+        for line in self.lines:
+            line.transport.abort()
+        self.lines.clear()
+
+    def _anew(self, line: _Line) -> None:
+        self.lines.discard(line)
+        line.transport.abort()
+        if not self._over:
+            self._connecting.add(task := asyncio.get_running_loop().create_task(self.connect()))
+            task.add_done_callback(self._connecting.discard)
+
+    def _free(self, line: _Line) -> None:
         if self.waiting:
             self._ask(line, self.waiting.popleft())
         else:
             self.idle.append(line)
-
-    def ended(self, line: _Line) -> None:
-        """Servers may end connections that nothing is asked on; any other end is an answer lost."""
-        if line in self.idle:
-            self.idle.remove(line)
-        else:
-            self.lost += 1
 
     def _ask(self, line: _Line, moment: float) -> None:
         line.ask(moment, self._heads[self.asked % len(self._heads)])
@@ -117,9 +153,9 @@ class _Run:
 
 async def at_rate(origin: str, heads: list[bytes], *, rate: float, seconds: float, connections: int) -> Paced:
     """Sends the requests in turns at this rate, for so long."""
-    run, (host, port), loop = _Run(heads), address(origin), asyncio.get_running_loop()
-    lines = [(await loop.create_connection(lambda: _Line(run), host, port))[1] for _ in range(connections)]
-    run.idle.extend(lines)
+    run = _Run(heads, origin)
+    for _ in range(connections):
+        await run.connect()
     begun, total = time.perf_counter(), int(rate * seconds)
     sent = 0
     while sent < total:
@@ -133,8 +169,7 @@ async def at_rate(origin: str, heads: list[bytes], *, rate: float, seconds: floa
         await asyncio.sleep(TICK)
     passed = time.perf_counter() - begun
     unanswered = total - len(run.times)
-    for line in lines:
-        line.transport.abort()
+    run.close()
     if unanswered:
         raise RuntimeError(f"{unanswered} of {total} requests at {origin} were not answered")
     return Paced(asked=total, wrong=run.wrong, seconds=passed, times=sorted(run.times))

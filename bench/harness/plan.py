@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 
 SMALL, VAST, MEDIUM, LARGE, ATTESTED, GIANT = "small", "vast", "medium", "large", "attested", "giant"
 MEDIUM_SIZE = 100_000
@@ -31,6 +31,13 @@ class Plan:
     giant: int = 1024 * 2**20  # bytes
     pages: int = 10_000  # served before the giant file
     listed: int = 100_000  # names on the project list
+
+
+def not_default(plan: Mapping[str, float]) -> str:
+    """What of a plan is not the default one, as it is told beside its results; nothing where all is."""
+    default = asdict(Plan())
+    others = {name.replace("_", " "): (value, default[name]) for name, value in plan.items() if value != default[name]}
+    return ", ".join(f"{name} {value:,} (not {usual:,})" for name, (value, usual) in others.items())
 
 
 def short() -> Plan:

@@ -77,7 +77,7 @@ def _work(work: Figures, axis: Axis, y: int) -> tuple[list[str], int]:
     lines = [f'<text class="work" x="10" y="{y + 20}">{heading}</text>']
     y += HEADING
     for server in ALL:
-        if work.ratios(server):
+        if work.ratios(server) and not work.failed(server):
             lines += _bar(work, server, axis, y)
             y += BAR + GAP
     return lines, y + GAP

@@ -7,14 +7,19 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 LOCATION = re.compile(rb"\r\nlocation:\s*(\S+)", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked", re.IGNORECASE)
-LAST_CHUNK = b"\r\n0\r\n\r\n"  # what is in the chunks is not looked at: such answers are timed, never hashed
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 WITHOUT_BODY = (204, 304)
+HELD = 128 * 2**20  # bytes of a body that is compared: they are hashed when the clock has stopped, more on the way
+
+
+class NothingSeen(ConnectionResetError):
+    """The connection ended before a byte of the answer came: nobody has begun to answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +30,13 @@ class Got:
     length: int
     first_byte: float  # of the body, or of the head where there is none
     seconds: float
-    sha256: str | None
+    sha256: str | None  # of the body as it was sent, where it was kept
     location: str | None
+    body: bytes = b""  # where it was kept, and is not too large
+
+    def later(self, seconds: float) -> Got:
+        """The same, of a client that had waited so long before."""
+        return replace(self, first_byte=self.first_byte + seconds, seconds=self.seconds + seconds)
 
 
 def address(url: str) -> tuple[str, int]:
@@ -42,19 +52,79 @@ def head_of(url: str, headers: Mapping[str, str], method: str = "GET") -> bytes:
     return f"{method} {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n{fields}\r\n".encode()
 
 
+class Body:
+    """A body that is kept, to be compared. It is hashed at the end, which the clock does not see."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._digest = hashlib.sha256()
+        self._whole = True  # nothing has been dropped
+
+    def take(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held > HELD:
+            self._whole = False
+            self._hash()
+            self._pieces.clear()
+
+    def seen(self) -> tuple[str, bytes]:
+        """Its sha256, and itself unless it was too large."""
+        self._hash()
+        return self._digest.hexdigest(), b"".join(self._pieces) if self._whole else b""
+
+    def _hash(self) -> None:
+        for piece in self._pieces:
+            self._digest.update(piece)
+        self._held = 0
+
+
+class Chunks:
+    """Takes the chunks of a body apart (RFC 9112, 7.1); trailers are not expected."""
+
+    def __init__(self) -> None:
+        self._unread = b""
+        self._left = 0  # of the chunk that is read, with the line end behind it
+        self.over = False
+
+    def taken(self, data: bytes) -> bytes:
+        """What of the body is in these bytes."""
+        self._unread += data
+        found = []
+        while self._unread and not self.over:
+            if not self._left and not self._begun():
+                break
+            piece = self._unread[: self._left]
+            self._unread = self._unread[len(piece) :]
+            content = max(0, self._left - 2)
+            self._left -= len(piece)
+            found.append(piece[:content])
+        return b"".join(found)
+
+    def _begun(self) -> bool:
+        """Reads the next chunk's size, where its line is there whole."""
+        line, end, rest = self._unread.partition(b"\r\n")
+        if not end:
+            return False
+        size = int(line.partition(b";")[0], 16)
+        self._unread, self._left, self.over = rest, size + 2, not size
+        return True
+
+
 class Client(asyncio.Protocol):
     """One connection, one request at a time."""
 
-    def __init__(self, *, hashing: bool = False) -> None:
-        self._hashing = hashing
+    def __init__(self, *, keeping: bool = False) -> None:
+        self._keeping = keeping
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Got] | None = None
 
     @classmethod
-    async def connected(cls, url: str, *, hashing: bool = False) -> Client:
-        """Connects to the origin of a URL."""
+    async def connected(cls, url: str, *, keeping: bool = False) -> Client:
+        """Connects to the origin of a URL. `keeping`: what is answered is there afterwards, to be compared."""
         loop = asyncio.get_running_loop()
-        _, client = await loop.create_connection(lambda: cls(hashing=hashing), *address(url))
+        _, client = await loop.create_connection(lambda: cls(keeping=keeping), *address(url))
         return client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,7 +138,7 @@ class Client(asyncio.Protocol):
     async def send(self, head: bytes) -> Got:
         """As `get`, with the bytes of the request at hand."""
         if self._transport is None:
-            raise ConnectionResetError("the server has ended the connection")
+            raise NothingSeen("the server has ended the connection")
         self._begin()
         self._waiting = asyncio.get_running_loop().create_future()
         self._transport.write(head)
@@ -78,11 +148,10 @@ class Client(asyncio.Protocol):
         self._head = b""
         self._status = self._length = self._seen = 0
         self._whole: int | None = None  # length of the body; None: until the connection ends
-        self._chunked = False
-        self._tail = b""
+        self._chunks: Chunks | None = None
         self._location: str | None = None
         self._first = 0.0
-        self._digest = hashlib.sha256() if self._hashing else None
+        self._body = Body() if self._keeping else None
         self._asked = time.perf_counter()
 
     def data_received(self, data: bytes) -> None:
@@ -95,23 +164,19 @@ class Client(asyncio.Protocol):
             self._read_head(self._head[: end + 2])
         if data and not self._first:
             self._first = time.perf_counter() - self._asked
+        if self._chunks is not None:
+            data = self._chunks.taken(data)
         self._seen += len(data)
-        if self._digest is not None:
-            self._digest.update(data)
-        if self._whole is not None and self._seen >= self._whole:
+        if self._body is not None:
+            self._body.take(data)
+        if self._chunks.over if self._chunks is not None else self._whole is not None and self._seen >= self._whole:
             self._done()
-        elif self._chunked:
-            self._tail = (self._tail + data)[-len(LAST_CHUNK) :]
-            if self._tail == LAST_CHUNK:
-                self._done()
 
     def _read_head(self, head: bytes) -> None:
         self._status = int(head[9:12])
         length, location = LENGTH.search(head), LOCATION.search(head)
         self._whole = int(length[1]) if length else None
-        self._chunked = CHUNKED.search(head) is not None
-        if self._chunked and self._digest is not None:
-            raise RuntimeError("an answer in chunks is not hashed")
+        self._chunks = Chunks() if CHUNKED.search(head) else None
         if self._status in WITHOUT_BODY:
             self._whole = 0
         self._location = location[1].decode() if location else None
@@ -119,7 +184,7 @@ class Client(asyncio.Protocol):
     def _done(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             passed = time.perf_counter() - self._asked
-            sha256 = self._digest.hexdigest() if self._digest is not None else None
+            sha256, body = self._body.seen() if self._body is not None else (None, b"")
             self._waiting.set_result(
                 Got(
                     status=self._status,
@@ -128,6 +193,7 @@ class Client(asyncio.Protocol):
                     seconds=passed,
                     sha256=sha256,
                     location=self._location,
+                    body=body,
                 )
             )
 
@@ -135,28 +201,74 @@ class Client(asyncio.Protocol):
         self._transport = None
         if self._waiting is None or self._waiting.done():
             return
-        if exc is None and self._status and self._whole is None:
+        if exc is None and self._status and self._whole is None and self._chunks is None:
             self._done()
+        elif not self._head:
+            self._waiting.set_exception(NothingSeen("the server has ended the connection without an answer"))
         else:
-            self._waiting.set_exception(exc or ConnectionResetError("cut before the end of the answer"))
+            self._waiting.set_exception(ConnectionResetError("cut before the end of the answer"))
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
 
-async def fetched(url: str, headers: Mapping[str, str] | None = None, *, hashing: bool = False) -> Got:
+class Kept:
+    """Asks on one connection as long as the server keeps it.
+
+    A server may end a connection between two answers. Whoever asks at that moment sees nothing of an answer, and asks
+    once more on a new one, as clients do; the time counts from the first try. An answer that is cut is a failure.
+    """
+
+    def __init__(self, client: Client, url: str, *, keeping: bool) -> None:
+        self._client, self._url, self._keeping = client, url, keeping
+        self._used = False
+        self.anew = 0  # connections that took the place of one that was ended
+
+    @classmethod
+    async def to(cls, url: str, *, keeping: bool = False) -> Kept:
+        """Connects to the origin of a URL."""
+        return cls(await Client.connected(url, keeping=keeping), url, keeping=keeping)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Got:
+        """Asks, and waits for the whole answer."""
+        return await self.send(head_of(url, headers))
+
+    async def send(self, head: bytes) -> Got:
+        """As `get`, with the bytes of the request at hand."""
+        begun = time.perf_counter()
+        try:
+            got = await self._client.send(head)
+        except NothingSeen:
+            if not self._used:
+                raise
+            self._client, self.anew = await Client.connected(self._url, keeping=self._keeping), self.anew + 1
+            lost = time.perf_counter() - begun
+            got = (await self._client.send(head)).later(lost)
+        self._used = True
+        return got
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that it is connected to."""
+        return address(self._url)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+async def fetched(url: str, headers: Mapping[str, str] | None = None, *, keeping: bool = False) -> Got:
     """One request on a connection of its own, as a clean client makes it; a redirect is followed once."""
-    client = await Client.connected(url, hashing=hashing)
+    client = await Client.connected(url, keeping=keeping)
     try:
-        got = await client.get(url, headers or {})
+        return await followed(await client.get(url, headers or {}), headers, keeping=keeping)
     finally:
         client.close()
+
+
+async def followed(got: Got, headers: Mapping[str, str] | None, *, keeping: bool = False) -> Got:
+    """The answer itself, or where it sends one, what is there: its time with that of the way."""
     if got.location is None:
         return got
-    again = await fetched(got.location, headers, hashing=hashing)
-    before = got.seconds
-    return Got(
-        status=again.status, length=again.length, first_byte=before + again.first_byte,
-        seconds=before + again.seconds, sha256=again.sha256, location=got.location,
-    )  # fmt: skip
+    there = await fetched(got.location, headers, keeping=keeping)
+    return replace(there.later(got.seconds), location=got.location)

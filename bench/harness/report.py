@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from harness.figures import Figures
-from harness.plan import Plan
+from harness.plan import Plan, not_default
 from harness.plot import bars
 from harness.servers import ALL
 
+FORM = 2  # of the JSON; results of another one are left alone, and count for no target
 TITLES = {
     "hot": "Hot pages and files: what is known already",
     "cold": "Cold pages and files: what nobody has asked for",
@@ -33,13 +36,28 @@ def written(figures: Iterable[Figures], plan: Plan, machine: dict[str, str], pla
 
 def stored(place: Path) -> dict[str, Figures]:
     """The works whose results are there, of this run or of those before it."""
-    files = [place / f"{name}.json" for name in TITLES]
-    found = [work for file in files if file.exists() for work in json.loads(file.read_text())["works"]]
-    return {work["work"]: Figures.from_json(work) for work in found}
+    found = [Figures.from_json(work) for content in _contents(place).values() for work in content["works"]]
+    return {work.work: work for work in found}
+
+
+def plans(place: Path) -> dict[str, str]:
+    """What of the plan of each group of results that is there was not the default."""
+    return {name: not_default(content["plan"]) for name, content in _contents(place).items()}
+
+
+def _contents(place: Path) -> dict[str, dict[str, Any]]:
+    """The results that are there, by group; those of another form are not."""
+    found = {}
+    for name in TITLES:
+        with suppress(OSError, ValueError):
+            content = json.loads((place / f"{name}.json").read_text())
+            if isinstance(content, dict) and content.get("form") == FORM:
+                found[name] = content
+    return found
 
 
 def _group(name: str, works: list[Figures], plan: Plan, machine: dict[str, str], place: Path) -> str:
-    content = {"machine": machine, "plan": asdict(plan), "works": [work.as_json() for work in works]}
+    content = {"form": FORM, "machine": machine, "plan": asdict(plan), "works": [work.as_json() for work in works]}
     (place / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
     (place / f"{name}.svg").write_text(bars(TITLES[name], works))
     text = "\n".join(_lines(name, works, plan, machine)) + "\n"
@@ -50,6 +68,8 @@ def _group(name: str, works: list[Figures], plan: Plan, machine: dict[str, str],
 def _lines(name: str, works: list[Figures], plan: Plan, machine: dict[str, str]) -> list[str]:
     told = "; ".join(f"{what}: {value}" for what, value in machine.items())
     lines = [f"# {TITLES[name]}", "", f"{told}.", ""]
+    if others := not_default(asdict(plan)):
+        lines += [f"**Not measured by the default plan**: {others}.", ""]
     lines += [
         f"{plan.rounds} rounds at most, interleaved: every server in turn, in another order each round. Upstream,",
         "clients and servers share the machine. Ratios are medians of the rounds, with the least and the greatest.",
@@ -62,9 +82,9 @@ def _lines(name: str, works: list[Figures], plan: Plan, machine: dict[str, str])
 
 def _table(work: Figures) -> list[str]:
     extras = work.extras()
-    better = "less" if work.less_is_better else "more"
+    better = "Less is better." if work.less_is_better else "More is better."
     columns = ["server", f"median, {work.unit}", f"ratio to {work.reference}", "spread", *extras]
-    lines = [f"## {work.work}", "", f"{better.capitalize()} is better.", "", f"| {' | '.join(columns)} |"]
+    lines = [f"## {work.work}", "", f"{better} {work.told}".strip(), "", f"| {' | '.join(columns)} |"]
     lines.append("|---" + "|--:" * (len(columns) - 1) + "|")
     lines += [_row(work, server, extras) for server in ALL if work.values(server)]
     left_out = [f"{server}: {why}" for server, why in work.notes.items()]
@@ -76,7 +96,8 @@ def _row(work: Figures, server: str, extras: list[str]) -> str:
     ratio = f"{work.ratio(server):.3f}" if ratios else "-"
     spread = f"{min(ratios):.3f} to {max(ratios):.3f}" if ratios else "-"
     others = [work.extra(server, name) for name in extras]
-    cells = [server, _number(work.median(server)), ratio, spread, *(_number(other) for other in others)]
+    name = f"{server} (failed later)" if work.failed(server) else server
+    cells = [name, _number(work.median(server)), ratio, spread, *(_number(other) for other in others)]
     return f"| {' | '.join(cells)} |"
 
 

@@ -18,6 +18,7 @@ from harness.servers import DIRECT, INBOND, Server, available, server
 from harness.upstream import upstream
 from harness.work import Bench, NotOffered, Work
 
+LAST_WORDS = 2000  # characters of a server's log that are told where it fails
 FAILURES = (RuntimeError, OSError, ValueError, AssertionError, SubprocessError, HTTPException)
 
 
@@ -58,12 +59,12 @@ class Rounds:
                 self._warmed.add((work.name, to.name))
             sample = work.run(self.bench, to, round_)
         except NotOffered as why:
-            figures.notes[to.name] = str(why)
+            figures.notes[to.name] = f"failed: {why}" if to.name == INBOND else str(why)  # inbond has to offer all
             figures.add(to.name, None)
         except FAILURES as error:
             figures.notes[to.name] = f"failed: {str(error).splitlines()[0][:200] if str(error) else error!r}"
             figures.add(to.name, None)
-            print(f"{work.name}, {to.name}: {error}", file=sys.stderr, flush=True)
+            print(f"{work.name}, {to.name}: {error}\n{_last_words(to)}", file=sys.stderr, flush=True)
         else:
             figures.add(to.name, sample)
             passed = time.monotonic() - begun
@@ -108,7 +109,13 @@ def _running(bench: Bench, works: list[Work], only: Iterable[str] | None) -> Ite
         yield
 
 
+def _last_words(to: Server) -> str:
+    """The end of a server's log, which goes with the run."""
+    return to.running.log.read_text(errors="replace")[-LAST_WORDS:] if to.running is not None else ""
+
+
 def _empty(work: Work) -> Figures:
     return Figures(
-        work=work.name, group=work.group, unit=work.unit, reference=work.reference, less_is_better=work.less_is_better
-    )
+        work=work.name, group=work.group, unit=work.unit, reference=work.reference, less_is_better=work.less_is_better,
+        told=work.told,
+    )  # fmt: skip

@@ -10,18 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
+from io import BytesIO
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.catalog import Catalog, Thing
 from harness.plan import Plan
 
-PIECE = 2**16
+QUIET, QUIET_AT_LAST = 0.1, 10.0  # seconds without a request, and until no more is waited for it
 TICK = 0.002  # seconds, between pieces of a body with a rate
 
 
@@ -31,6 +34,14 @@ class Manners:
 
     round_trip: float = 0.0  # seconds
     rate: float = 0.0  # bytes a second of each connection; 0: as fast as it goes
+    kept_back: int = 0  # bytes at the end of large files that do not come before this is 0 again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """A question about the files of a project."""
+
+    project: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +52,19 @@ class Upstream:
     root: bytes  # trusted root
     control: Connection
 
-    def behave(self, *, round_trip: float = 0.0, rate: float = 0.0) -> None:
-        self._call(Manners(round_trip, rate))
+    def behave(self, *, round_trip: float = 0.0, rate: float = 0.0, kept_back: int = 0) -> None:
+        self._call(Manners(round_trip, rate, kept_back))
+
+    def begin(self, *, round_trip: float, rate: float = 0.0) -> None:
+        """From now on upstream is far, and counts: first it waits until nobody asks for anything, for what a server
+        has asked for ahead belongs to the work before."""
+        until = time.monotonic() + QUIET_AT_LAST
+        self.counts()
+        while time.monotonic() < until:
+            time.sleep(QUIET)
+            if not self.counts():
+                break
+        self.behave(round_trip=round_trip, rate=rate)
 
     def counts(self) -> Counter[str]:
         """The requests since this was last asked, by kind."""
@@ -50,7 +72,13 @@ class Upstream:
         assert isinstance(counted, Counter)
         return counted
 
-    def _call(self, what: Manners | str) -> object:
+    def files(self, project: str) -> dict[str, str]:
+        """The sha256 of each of a project's files, by name: what every server must give. Counts as no request."""
+        found = self._call(Files(project=project))
+        assert isinstance(found, dict)
+        return found
+
+    def _call(self, what: Manners | Files | str) -> object:
         self.control.send(what)
         return self.control.recv()
 
@@ -88,8 +116,10 @@ async def _serving(control: Connection, plan: Plan, parts: list[str], place: Pat
     def told() -> None:
         match control.recv():
             case Manners() as new:
-                manners.round_trip, manners.rate = new.round_trip, new.rate
+                manners.round_trip, manners.rate, manners.kept_back = new.round_trip, new.rate, new.kept_back
                 control.send(None)
+            case Files(project=project):
+                control.send({entry.filename: entry.sha256 for entry in catalog.entries(project)})
             case "counts":
                 control.send(Counter(counts))
                 counts.clear()
@@ -160,23 +190,32 @@ class Answering(asyncio.Protocol):
     async def _send(self, transport: asyncio.Transport, body: bytes | tuple[Path, int, int]) -> None:
         with contextlib.suppress(ConnectionError, RuntimeError):
             if isinstance(body, bytes):
-                await self._paced(transport, body)
+                await self._paced(transport, BytesIO(body), len(body))
             else:
                 path, start, length = body
                 with path.open("rb") as file:
                     if self._manners.rate:
                         file.seek(start)
-                        await self._paced(transport, file.read(length))
+                        await self._paced(transport, file, length)
                     else:
-                        await asyncio.get_running_loop().sendfile(transport, file, start, length)
+                        await self._unpaced(transport, file, start, length)
 
-    async def _paced(self, transport: asyncio.Transport, body: bytes) -> None:
-        loop, view, at = asyncio.get_running_loop(), memoryview(body), 0
+    async def _unpaced(self, transport: asyncio.Transport, file: BinaryIO, start: int, length: int) -> None:
+        loop, first = asyncio.get_running_loop(), max(0, length - self._manners.kept_back)
+        if first:
+            await loop.sendfile(transport, file, start, first)
+        while self._manners.kept_back and self._transport is not None:
+            await asyncio.sleep(TICK)
+        if first < length:
+            await loop.sendfile(transport, file, start + first, length - first)
+
+    async def _paced(self, transport: asyncio.Transport, body: BinaryIO, length: int) -> None:
+        loop, at = asyncio.get_running_loop(), 0
         begun = loop.time()
-        while at < len(view) and self._transport is not None:
-            due = int((loop.time() - begun + TICK) * self._manners.rate)
+        while at < length and self._transport is not None:
+            due = min(length, int((loop.time() - begun + TICK) * self._manners.rate))
             if due > at:
-                transport.write(view[at:due])
+                transport.write(body.read(due - at))
                 at = due
             await self._drained.wait()
             await asyncio.sleep(TICK)

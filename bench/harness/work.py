@@ -23,6 +23,7 @@ class Bench:
     place: Path
     servers: dict[str, Server] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)  # servers that did not start, and why
+    peaks: dict[tuple[str, int], float] = field(default_factory=dict)  # requests/s of a hot page, by server and round
 
     def scratch(self) -> Path:
         """A new directory that goes with the run."""
@@ -58,4 +59,5 @@ class Work:
     client: str = "raw"  # who asks: raw, wrk, pip or uv
     less_is_better: bool = True
     most_rounds: int = 100
+    told: str = ""  # how it is measured, for the page of the results
     own_servers: bool = False  # `run` starts its own, with empty caches, by the name of the server that it is given

@@ -34,6 +34,9 @@ class Kept:
         self.puts += 1
         self.values[key] = value
 
+    async def put_soon(self, key: str, value: bytes) -> None:
+        await self.put(key, value)
+
     async def delete(self, key: str) -> None:
         self.values.pop(key, None)
 

@@ -17,13 +17,13 @@ from inbond.gateway.asking import stop_of
 from inbond.gateway.book import Book, HistorySettings
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import CacheLookup, FileAsked, Happened, Recorded
-from inbond.model.history import Asked
+from inbond.model.history import Asked, AskedRow
 from inbond.model.names import Filename
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.verdict import Decision
 from inbond.store.ledger import Ledger, open_ledger
 from store.heard import Heard
-from store.samples import ASKED, HAPPENED, T0, T1, T3, path_in
+from store.samples import ASKED, HAPPENED, T0, T1, T3, path_in, rows_from
 
 DENIED = replace(ASKED, decision=Decision.DENY, would=Decision.DENY, rule="review", code="rejected", message="no")
 
@@ -56,7 +56,7 @@ class Failing:
             self.tries -= 1
             raise StoreUnavailable("the ledger cannot be used", remedy="wait")
 
-    async def record(self, asked: Sequence[Asked]) -> None:
+    async def record(self, asked: Sequence[AskedRow]) -> None:
         self._check()
         await self._ledger.record(asked)
 
@@ -167,7 +167,7 @@ async def test_addresses_are_kept_only_where_that_is_wanted(ledger: Ledger, even
 
 
 async def test_old_requests_are_removed(ledger: Ledger, events: Heard) -> None:
-    await ledger.record([ASKED, replace(ASKED, client="x", at=T3)])
+    await ledger.record(rows_from([ASKED, replace(ASKED, client="x", at=T3)]))
     told = book_of(ledger, events, HistorySettings(keep=timedelta(hours=1)))
     told.start()
     async with asyncio.timeout(60):
@@ -198,7 +198,7 @@ async def test_a_ledger_that_fails_halfway_is_not_written_to_twice(ledger: Ledge
     told(FileAsked(asked=DENIED))
     record = failing.record
 
-    async def record_and_break(asked: Sequence[Asked]) -> None:
+    async def record_and_break(asked: Sequence[AskedRow]) -> None:
         await record(asked)
         failing.tries = 1
 
@@ -228,6 +228,24 @@ async def test_the_queue_is_bounded_and_what_is_lost_is_counted(
     assert events.alerts == ["history-lost"]
 
 
+async def test_who_asks_again_and_again_takes_room_from_nobody(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "MAX_QUEUED", 3)
+    failing = Failing(ledger, 1)
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    for number in range(9):
+        told(FileAsked(asked=replace(ASKED, at=T1 + timedelta(seconds=number)), count=100_000))
+    with pytest.raises(StoreUnavailable):
+        await told.write()
+    told(FileAsked(asked=replace(ASKED, at=T3), count=100_000))
+    told(FileAsked(asked=DENIED))
+    await told.aclose()
+    rows = await ledger.asked(since=T0)
+    assert {(row.first, row.last_at, row.count) for row in rows} == {(ASKED, T3, 1_000_000), (DENIED, T1, 1)}
+    assert not events.alerts
+
+
 async def test_what_comes_while_the_ledger_fails_is_bounded_too(
     ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +254,7 @@ async def test_what_comes_while_the_ledger_fails_is_bounded_too(
     told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
     record = failing.record
 
-    async def record_slowly(asked: Sequence[Asked]) -> None:
+    async def record_slowly(asked: Sequence[AskedRow]) -> None:
         for number in range(3):
             told(FileAsked(asked=replace(ASKED, client=f"late-{number}")))
         await record(asked)
@@ -300,7 +318,7 @@ async def test_what_no_ledger_takes_is_dropped_and_stops_nothing_else(
         (ASKED.filename, 3),
         (OTHER, 1),
     }
-    assert events.alerts == ["history-lost"] * 3
+    assert events.alerts == ["history-lost"] * 2
     assert await ledger.occurrences(since=T0) == (HAPPENED,)
 
 

@@ -41,6 +41,8 @@ class One:
     async def put(self, key: str, value: bytes) -> None:
         raise AssertionError("nothing is written")
 
+    put_soon = put
+
     async def delete(self, key: str) -> None:
         raise AssertionError("nothing is deleted")
 

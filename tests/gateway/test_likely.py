@@ -92,17 +92,29 @@ def test_core_metadata_is_wanted_until_it_was_had_for_nothing_often_enough() -> 
 def test_what_is_spent_counts_for_a_minute(later: timedelta) -> None:
     now = [NOW]
     spending = Spending(10, lambda: now[0])
-
-    def left() -> bool:
-        return spending.left
-
     spending.note(9)
-    assert left()
-    spending.note(9)
-    assert not left()
+    assert spending.fits(1)
+    assert not spending.fits(2)
+    assert spending.take(1) is not None
+    assert spending.take(1) is None
     now[0] += timedelta(seconds=59)
-    assert not left()
+    assert not spending.fits(1)
     now[0] = NOW + later
-    assert left()
-    spending.note(10)
-    assert not left()
+    assert spending.fits(10)
+    assert not spending.fits(11)
+
+
+def test_what_was_taken_and_not_needed_is_given_back_to_its_own_minute() -> None:
+    now = [NOW]
+    spending = Spending(10, lambda: now[0])
+    first, second = spending.take(6), spending.take(4)
+    assert first is not None
+    assert second is not None
+    spending.give_back(first, 5)
+    assert spending.fits(5)
+    assert not spending.fits(6)
+    now[0] += timedelta(minutes=1)
+    spending.note(1)
+    spending.give_back(second, 4)
+    assert spending.fits(9)
+    assert not spending.fits(10)

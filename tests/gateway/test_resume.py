@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -262,7 +263,7 @@ async def test_other_digests_of_the_page_are_made_from_all_parts(tmp_path: Path)
         here.index.breaks_at = [CUT]
         here.index.rest = Changed(OTHER)
         assert await here.fetched() == here.wheel.content
-        file = replace(await only_file(here.upstream), remembered=here.wheel.sha256)
+        file = msgspec.structs.replace(await only_file(here.upstream), remembered=here.wheel.sha256)
         await here.leave(here.wheel.content[:CUT])
         here.index.forget_requests()
         assert isinstance(await here.run(Download(file)), Complete)

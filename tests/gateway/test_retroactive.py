@@ -23,6 +23,7 @@ from inbond.model.verdict import Decision
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.upstream.feed import Feed, FeedSettings
 from sim.osv import directory, malware
+from store.samples import rows_from
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -109,7 +110,7 @@ async def test_only_projects_that_were_served_and_are_named_anew_are_looked_at(t
     ledger = open_ledger(tmp_path / "ledger.sqlite3", observer=unobserved)
     try:
         refused, looked = asked("refused", decision=Decision.DENY), asked("looked-up", metadata=True)
-        await ledger.record([asked("demo"), asked("other"), refused, looked])
+        await ledger.record(rows_from([asked("demo"), asked("other"), refused, looked]))
         assert await ledger.served_projects() == {("pypi", "demo"), ("pypi", "other")}
         world = World(tmp_path, ledger)
         for project in ("demo", "refused", "looked-up"):
@@ -136,7 +137,7 @@ async def test_it_looks_at_a_start_and_after_each_change(tmp_path: Path) -> None
     ledger = open_ledger(tmp_path / "ledger.sqlite3", observer=unobserved)
     world = World(tmp_path, ledger)
     try:
-        await ledger.record([asked("demo"), asked("other")])
+        await ledger.record(rows_from([asked("demo"), asked("other")]))
         await world.publish("MAL-1", "demo")
         world.retroactive.start()
         await until(lambda: len(world.told) == 1)
@@ -151,12 +152,12 @@ async def test_what_is_written_after_the_first_look_is_found_by_a_later_one(tmp_
     ledger = open_ledger(tmp_path / "ledger.sqlite3", observer=unobserved)
     world = World(tmp_path, ledger, looks=(0.0, 0.3))
     try:
-        await ledger.record([asked("demo"), asked("other")])
+        await ledger.record(rows_from([asked("demo"), asked("other")]))
         await world.publish("MAL-1", "demo")
         await world.publish("MAL-2", "late")
         world.retroactive.start()
         await until(lambda: world.history.looked_at == ["demo"])
-        await ledger.record([asked("late")])  # its download was under way
+        await ledger.record(rows_from([asked("late")]))  # its download was under way
         await until(lambda: len(world.told) == 2)
         assert world.history.looked_at == ["demo", "demo", "late"]
     finally:
@@ -170,10 +171,10 @@ async def test_others_who_get_it_are_told_of_anew_at_most_once_an_hour(
     ledger = open_ledger(tmp_path / "ledger.sqlite3", observer=unobserved)
     world = World(tmp_path, ledger)
     try:
-        await ledger.record([asked("demo")])
+        await ledger.record(rows_from([asked("demo")]))
         await world.publish("MAL-1", "demo")
         await world.retroactive.look()
-        await ledger.record([asked("demo", client="10.0.0.2")])
+        await ledger.record(rows_from([asked("demo", client="10.0.0.2")]))
         await world.retroactive.look()
         assert len(world.told) == 1  # not within the hour
 
@@ -185,7 +186,7 @@ async def test_others_who_get_it_are_told_of_anew_at_most_once_an_hour(
         await until(lambda: len(world.history.looked_at) > looks + 2)
         assert "served 2 times to 2 clients" in world.told[1]
         assert len(world.told) == 2  # nobody else got it
-        await ledger.record([asked("demo", client="10.0.0.3")])
+        await ledger.record(rows_from([asked("demo", client="10.0.0.3")]))
         await until(lambda: len(world.told) == 3)
     finally:
         await world.retroactive.aclose()
@@ -206,7 +207,7 @@ async def test_whatever_goes_wrong_it_goes_on(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(retroactive, "turned_bad", odd)
     try:
-        await ledger.record([asked("demo")])
+        await ledger.record(rows_from([asked("demo")]))
         await world.publish("MAL-1", "demo")
         world.retroactive.start()
         await until(lambda: world.told)
@@ -223,7 +224,7 @@ async def test_a_ledger_that_cannot_be_read_is_told_and_tried_again(
     ledger = open_ledger(tmp_path / "ledger.sqlite3", observer=unobserved)
     world = World(tmp_path, ledger)
     try:
-        await ledger.record([asked("demo")])
+        await ledger.record(rows_from([asked("demo")]))
         await world.publish("MAL-1", "demo")
         world.history.broken = True
         world.retroactive.start()

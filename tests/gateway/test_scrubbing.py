@@ -23,6 +23,7 @@ from inbond.gateway.stored_bytes import Left, Place, StoredBytes
 from inbond.model.errors import BytesLost, StoreUnavailable
 from inbond.model.events import Alert, FileScrubbed
 from inbond.store import stamps
+from inbond.store.behind import DocumentsBehind
 from inbond.store.documents import DiskDocuments
 from inbond.store.flocks import alone
 from inbond.store.protocols import Blob, Documents
@@ -186,8 +187,9 @@ async def test_rot_that_cannot_be_put_aside_is_served_no_more(
     await elsewhere.aclose()
 
 
+@pytest.mark.parametrize("together", [True, False])
 async def test_where_the_other_processes_cannot_be_told_people_are(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, together: bool
 ) -> None:
     flip((await kept(bench.cache)).path)
     for way in ("take", "remove"):
@@ -196,7 +198,9 @@ async def test_where_the_other_processes_cannot_be_told_people_are(
     async def lost(*_: object) -> None:
         pass
 
-    monkeypatch.setattr(bench.documents, "put", lost)
+    monkeypatch.setattr(bench.documents, "put_many", lost)
+    if together:  # as when serving
+        bench.documents = cast("DiskDocuments", DocumentsBehind(bench.documents))
     await scrubbed(bench)
     assert bench.alerts == ["damage-not-noted", "stored-file-damaged"]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ from inbond.gateway.peer_server import Answer, PeerServer, asking
 from inbond.gateway.peers import Lines, Peers
 from inbond.gateway.remote_download import BlobTold, DownloadTold, Handle
 from inbond.gateway.shared_downloads import DOWNLOAD, SharedDownloads
+from inbond.gateway.stored_bytes import StoredBytes
 from inbond.model.errors import DigestMismatch
 from inbond.model.events import Alert, Event, unobserved
 from inbond.model.names import ProjectName
@@ -102,6 +105,36 @@ async def test_a_large_file_leaves_the_other_process_while_it_grows_and_may_be_r
             status, body, _ = await second.get(wheel.path, **part)
             assert (status, body) == (206, wheel.content[LARGE - 10 :])
             assert index.count("file") == 1
+
+
+async def test_what_the_disk_does_not_give_a_reader_here_is_doubted_once_the_other_process_has_stored_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sendfile, doubt, doubted = os.sendfile, StoredBytes.doubt, []
+
+    def broken(into: int, file: int, offset: int, count: int) -> int:
+        if offset >= 2**20:
+            raise OSError(errno.EIO, "Input/output error")
+        return sendfile(into, file, offset, count)
+
+    def watched(stored: StoredBytes, path: Path) -> None:
+        doubted.append(path.name)
+        doubt(stored, path)
+
+    monkeypatch.setattr(os, "sendfile", broken)
+    monkeypatch.setattr(StoredBytes, "doubt", watched)
+    async with SimIndex() as index:
+        wheel = wheel_of(index, tmp_path, 1, LARGE)
+        gate = index.gate(wheel.path, after=LARGE - 2**19)
+        async with two(tmp_path, index) as (_, second):
+            with pytest.raises(aiohttp.ClientError):
+                await second.get(wheel.path)
+            assert doubted == []  # nothing is stored that anybody could trust
+            gate.open()
+            async with asyncio.timeout(20):
+                while not doubted:
+                    await asyncio.sleep(0.01)
+            assert doubted == [wheel.sha256]
 
 
 async def test_wrong_bytes_are_completed_by_neither_and_asked_for_once(tmp_path: Path) -> None:

@@ -57,6 +57,24 @@ async def test_an_error_reaches_every_asker_and_is_not_kept() -> None:
     assert await flights.do("k", succeed) == 1
 
 
+async def test_what_is_under_way_can_be_waited_for_without_its_result_or_its_error() -> None:
+    flights: SingleFlight[str, str] = SingleFlight()
+    go = asyncio.Event()
+
+    async def work() -> str:
+        await go.wait()
+        raise ValueError
+
+    assert await flights.after("k") is False
+    flights.start("k", work)
+    after = asyncio.create_task(flights.after("k"))
+    await asyncio.sleep(0)
+    assert not after.done()
+    go.set()
+    assert await after is True
+    assert "k" not in flights
+
+
 async def test_closing_cancels_what_is_under_way() -> None:
     flights: SingleFlight[str, int] = SingleFlight()
 

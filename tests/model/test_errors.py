@@ -11,6 +11,7 @@ from inbond.model.errors import (
     InvalidName,
     PolicyFault,
     UpstreamFault,
+    UpstreamPaused,
     UpstreamRefused,
 )
 from inbond.model.evidence import Absent
@@ -63,3 +64,17 @@ def test_a_denial_says_what_its_judgement_says() -> None:
     assert error.judgement is judgement
     assert error.message == judgement.headline == "demo-1.zip is denied by rule deny: listed"
     assert isinstance(error, PolicyFault)
+
+
+def test_who_is_not_asked_is_not_asked_for_so_long() -> None:
+    assert UpstreamPaused("first is not asked", seconds=5).seconds == 5
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UpstreamRefused("no", status=403, remedy="log in"), DigestMismatch("demo.zip", expected="a", actual="b", by="x")],
+)
+def test_an_error_anew_says_the_same(error: UpstreamRefused | DigestMismatch) -> None:
+    anew = error.anew()
+    assert anew is not error
+    assert vars(anew) == vars(error)

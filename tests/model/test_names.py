@@ -21,6 +21,7 @@ from inbond.model.names import (
     Kind,
     ProjectName,
     is_sha256,
+    is_version,
     parse_filename,
     project_candidates,
     stated_version,
@@ -240,3 +241,8 @@ def test_a_plain_wheel_states_its_version() -> None:
     assert stated_version("De.mo-1.0-py3-none-any.whl", ProjectName("de-mo")) == Version("1.0")
     assert stated_version("demo-1.0.tar.gz", ProjectName("demo")) is None
     assert stated_version("demo-junk-py3-none-any.whl", ProjectName("demo")) is None
+
+
+def test_what_a_version_is() -> None:
+    assert is_version("1.0rc1")
+    assert not is_version("1.0-one")

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbond.model.units import MAX_DURATION, about, format_duration, format_size, parse_duration, parse_size
+from inbond.model.units import (
+    MAX_DURATION,
+    about,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_moment,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +111,21 @@ def test_plain_sizes_are_exact(count: int) -> None:
 )
 def test_sizes_are_told_in_their_largest_unit(count: int, text: str) -> None:
     assert format_size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        (" 2026-12-01", datetime(2026, 12, 1, tzinfo=UTC)),
+        ("2026-12-01T18:00:00Z", datetime(2026, 12, 1, 18, tzinfo=UTC)),
+        ("2026-12-01T01:00:00+02:00", datetime(2026, 11, 30, 23, tzinfo=UTC)),
+    ],
+)
+def test_moments_are_in_utc(text: str, moment: datetime) -> None:
+    assert parse_moment(text) == moment
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "2026-13-01", "2026-12-01T18:00:00", "0001-01-01T00:00:00+02:00"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no date and no time"):
+        parse_moment(text)

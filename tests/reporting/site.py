@@ -24,6 +24,7 @@ from inbond.store.ledger import Ledger, open_ledger
 from reporting.support import asked
 from sim.index import SimFile, SimIndex
 from stack import ONE_INDEX, LocalVerifier, SetClock
+from store.samples import rows_from
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Site:
             for client in clients
         ]
         async with self.ledger() as ledger:
-            await ledger.record(rows)
+            await ledger.record(rows_from(rows))
 
     async def let_through(self, *files: SimFile, **changes: Any) -> None:
         """Records requests that nothing would have stopped."""

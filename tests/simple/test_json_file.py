@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from inbond.model.names import ProjectName
 from inbond.model.page import File
@@ -68,7 +70,7 @@ def test_files_of_any_values_are_read_alike(value: dict[str, Any]) -> None:
 
 def page(*files: dict[str, Any], base: str = BASE) -> tuple[File, ...]:
     body = json.dumps({"meta": {"api-version": "1.4"}, "name": "demo", "files": files}).encode()
-    return parse_json(body, project=ProjectName(PROJECT), base_url=base).files
+    return parse_json(body, project=ProjectName(PROJECT), base_url=base, known_as="first/demo").files
 
 
 def test_what_is_on_a_page_again_is_the_same_object_and_what_changed_is_read() -> None:
@@ -85,14 +87,71 @@ def test_the_same_bytes_on_another_page_mean_another_address() -> None:
     assert there.url == "https://elsewhere.example/packages/demo-1.0.tar.gz"
 
 
-def test_pages_are_forgotten_for_want_of_room_the_oldest_first() -> None:
+def keep(known: KnownFiles, name: str, written: bytes, **changes: Any) -> None:
     (file,) = page(FILE)
-    known = KnownFiles(limit=100)
+    known.keep(name, BASE, {written: structs.replace(file, **changes)})
+
+
+def kept(known: KnownFiles, *names: str) -> list[str]:
+    return [name for name in names if known.of(name, BASE)]
+
+
+def test_pages_are_forgotten_for_want_of_room_the_oldest_first() -> None:
+    known = KnownFiles(limit=2 * (2048 + len(BASE)) + 160)
+    for name in "abc":
+        keep(known, name, b"x" * 40)
+    assert kept(known, "a", "b", "c") == ["b", "c"]
+    keep(known, "b", b"y" * 60)  # in the place of what was there
+    assert set(known.of("b", BASE)) == {b"y" * 60}
+    assert not kept(known, "c")
+    keep(known, "d", b"z" * 4096)
+    assert kept(known, "b", "d") == ["b"]
+
+
+def test_a_page_without_files_takes_no_room_and_takes_the_place_of_what_was_there() -> None:
+    known = KnownFiles(limit=2 * 2048 + 200)
+    keep(known, "a", b"x")
+    keep(known, "b", b"x")
+    known.keep("c", BASE, {})
+    assert kept(known, "a", "b") == ["a", "b"]
+    known.keep("b", BASE, {})
+    assert kept(known, "a", "b") == ["a"]
+
+
+def test_pages_and_files_of_few_bytes_weigh_what_they_take() -> None:
+    (file,) = page(FILE)
+    known = KnownFiles(limit=8192)
+    for name in "abcd":
+        keep(known, name, b"{}")
+    assert kept(known, "a", "b", "c", "d") == ["b", "c", "d"]
+    known.keep("e", BASE, {bytes([number]): file for number in range(8)})
+    assert kept(known, "b", "c", "d", "e") == ["b", "c", "d"]
+
+
+def test_of_a_page_there_is_one_whatever_address_it_came_from() -> None:
+    known = KnownFiles()
+    (file,) = page(FILE)
     for number in range(3):
-        known.keep(str(number), {b"x" * 40: file})
-    assert [number for number in range(3) if known.of(str(number))] == [1, 2]
-    known.keep("1", {b"y" * 90: file})  # in the place of what was there
-    assert (dict(known.of("1")), known.of("2")) == ({b"y" * 90: file}, {})
-    known.keep("3", {b"z" * 101: file})
-    assert not known.of("3")
-    assert known.of("1")
+        known.keep("a", f"{BASE}?signature={number}", {b"x": file})
+    assert [bool(known.of("a", f"{BASE}?signature={number}")) for number in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"extra": {"_x": [{}] * 9}},
+        {"hashes": dict.fromkeys("abcde", "x")},
+        {"core_metadata": dict.fromkeys("abcde", "x")},
+    ],
+)
+def test_a_file_that_says_much_in_few_bytes_is_read_each_time(changes: dict[str, Any]) -> None:
+    known = KnownFiles()
+    keep(known, "a", b"x", **changes)
+    assert not known.of("a", BASE)
+
+
+def test_a_page_that_nobody_named_is_not_kept() -> None:
+    body = json.dumps({"meta": {"api-version": "1.4"}, "files": [FILE]}).encode()
+    first, second = (parse_json(body, project=ProjectName(PROJECT), base_url=BASE).files for _ in range(2))
+    assert first == second
+    assert first[0] is not second[0]

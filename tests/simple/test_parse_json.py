@@ -98,7 +98,10 @@ def test_any_version_one_is_accepted(version: str) -> None:
         (b"<html></html>", "not JSON"),
         (b'{"a": "\xff"}', "not JSON"),
         (b'{"a": "\\ud800 "}', "not JSON"),
+        (b"[" * 100_000, "nests deeper"),
         (b'{"a":' + b"[" * 100_000, "nests deeper"),
+        (b'[{"meta":', "not JSON, or was cut"),
+        (b'{"meta":{"api-version":"2.0"},"files":[{},{},{"filename":1e999}]}', r"out of range - at `\$\[...\]\[2\]"),
         ([], "not a JSON object"),
         ("page", "not a JSON object"),
         (page(meta=None), "`meta` of upstream's page is not a JSON object"),
@@ -118,6 +121,27 @@ def test_any_version_one_is_accepted(version: str) -> None:
 def test_a_document_of_the_wrong_shape_is_refused(document: Any, message: str) -> None:
     with pytest.raises(UpstreamBroken, match=message):
         read(document)
+
+
+NO_JSON = [b"1e999", b'"\xff"', b'"\xed\xa0\x80"', b'{"a": [1e999]}', b"7" * 5_000]
+
+
+@pytest.mark.parametrize("key", [b"meta", b"files", b"name", b"m\\u0065ta", b"f\\u0069les", b"_unknown"])
+def test_a_value_that_is_no_json_is_refused_also_where_its_key_comes_again(key: bytes) -> None:
+    rest = b'"_unknown": 1, "meta": {"api-version": "1.4"}, "name": "demo", "files": []}'
+    assert read(b"{" + rest).files == ()
+    for value in NO_JSON:
+        for wrong in (value, b"[" + value + b"]"):
+            with pytest.raises(UpstreamBroken, match="not JSON, or was cut"):
+                read(b'{"' + key + b'": ' + wrong + b", " + rest)
+
+
+def test_of_a_key_that_occurs_twice_the_last_counts() -> None:
+    body = json.dumps(page(files=[FILE], _note=2)).encode()
+    other = b'{"files": [], "name": 5, "meta": 5, "_note": 1, '
+    assert read(other + body[1:]) == read(body)
+    (found,) = read(body.replace(b'"hashes"', b'"filename": "demo-2.0.zip", "hashes"', 1)).files
+    assert found.filename == "demo-2.0.zip"
 
 
 def test_a_version_two_page_tells_what_helps() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from inbond.model.decisions import Pin, Rejection, Target, Waiver
-from inbond.model.history import Asked
+from inbond.model.history import Asked, AskedRow
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.publisher import PublisherPattern
@@ -53,6 +54,11 @@ HAPPENED = Occurrence(
     project=FLASK,
     detail={"to": "github:evil/flask", "from": "github:pallets/flask"},
 )
+
+
+def rows_from(asked: Iterable[Asked]) -> list[AskedRow]:
+    """One row for each request."""
+    return list(map(AskedRow.of, asked))
 
 
 def path_in(directory: Path) -> Path:

@@ -22,7 +22,7 @@ from inbond.store import history, ledger_thread
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.store.standing_reader import StandingReader
 from store.heard import Heard
-from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0, T1, T2, T3, WAIVER, path_in
+from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0, T1, T2, T3, WAIVER, path_in, rows_from
 
 MANY_ROWS = 50_000
 
@@ -86,7 +86,7 @@ async def test_the_version_changes_with_decisions_and_repositories_alone(ledger:
         seen.append(ledger.decisions_version())
         return seen[-1] != seen[-2]
 
-    assert await changed(other.record([ASKED])) is False
+    assert await changed(other.record(rows_from([ASKED]))) is False
     assert await changed(ledger.happened([HAPPENED])) is False
     assert await changed(other.remember_digest("pypi", FLASK, ASKED.filename, "b" * 64, now=T0)) is False
     assert await changed(other.decide(WAIVER, now=T0)) is True
@@ -113,8 +113,8 @@ async def test_a_repository_stays_as_it_was_first_established(ledger: Ledger) ->
 
 async def test_equal_requests_are_summed_up(ledger: Ledger) -> None:
     later = replace(ASKED, at=T3, message="it is 5 hours old")
-    await ledger.record([ASKED, later])
-    await ledger.record([replace(ASKED, at=T2), replace(ASKED, at=T0, message="it is 1 hour old")])
+    await ledger.record(rows_from([ASKED, later]))
+    await ledger.record(rows_from([replace(ASKED, at=T2), replace(ASKED, at=T0, message="it is 1 hour old")]))
     assert await ledger.asked(since=T3) == (AskedRow(first=replace(ASKED, at=T0), last_at=T3, count=4),)
     assert await ledger.asked(since=T3 + timedelta(microseconds=1)) == ()
 
@@ -136,7 +136,7 @@ async def test_equal_requests_are_summed_up(ledger: Ledger) -> None:
 )
 async def test_requests_that_differ_are_apart(ledger: Ledger, differs: dict[str, object]) -> None:
     other = replace(ASKED, at=T0, **differs)  # type: ignore[arg-type]  # a field's own type, each
-    await ledger.record([ASKED, other])
+    await ledger.record(rows_from([ASKED, other]))
     rows = await ledger.asked(since=T0)
     assert [(row.first, row.count) for row in rows] == [(ASKED, 1), (other, 1)]
 
@@ -144,7 +144,7 @@ async def test_requests_that_differ_are_apart(ledger: Ledger, differs: dict[str,
 async def test_what_was_stopped_or_would_be_can_be_asked_for(ledger: Ledger) -> None:
     allowed = replace(ASKED, would=Decision.ALLOW, rule="", code="", message="", at=T0)
     denied = replace(ASKED, decision=Decision.DENY, would=Decision.DENY, at=T2)
-    await ledger.record([allowed, ASKED, denied])
+    await ledger.record(rows_from([allowed, ASKED, denied]))
     assert [row.first for row in await ledger.asked(since=T0, stopped=True)] == [denied, ASKED]
     assert len(await ledger.asked(since=T0)) == 3
 
@@ -154,8 +154,8 @@ async def test_what_was_served_is_bytes_that_left(ledger: Ledger) -> None:
     metadata = replace(ASKED, metadata=True, at=T0)
     earlier = replace(ASKED, client="2001:db8::1", at=T0)
     unknown = replace(ASKED, client="", sha256=None, index="strict", version=None, at=T2)
-    await ledger.record([ASKED, denied, metadata, earlier, replace(ASKED, at=T3), unknown])
-    await ledger.record([replace(ASKED, upstream="acme")])
+    await ledger.record(rows_from([ASKED, denied, metadata, earlier, replace(ASKED, at=T3), unknown]))
+    await ledger.record(rows_from([replace(ASKED, upstream="acme")]))
     known = ServedFile(
         index="root",
         upstream="pypi",
@@ -179,7 +179,7 @@ async def test_what_was_served_is_bytes_that_left(ledger: Ledger) -> None:
 
 async def test_of_many_clients_the_first_are_named(ledger: Ledger) -> None:
     many = [f"192.0.2.{number:03}" for number in range(SERVED_CLIENTS + 5)]
-    await ledger.record([replace(ASKED, client=client) for client in ("", *reversed(many))])
+    await ledger.record(rows_from([replace(ASKED, client=client) for client in ("", *reversed(many))]))
     (one,) = await ledger.served_files("pypi", FLASK)
     assert (one.clients, one.clients_count) == (tuple(many[:SERVED_CLIENTS]), len(many))
     assert one.times == len(many) + 1
@@ -240,7 +240,7 @@ async def test_many_decisions_are_made_with_their_occurrences_or_none_is(
 
 
 async def test_old_requests_are_forgotten(ledger: Ledger) -> None:
-    await ledger.record([ASKED, replace(ASKED, client="x", at=T0), replace(ASKED, at=T3)])
+    await ledger.record(rows_from([ASKED, replace(ASKED, client="x", at=T0), replace(ASKED, at=T3)]))
     assert await ledger.forget(before=T2) == 1
     assert [row.first.client for row in await ledger.asked(since=T0)] == [ASKED.client]
     assert await ledger.forget(before=T2) == 0
@@ -250,8 +250,8 @@ async def test_many_old_requests_are_forgotten_in_turns(
     ledger: Ledger, other: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "FORGOTTEN_AT_ONCE", 2)
-    await ledger.record([replace(ASKED, client=str(number)) for number in range(5)])
-    removed, _ = await asyncio.gather(ledger.forget(before=T2), ledger.record([replace(ASKED, at=T3)]))
+    await ledger.record(rows_from([replace(ASKED, client=str(number)) for number in range(5)]))
+    removed, _ = await asyncio.gather(ledger.forget(before=T2), ledger.record(rows_from([replace(ASKED, at=T3)])))
     assert removed == 5
     assert [row.first.at for row in await other.asked(since=T0)] == [T3]
 
@@ -279,7 +279,7 @@ async def test_rows_that_nobody_wrote_through_inbond_are_refused(
     ledger: Ledger, tmp_path: Path, events: Heard, damage: str, read: object
 ) -> None:
     await ledger.decide(PIN, now=T0)
-    await ledger.record([ASKED])
+    await ledger.record(rows_from([ASKED]))
     await ledger.happened([HAPPENED])
     with contextlib.closing(sqlite3.connect(path_in(tmp_path))) as raw, raw:
         raw.execute(damage)

@@ -16,7 +16,7 @@ from inbond.store.ledger import open_ledger
 from inbond.store.ledger_copy import HISTORY
 from store.brought import ATTACHED, later, take
 from store.heard import Heard
-from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, T0, T1, T3, WAIVER, path_in
+from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, T0, T1, T3, WAIVER, path_in, rows_from
 
 
 def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -42,7 +42,7 @@ async def fill(path: Path) -> None:
     await ledger.enrol_webhooks(["acme"])
     await ledger.happened([HAPPENED])
     await ledger.claim_deliveries("acme", (), now=T1, lease=T1 - T0, at_most=1)
-    await ledger.record([ASKED])
+    await ledger.record(rows_from([ASKED]))
     await ledger.aclose()
 
 

@@ -20,7 +20,7 @@ from inbond.store.ledger_file import connect, open_file
 from inbond.store.migrations import STEPS, migrate, schema_version
 from store.brought import ATTACHED, DOCUMENT, MADE, PROJECT, UPSTREAM, take
 from store.heard import Heard
-from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0, T1, T2, WAIVER, path_in
+from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0, T1, T2, WAIVER, path_in, rows_from
 
 SDIST = Filename("flask-3.0.0.tar.gz")
 ADDED_2 = {"decision", "repository", "standing", "asked", "occurrence", "webhook", "delivery"}
@@ -65,7 +65,7 @@ async def fill(ledger: Ledger) -> None:
         await ledger.decide(decision, now=T0)
     await ledger.revoke(REJECTION.id, by="ada", now=T1)
     await ledger.establish("pypi", FLASK, [REPOSITORY])
-    await ledger.record([ASKED, ASKED])
+    await ledger.record(rows_from([ASKED, ASKED]))
     await ledger.enrol_webhooks(["acme"])
     await ledger.happened([HAPPENED])
     await ledger.remember_digest("pypi", FLASK, SDIST, "c" * 64, now=T0)

@@ -6,7 +6,7 @@ import pytest
 
 from inbond.model.errors import UpstreamPaused, UpstreamTimeout
 from inbond.model.events import Alert, Event, UpstreamHeld
-from inbond.upstream.breaker import OPENS_AFTER
+from inbond.upstream.breaker import OPEN_SECONDS, OPENS_AFTER
 from inbond.upstream.circuits import MAX_TROUBLED, Circuits
 
 HOST = "https://files.example"
@@ -42,6 +42,23 @@ def test_of_many_hosts_in_trouble_the_oldest_is_forgotten_and_counted_as_asked_a
     assert [one.change for one in heard if isinstance(one, UpstreamHeld)] == [1, -1]
     assert [one.name for one in heard if isinstance(one, Alert)] == ["upstream-held", "upstream-back"]
     assert circuits.told() is None
+
+
+def test_what_is_held_is_waited_for_only_until_it_may_be_tried() -> None:
+    now = [0.0]
+    circuits = Circuits("acme", lambda _: None, clock=lambda: now[0])
+    assert state(circuits) == (False, False)
+    fails(circuits)
+    assert state(circuits) == (True, True)
+    now[0] = OPEN_SECONDS
+    assert state(circuits) == (True, False)
+    with circuits.around(f"{HOST}/x", "page"):
+        assert state(circuits) == (True, True)
+    assert state(circuits) == (False, False)
+
+
+def state(circuits: Circuits) -> tuple[bool, bool]:
+    return circuits.held, circuits.waiting
 
 
 def test_a_probe_that_is_given_up_lets_the_next_try() -> None:

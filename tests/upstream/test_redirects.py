@@ -66,3 +66,14 @@ async def test_a_file_over_http_from_an_https_upstream_is_refused(index: SimInde
         with pytest.raises(UpstreamBroken, match="not encrypted"):
             await read(upstream, wheel.url)
     assert index.requests == []
+
+
+async def test_files_are_read_again_where_their_page_came_from_another_address(index: SimIndex) -> None:
+    index.add_wheel("demo", "1.0")
+    async with upstream_at(index.url) as upstream:
+        first, again = [(await fetched(upstream)).page.files for _ in range(2)]
+        index.fault(index.page_path("demo"), RedirectTo("?signature=1"), times=1)
+        elsewhere = (await fetched(upstream)).page.files
+    assert again[0] is first[0]
+    assert elsewhere == first
+    assert elsewhere[0] is not first[0]

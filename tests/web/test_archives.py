@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Hashable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ import pytest
 from archive.building import METADATA, WHEEL, crowd, files_of, member, members_of, record_of, wheel, zipped
 from inbond.archive.inspect import Inspected, inspect
 from inbond.gateway import file_service, look
+from inbond.gateway.clearances import CLEARED_SECONDS
 from inbond.gateway.download import HELD_TAIL
 from inbond.model.inspection import FORMAT
 from inbond.model.names import Filename
 from inbond.model.verdict import Judgement
 from inbond.web import file_routes
 from sim.index import SimFile, SimIndex
-from stack import ONE_INDEX, Inbond, inbond
+from stack import ONE_INDEX, Inbond, SetClock, inbond
 
 NOW_REFUSED = datetime(2026, 2, 1, tzinfo=UTC)
 STILL_TAKEN = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
@@ -271,6 +272,41 @@ async def test_what_was_known_when_a_file_was_cleared_is_not_judged_again(
             monkeypatch.setattr(judge, "file", counted)
             assert (await proxy.get(file.path))[1] == content
             assert len(judged) == 1
+
+
+async def test_what_becomes_known_while_a_stored_wheel_is_judged_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SetClock()
+    async with SimIndex() as index:
+        file = offer(index, wheel(), metadata=METADATA + b"Requires-Dist: evil\n", metadata_hashes={})
+        async with inbond(tmp_path, index, more=POLICY, clock=clock) as proxy:
+            for _ in range(2):  # then it is at hand
+                assert (await proxy.get(file.path))[0] == HTTPStatus.OK
+            judge = proxy.up.gateway.files._judge
+            real = judge.file
+
+            async def overtaken(*args: Any, **kwargs: Any) -> Judgement:
+                judgement = await real(*args, **kwargs)
+                monkeypatch.setattr(judge, "file", real)
+                await proxy.get(file.metadata_path)  # by another client
+                return judgement
+
+            monkeypatch.setattr(judge, "file", overtaken)
+            clock.advance(timedelta(seconds=CLEARED_SECONDS))
+            status, _, response = await proxy.get(file.path)
+            assert status == HTTPStatus.FORBIDDEN
+            assert "its METADATA is not the .metadata that its index sends" in str(response.reason)
+
+
+async def test_bytes_that_are_at_hand_are_looked_into_under_another_name(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        file = offer(index, wheel())
+        named = index.add_file("other", "other-1.0-py3-none-any.whl", wheel(), upload_time=NOW_REFUSED)
+        async with inbond(tmp_path, index, more=POLICY) as proxy:
+            for _ in range(2):
+                assert (await proxy.get(file.path))[0] == HTTPStatus.OK
+            assert (await proxy.get(named.path))[0] == HTTPStatus.FORBIDDEN
 
 
 async def test_a_disk_that_fails_during_a_look_lets_nothing_through(

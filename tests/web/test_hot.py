@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from inbond.gateway.advisories import AdvisoryKeeper
 from inbond.model.decisions import Rejection, Target
 from inbond.model.events import unobserved
 from inbond.model.names import ProjectName
@@ -21,12 +21,14 @@ from inbond.store.ledger import open_ledger
 from inbond.web.access_log import Line
 from inbond.web.connections import Connection
 from inbond.web.door import CROWDED_SHARE, DOOR
-from inbond.web.hot import HOT, MAX_ANSWERS, MAX_BYTES, MAX_HEAD_BYTES, MAX_UNTAKEN_BYTES
+from inbond.web.hot import HOT, MAX_ANSWERS, MAX_BYTES, MAX_HEAD_BYTES
 from inbond.web.hot_answer import HotAnswer
 from inbond.web.overload import OVERLOAD
 from inbond.web.settings import ServerLimits
+from mirror.importing import Cargo, Carrier, connected, fed, stores
 from raw_client import Answer, RawClient, raw
 from sim.index import SimIndex
+from sim.osv import directory, malware
 from stack import JSON, ONE_INDEX, THREE_POLICIES, Inbond, LocalVerifier, SetClock, inbond
 
 PAGE = "/simple/demo/"
@@ -66,11 +68,6 @@ async def begun(count: int) -> None:
     """Waits until the server has read the beginnings of so many heads."""
     while sum(one._head_bytes > 0 for one in connections()) != count:
         await asyncio.sleep(0.005)
-
-
-async def dropped(proxy: Inbond, reason: str) -> None:
-    while not await proxy.metric("inbond_connections_dropped_total", reason=reason):
-        await asyncio.sleep(0.01)
 
 
 # --- the same answer
@@ -220,6 +217,48 @@ async def test_it_ends_with(happens: Callable[[Case], Awaitable[None]], differs:
             assert await hot(proxy) == 2  # from then on the new one is known
 
 
+async def test_it_ends_with_advisories_that_are_read_anew(tmp_path: Path) -> None:
+    place = directory(tmp_path / "advisories", {"other.json": malware("MAL-5", "other")})
+    more = '[advisories.own]\npath = "{data}/../advisories"\n'
+    async with one_page() as index, inbond(tmp_path, index, more=more) as proxy, raw(proxy) as client:
+        advisories = proxy.up.gateway.advisories
+        assert isinstance(advisories, AdvisoryKeeper)
+        head = client.head(PAGE, Accept=JSON)
+        _, before = await both(client, head)
+        (place / "one.json").write_bytes(malware("MAL-1", "demo", "1.0"))
+        await advisories.look()
+        assert b"malware" in (await client.ask(head)).body
+        assert b"malware" in (await client.ask(head)).body
+        assert await hot(proxy) == 2
+        (place / "one.json").unlink()
+        await advisories.look()
+        assert (await client.ask(head)).body == before.body
+        assert await hot(proxy) == 2
+
+
+async def test_it_ends_with_an_import(tmp_path: Path) -> None:
+    async with (
+        SimIndex() as index,
+        connected(tmp_path / "here", index) as online,
+        stores(tmp_path / "far") as to,
+    ):
+        index.add_wheel("demo", "1.0", upload_time=LONG_AGO)
+        online.clock.advance(-timedelta(minutes=11))
+        carrier = Carrier(online, to)
+        await carrier.take(Cargo())
+        async with fed(tmp_path / "far", index) as far, raw(far) as client:
+            head = client.head(PAGE, Accept=JSON)
+            await both(client, head)
+            index.add_wheel("demo", "2.0", upload_time=LONG_AGO)
+            online.clock.advance(timedelta(minutes=11))
+            await carrier.take(Cargo())
+            far.clock.advance(timedelta(seconds=1))  # how often it is looked whether there is another
+            assert b"demo-2.0" in (await client.ask(head)).body
+            assert await hot(far) == 1
+            assert b"demo-2.0" in (await client.ask(head)).body
+            assert await hot(far) == 2
+
+
 async def test_it_ends_with_the_ledger(tmp_path: Path) -> None:
     async with one_page() as index, inbond(tmp_path, index) as proxy, raw(proxy) as client:
         await both(client, client.head(PAGE))
@@ -342,6 +381,32 @@ async def test_behind_a_proxy_each_client_is_itself(tmp_path: Path) -> None:
         assert origins == {200, 421}
 
 
+async def test_nobody_but_a_trusted_proxy_asks_as_one(tmp_path: Path) -> None:
+    async with (
+        one_page() as index,
+        inbond(tmp_path, index, config=PROXIED) as proxy,
+        raw(proxy) as trusted,
+        raw(proxy, address="127.0.0.2") as other,
+        raw(proxy, address="127.0.0.2") as posing,
+    ):
+        head = trusted.head(PAGE, X_Forwarded_For="192.0.2.1")
+        await both(trusted, head)
+        with capture_logs() as lines:
+            await both(other, head)
+        assert [line["client"] for line in lines] == ["127.0.0.2", "127.0.0.2"]
+        posing.writer.write(b"127.0.0.1\0" + head)
+        assert (await posing.answer()).status == 400
+        assert await hot(proxy) == 2
+
+
+async def test_who_asks_to_be_told_to_go_on_is_told_each_time(tmp_path: Path) -> None:
+    async with one_page() as index, inbond(tmp_path, index) as proxy, raw(proxy) as client:
+        head = client.head(PAGE, Expect="100-continue")
+        for _ in range(3):
+            assert (await client.ask(head)).status == 100
+            assert (await client.answer()).status == 200
+
+
 @pytest.mark.parametrize(
     ("more", "path", "method"),
     [
@@ -349,8 +414,9 @@ async def test_behind_a_proxy_each_client_is_itself(tmp_path: Path) -> None:
         (b"X-Long: " + b"x" * MAX_HEAD_BYTES, PAGE, "GET"),
         (b"X-None: 1", "/simple/none/", "GET"),
         (b"X-Other: 1", "/simple/demo", "GET"),
+        (b"Connection: Upgrade\r\nUpgrade: websocket", PAGE, "GET"),
     ],
-    ids=["closed", "long", "not found", "redirect"],
+    ids=["closed", "long", "not found", "redirect", "upgrade"],
 )
 async def test_not_everything_is_kept(more: bytes, path: str, method: str, tmp_path: Path) -> None:
     async with one_page() as index, inbond(tmp_path, index) as proxy:
@@ -360,80 +426,23 @@ async def test_not_everything_is_kept(more: bytes, path: str, method: str, tmp_p
         assert await hot(proxy) == len(proxy.app[HOT]) == 0
 
 
+async def test_a_connection_that_is_used_the_hot_way_is_kept(tmp_path: Path) -> None:
+    async with one_page() as index, inbond(tmp_path, index) as proxy, raw(proxy) as client:
+        await both(client, client.head(PAGE))
+        (connection,) = connections()
+        connection._next_keepalive_close_time = 0.0  # it was used for the last time long ago …
+        await client.ask(client.head(PAGE))  # … but for this
+        connection._process_keepalive()
+        await client.ask(client.head(PAGE))
+        assert await hot(proxy) == 3
+
+
 async def test_an_older_http_is_answered_by_the_full_way(tmp_path: Path) -> None:
     async with one_page() as index, inbond(tmp_path, index) as proxy, raw(proxy) as client:
         head = client.head(PAGE, Connection="keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
         for _ in range(2):
             assert (await client.ask(head)).head.startswith(b"HTTP/1.0 200")
         assert await hot(proxy) == len(proxy.app[HOT]) == 0
-
-
-# --- clients that do not read
-
-
-async def with_an_answer_that_is_not_taken(client: RawClient) -> bytes:
-    """A connection that has room for a part of a page alone, whose client has asked for that twice."""
-    head = client.head("/simple/large/", Accept=JSON)
-    await both(client, head)
-    for one in connections():
-        assert one.transport is not None
-        one.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    client.reader._limit = 1024  # type: ignore[attr-defined]
-    client.writer.transport.pause_reading()  # type: ignore[attr-defined]
-    client.writer.write(head)
-    return head
-
-
-def large() -> SimIndex:
-    index = one_page()
-    for number in range(400):
-        index.add_wheel("large", f"1.{number}")
-    return index
-
-
-async def test_an_answer_that_is_not_taken_is_broken_off(tmp_path: Path) -> None:
-    limits = ServerLimits(piece_seconds=0.3)
-    async with (
-        large() as index,
-        inbond(tmp_path, index, server_limits=limits) as proxy,
-        raw(proxy, narrow=True) as client,
-    ):
-        await with_an_answer_that_is_not_taken(client)
-        await dropped(proxy, "slow-reader")
-        assert await hot(proxy) == 2
-        assert proxy.app[HOT].untaken == 0
-
-
-async def test_an_answer_that_is_taken_late_is_whole_and_the_next_one_waits_for_it(tmp_path: Path) -> None:
-    limits = ServerLimits(piece_seconds=0.3)
-    async with (
-        large() as index,
-        inbond(tmp_path, index, server_limits=limits) as proxy,
-        raw(proxy, narrow=True) as client,
-    ):
-        head = await with_an_answer_that_is_not_taken(client)
-        while not proxy.app[HOT].untaken:
-            await asyncio.sleep(0.005)
-        client.writer.write(head)
-        while not any(one._request_in_progress for one in connections()):
-            await asyncio.sleep(0.005)
-        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        one, other = await client.answer(), await client.answer()
-        assert one.but_for_its_time == other.but_for_its_time
-        assert await hot(proxy) == 2
-        await client.ask(head)
-        assert await hot(proxy) == 3
-        await asyncio.sleep(0.4)
-        assert (await client.ask(client.head(PAGE))).status == 200
-
-
-async def test_where_much_is_not_taken_the_parser_reads(tmp_path: Path) -> None:
-    async with one_page() as index, inbond(tmp_path, index) as proxy, raw(proxy) as client:
-        await both(client, client.head(PAGE))
-        proxy.app[HOT].untaken = MAX_UNTAKEN_BYTES + 1
-        await client.ask(client.head(PAGE))
-        assert await hot(proxy) == 1
-        proxy.app[HOT].untaken = 0
 
 
 # --- how much is kept
@@ -446,6 +455,9 @@ class Always:
         return {}
 
     def given(self, client: str, count: int) -> None:
+        pass
+
+    def taken(self, count: int) -> None:
         pass
 
 
@@ -466,15 +478,19 @@ async def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
     async with one_page() as index, inbond(tmp_path, index) as proxy:
         table = proxy.app[HOT]
         for number in range(MAX_ANSWERS):
-            table.learn(str(number).encode(), answer())
-        assert table.answer(b"0", "192.0.2.1") is not None
-        table.learn(b"more", answer())
+            table.learn(("", str(number).encode()), answer())
+        assert table.answer(("", b"0"), "192.0.2.1") is not None
+        table.learn(("", b"more"), answer())
         assert len(table) == MAX_ANSWERS
-        assert [table.answer(head, "192.0.2.1") is not None for head in (b"0", b"1", b"more")] == [True, False, True]
+        assert [table.answer(("", head), "192.0.2.1") is not None for head in (b"0", b"1", b"more")] == [
+            True,
+            False,
+            True,
+        ]
         for number in range(MAX_BYTES // (2 * 2**20)):
-            table.learn(b"large %d" % number, answer(bytes(2**20)))
+            table.learn(("", b"large %d" % number), answer(bytes(2**20)))
         assert len(table) == MAX_BYTES // (2 * 2**20) - 1
-        table.learn(b"huge", answer(bytes(MAX_BYTES)))
+        table.learn(("", b"huge"), answer(bytes(MAX_BYTES)))
         assert len(table) == 0
 
 

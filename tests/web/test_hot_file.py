@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +20,7 @@ from structlog.testing import capture_logs
 from gateway.shelves import flip
 from inbond.gateway import stored_bytes
 from inbond.gateway.clearances import CLEARED_SECONDS
+from inbond.gateway.page_state import PageFreshness, PageState
 from inbond.gateway.stored_bytes import TOUCH_SECONDS
 from inbond.model.decisions import Rejection, Target, Waiver
 from inbond.model.events import unobserved
@@ -28,7 +31,7 @@ from inbond.store.ledger import open_ledger
 from inbond.store.protocols import Blob
 from inbond.web.hot import HOT
 from raw_client import Answer, RawClient, raw
-from sim.index import SimFile, SimIndex
+from sim.index import SimFile, SimIndex, Status, WrongBytes
 from stack import THREE_POLICIES, Inbond, LocalVerifier, SetClock, inbond
 
 SMALL = 100_000
@@ -70,34 +73,31 @@ def named(fields: dict[str, str], wheel: SimFile) -> dict[str, str]:
 # --- the same answer
 
 
-@pytest.mark.parametrize(
-    ("method", "suffix", "fields"),
-    [
-        ("GET", "", {}),
-        ("GET", "", {"User_Agent": 'pip/26 {"ci":null}', "Accept_Encoding": "identity"}),
-        ("GET", "", {"Range": "bytes=100-299"}),
-        ("GET", "", {"Range": "bytes=-7", "If_Range": "OWN"}),
-        ("GET", "", {"Range": "bytes=0-1,5-6"}),
-        ("GET", "", {"If_None_Match": "OWN"}),
-        ("GET", ".metadata", {}),
-        ("HEAD", ".metadata", {}),
-    ],
-    ids=["whole", "agent", "range", "if-range", "ranges", "unchanged", "metadata", "head"],
-)
-@pytest.mark.parametrize("index_path", ["", "/off"])
-async def test_both_ways_give_the_same_bytes(
-    method: str, suffix: str, fields: dict[str, str], index_path: str, tmp_path: Path
-) -> None:
+REQUESTS: list[tuple[str, str, dict[str, str]]] = [
+    ("GET", "", {}),
+    ("GET", "", {"User_Agent": 'pip/26 {"ci":null}', "Accept_Encoding": "identity"}),
+    ("GET", "", {"Range": "bytes=100-299"}),
+    ("GET", "", {"Range": "bytes=-7", "If_Range": "OWN"}),
+    ("GET", "", {"Range": "bytes=0-1,5-6"}),
+    ("GET", "", {"If_None_Match": "OWN"}),
+    ("GET", ".metadata", {}),
+    ("HEAD", ".metadata", {}),
+]
+
+
+async def test_both_ways_give_the_same_bytes(tmp_path: Path) -> None:
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0", size=SMALL)
         async with inbond(tmp_path, index, more=THREE_POLICIES) as proxy, raw(proxy) as client:
             await proxy.get(wheel.path)
-            given = named(fields, wheel)
-            first, second = await both(client, client.head(f"{index_path}{wheel.path}{suffix}", method, **given))
-            assert first.status in {200, 206, 304}
-            assert second.but_for_its_time == first.but_for_its_time
-            if method == "GET" and not fields and not suffix:
-                assert second.body == wheel.content
+            for method, suffix, fields in REQUESTS:
+                for index_path in ("", "/off"):
+                    head = client.head(f"{index_path}{wheel.path}{suffix}", method, **named(fields, wheel))
+                    first, second = await both(client, head)
+                    assert first.status in {200, 206, 304}, head
+                    assert second.but_for_its_time == first.but_for_its_time, head
+                    if method == "GET" and not fields and not suffix:
+                        assert second.body == wheel.content
 
 
 async def told_by(proxy: Inbond, ask: Callable[[], Awaitable[object]]) -> tuple[dict[str, float], list[dict[str, Any]]]:
@@ -130,40 +130,38 @@ async def asked(proxy: Inbond) -> dict[tuple[str, bool], AskedRow]:
     return {(str(row.first.filename), row.first.metadata): row for row in rows}
 
 
-@pytest.mark.parametrize(
-    ("suffix", "fields", "recorded"),
-    [
-        ("", {}, True),
-        ("", {"Range": "bytes=0-9"}, True),
-        ("", {"If_None_Match": "OWN"}, False),
-        (".metadata", {}, True),
-    ],
-    ids=["whole", "range", "unchanged", "metadata"],
-)
-async def test_all_ways_are_counted_logged_and_recorded_alike(
-    suffix: str, fields: dict[str, str], tmp_path: Path, *, recorded: bool
-) -> None:
+async def test_all_ways_are_counted_logged_and_recorded_alike(tmp_path: Path) -> None:
     clock = SetClock()
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0", size=SMALL)
         async with inbond(tmp_path, index, clock=clock) as proxy, raw(proxy) as client:
             await proxy.get(wheel.path)
-            given = named(fields, wheel)
-            heads = [client.head(wheel.path + suffix, User_Agent="uv/0.9 {}", X_Try=str(n), **given) for n in range(3)]
-            await warmed(client, heads[0])
-            rows, told = [await asked(proxy)], []
-            for head, again in ((heads[1], False), (heads[2], False), (heads[2], True)):
-                before = await hot(proxy)
-                told.append(await told_by(proxy, lambda head=head: client.ask(head)))  # type: ignore[misc]
-                assert await hot(proxy) == before + again
-                rows.append(await asked(proxy))
-                if len(told) == 1:  # that one was cleared a moment ago; the next one is judged anew
-                    clock.advance(timedelta(seconds=CLEARED_SECONDS))
-            assert told[0] == told[1] == told[2]
-            assert told[0][1][0]["decision"] == "allow"
-            key = (wheel.filename, bool(suffix))
-            counts = [row[key].count if key in row else 0 for row in rows]
-            assert [after - now for now, after in pairwise(counts)] == [recorded] * 3
+            await alike(client, clock, wheel, "", {}, recorded=True)
+            await alike(client, clock, wheel, "", {"Range": "bytes=0-9"}, recorded=True)
+            await alike(client, clock, wheel, "", {"If_None_Match": f'"{wheel.sha256}"'}, recorded=False)
+            await alike(client, clock, wheel, ".metadata", {}, recorded=True)
+
+
+async def alike(
+    client: RawClient, clock: SetClock, wheel: SimFile, suffix: str, fields: dict[str, str], *, recorded: bool
+) -> None:
+    """Asks for what was cleared a moment ago, then for what is judged anew, and then the hot way."""
+    proxy = client.proxy
+    heads = [client.head(wheel.path + suffix, User_Agent="uv/0.9 {}", X_Try=str(n), **fields) for n in range(3)]
+    await warmed(client, heads[0])
+    rows, told = [await asked(proxy)], []
+    for head, again in ((heads[1], False), (heads[2], False), (heads[2], True)):
+        before = await hot(proxy)
+        told.append(await told_by(proxy, lambda head=head: client.ask(head)))  # type: ignore[misc]
+        assert await hot(proxy) == before + again
+        rows.append(await asked(proxy))
+        if len(told) == 1:
+            clock.advance(timedelta(seconds=CLEARED_SECONDS))
+    assert told[0] == told[1] == told[2]
+    assert told[0][1][0]["decision"] == "allow"
+    key = (wheel.filename, bool(suffix))
+    counts = [row[key].count if key in row else 0 for row in rows]
+    assert [after - now for now, after in pairwise(counts)] == [recorded] * 3
 
 
 # --- what it ends with
@@ -233,42 +231,52 @@ class Case:
         self.clock.advance(timedelta(hours=-1))
 
 
-@pytest.mark.parametrize(
-    ("happens", "status"),
-    [
-        (Case.rejected_elsewhere, 403),
-        (Case.vanished, 404),
-        (Case.damaged, 200),
-        (Case.evicted, 200),
-        (Case.doubted, 200),
-        (Case.unused_for_long, 200),
-        (Case.trusting_another_root, 200),
-        (Case.known_otherwise, 200),
-        (Case.known_otherwise_behind, 200),
-        (Case.looked_into, 200),
-        (Case.time_went_on, 200),
-        (Case.clock_set_back, 200),
-    ],
-    ids=lambda one: getattr(one, "__name__", ""),
-)
-async def test_it_ends_with(happens: Callable[[Case], Awaitable[None]], status: int, tmp_path: Path) -> None:
+@asynccontextmanager
+async def answered(place: Path) -> AsyncIterator[tuple[Case, RawClient]]:
+    """A case, and who asks in it."""
     clock, verifier = SetClock(), LocalVerifier()
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0", size=SMALL, upload_time=LONG_AGO)
-        async with inbond(tmp_path, index, clock=clock, verifier=verifier) as proxy, raw(proxy) as client:
+        async with inbond(place, index, clock=clock, verifier=verifier) as proxy, raw(proxy) as client:
             await proxy.get(wheel.path)
-            head = client.head(wheel.path)
-            await both(client, head)
-            before = await hot(proxy)
-            case = Case(tmp_path, index, wheel, proxy, clock, verifier)
-            await happens(case)
-            after = await client.ask(head)
-            assert await hot(proxy) == before
-            assert after.status == status
-            if status == 200:
-                assert after.body == wheel.content
-                assert case.blob.read_bytes() == wheel.content
-                await both(client, head)  # which is known again by and by
+            yield Case(place, index, wheel, proxy, clock, verifier), client
+
+
+async def ended(case: Case, client: RawClient, happens: Callable[[Case], Awaitable[None]]) -> Answer:
+    """The answer after something has happened, which went the full way."""
+    await both(client, client.head(case.wheel.path))
+    before = await hot(case.proxy)
+    await happens(case)
+    after = await client.ask(client.head(case.wheel.path))
+    assert await hot(case.proxy) == before, happens
+    return after
+
+
+@pytest.mark.parametrize(("happens", "status"), [(Case.rejected_elsewhere, 403), (Case.vanished, 404)])
+async def test_it_ends_with_what_stops_the_file(
+    happens: Callable[[Case], Awaitable[None]], status: int, tmp_path: Path
+) -> None:
+    async with answered(tmp_path) as (case, client):
+        assert (await ended(case, client, happens)).status == status
+
+
+async def test_it_ends_with_what_is_to_be_looked_after_and_begins_again(tmp_path: Path) -> None:
+    async with answered(tmp_path) as (case, client):
+        for happens in (
+            Case.damaged,
+            Case.evicted,
+            Case.doubted,
+            Case.unused_for_long,
+            Case.known_otherwise,
+            Case.known_otherwise_behind,
+            Case.looked_into,
+            Case.time_went_on,
+            Case.clock_set_back,
+            Case.trusting_another_root,
+        ):
+            assert (await ended(case, client, happens)).body == case.wheel.content, happens
+            assert case.blob.read_bytes() == case.wheel.content, happens
+        await both(client, client.head(case.wheel.path))
 
 
 async def test_a_waiver_that_ends_is_found_at_once(tmp_path: Path) -> None:
@@ -321,6 +329,71 @@ async def test_a_validator_that_is_not_the_digest_goes_the_full_way(tmp_path: Pa
             for _ in range(4):
                 assert (await client.ask(head)).status == 200
             assert await hot(proxy) == 0
+
+
+async def test_who_is_to_be_asked_again_is(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL, upload_time=LONG_AGO, provenance=b"{}")
+        index.fault(wheel.provenance_path, Status(500))
+        audit = '[policies.default]\naudit = ["*"]\n'
+        async with inbond(tmp_path, index, more=audit) as proxy, raw(proxy) as client:
+            for _ in range(4):
+                assert (await client.ask(client.head(wheel.path))).status == 200
+            assert await hot(proxy) == 0
+
+
+async def test_a_page_of_another_upstream_is_another_page(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=SMALL)
+        async with inbond(tmp_path, index) as proxy:
+            await proxy.get(wheel.path)
+            files, root = proxy.up.gateway.files, proxy.up.gateway.indexes["root"]
+            found, _ = await files.clear(await files.locate(root, wheel.path.removeprefix("/")), until=math.inf)
+            assert found.cleared is not None
+            assert files.still(found.cleared) is not None
+            assert files.still(replace(found.cleared, upstream="another")) is None
+            assert files.still(replace(found.cleared, freshness=PageFreshness.STALE)) is None
+
+
+async def test_what_another_page_was_looked_at_for_goes_the_full_way(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        file = index.add_file("demo", "demo-data-1.0.tar.gz", b"1")  # "demo-data" may come to be a project
+        async with inbond(tmp_path, index) as proxy, raw(proxy) as client:
+            for _ in range(4):
+                assert (await client.ask(client.head(file.path))).status == 200
+            assert await hot(proxy) == 0
+
+
+async def test_bytes_that_are_at_hand_have_the_size_that_is_listed(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        file = index.add_file("demo", "demo-1.0.tar.gz", b"12")
+        listed = index.add_file("demo", "demo-2.0.tar.gz", b"12", page_size=3)
+        async with inbond(tmp_path, index) as proxy:
+            for _ in range(2):
+                assert (await proxy.get(file.path))[0] == 200
+            assert (await proxy.get(listed.path))[0] == 502  # upstream gives fewer bytes than it lists
+
+
+async def test_a_file_that_came_with_wrong_bytes_has_no_metadata_either(tmp_path: Path) -> None:
+    async with answered(tmp_path) as (case, client):
+        head = client.head(f"{case.wheel.path}.metadata")
+        await both(client, head)
+        await case.evicted()
+        case.index.fault(case.wheel.path, WrongBytes())
+        assert (await case.proxy.get(case.wheel.path))[0] == 403
+        assert (await client.ask(head)).status == 403
+
+
+async def test_an_answer_keeps_no_page_in_memory(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("let-go", "1.0", size=SMALL)
+        async with inbond(tmp_path, index) as proxy, raw(proxy) as client:
+            await proxy.get(wheel.path)
+            for suffix in ("", ".metadata"):
+                await both(client, client.head(wheel.path + suffix))
+            proxy.up.gateway.files._pages._states.pop(("pypi", ProjectName("let-go")))
+            gc.collect()
+            assert not [one for one in gc.get_objects() if isinstance(one, PageState) and one.page.name == "let-go"]
 
 
 async def test_a_large_file_is_at_hand_and_sent_from_its_disk(tmp_path: Path) -> None:

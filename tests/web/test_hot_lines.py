@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Iterator
+from functools import partial
+from select import PIPE_BUF
+from typing import Any
 
 import pytest
 import structlog
@@ -69,6 +74,37 @@ def test_no_more_are_kept_than_may_be(capsys: pytest.CaptureFixture[str]) -> Non
     lines.write()
     assert len(lines._rendered) == MAX_LINES
     assert len(capsys.readouterr().err.splitlines()) == MAX_LINES + 5
+
+
+class Writes(io.RawIOBase):
+    """A file that keeps what it is given at once."""
+
+    def __init__(self) -> None:
+        self.all: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, given: Any, /) -> int:
+        self.all.append(bytes(given))
+        return len(given)
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_line_is_where_a_pipe_may_cut(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes = Writes()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(writes), "utf-8", line_buffering=True))
+    set_up_logging(form, verbose=False, worker=2)
+    lines = Lines(lambda: 1.0)
+    for number in range(40):
+        lines.add(number, partial(dict, FACTS, agent="\N{SNOWMAN}" * number), number)
+    lines.add("long", lambda: {**FACTS, "agent": "\N{SNOWMAN}" * PIPE_BUF}, 2)
+    lines.add("last", lambda: FACTS, 1)
+    lines.write()
+    assert all(one.endswith(b"\n") for one in writes.all)
+    assert sum(one.count(b"\n") for one in writes.all) == sum(range(40)) + 3
+    assert all(len(one) <= PIPE_BUF or one.count(b"\n") == 1 for one in writes.all)
+    assert len(writes.all) < sum(map(len, writes.all[:-3])) / PIPE_BUF * 1.5 + 3  # as many together as may be
 
 
 def test_nothing_is_rendered_where_nobody_wants_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,35 +5,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import socket
 from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[attr-defined]
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from inbond.cli.descriptors import OF_A_CONNECTION
 from inbond.gateway.blobs_at_hand import SMALL_BYTES
-from raw_client import RawClient
+from raw_client import raw
 from sim.index import SimIndex
-from stack import Inbond, inbond
+from stack import inbond
 
-LARGE = 5 * 2**20
+LARGE = 5 * 2**20  # more than a socket takes in
 SMALLEST = SMALL_BYTES + 1  # that is sent from its disk
-
-
-@asynccontextmanager
-async def narrow(proxy: Inbond) -> AsyncIterator[RawClient]:
-    """A client that takes in next to nothing by itself."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", int(proxy.origin.rpartition(":")[2])))
-    reader, writer = await asyncio.open_connection(sock=sock, limit=2**16)
-    try:
-        yield RawClient(proxy, reader, writer)
-    finally:
-        writer.transport.abort()
 
 
 def open_files() -> int:
@@ -43,10 +27,8 @@ def open_files() -> int:
 async def test_a_connection_goes_on_after_a_file_that_it_took_bit_by_bit(tmp_path: Path) -> None:
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0", size=LARGE)
-        async with inbond(tmp_path, index) as proxy, narrow(proxy) as client:
+        async with inbond(tmp_path, index) as proxy, raw(proxy, narrow=True) as client:
             await proxy.get(wheel.path)
-            for _ in range(2):
-                assert (await client.ask(client.head(wheel.path))).body == wheel.content
             client.writer.write(client.head(wheel.path) + client.head("/-/live"))
             assert (await client.answer()).body == wheel.content
             assert (await client.answer()).status == 200
@@ -55,7 +37,7 @@ async def test_a_connection_goes_on_after_a_file_that_it_took_bit_by_bit(tmp_pat
 async def test_what_waits_in_front_of_a_file_goes_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with SimIndex() as index:
         small, large = index.add_wheel("demo", "1.0", size=SMALLEST), index.add_wheel("demo", "2.0", size=LARGE)
-        async with inbond(tmp_path, index) as proxy, narrow(proxy) as client:
+        async with inbond(tmp_path, index) as proxy, raw(proxy, narrow=True) as client:
             for wheel in (small, large):
                 await proxy.get(wheel.path)
                 with monkeypatch.context() as full:  # as if the headers had not all gone yet
@@ -81,9 +63,10 @@ async def test_a_client_that_ends_in_the_middle_leaves_nothing_behind(tmp_path: 
         async with inbond(tmp_path, index) as proxy:
             await proxy.get(wheel.path)
             numbers = open_files()
-            async with narrow(proxy) as client:
+            async with raw(proxy, narrow=True) as client:
                 client.writer.write(client.head(wheel.path))
                 await client.reader.readexactly(100_000)
+                assert open_files() - numbers == OF_A_CONNECTION + 1  # the client's own
             while open_files() > numbers:
                 await asyncio.sleep(0.01)
             assert (await proxy.get(wheel.path))[:2] == (200, wheel.content)

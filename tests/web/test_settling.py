@@ -111,7 +111,7 @@ async def test_lazy_asks_for_files_that_are_asked_for(tmp_path: Path) -> None:
     async with SimIndex() as index:
         old_files(index, "demo", 3)
         new = young_files(index, "demo", 3)
-        async with inbond(tmp_path, index, more=LAZY) as proxy:
+        async with inbond(tmp_path, index, more=LAZY, ahead=False) as proxy:  # which asks for the newest release
             assert await held(proxy, "demo") == set()
             assert (await proxy.get(new[0].path))[0] == 200
             await asyncio.sleep(0.3)
@@ -208,7 +208,7 @@ async def test_bare_provenance_that_hangs_takes_few_places_and_delays_nobody_els
         (other,) = old_files(index, "other", 1)
         (new,) = young_files(index, "new", 1)
         index.fault("/integrity/hang/*", Mute())
-        async with inbond(tmp_path, index, more=SETTLED) as proxy:
+        async with inbond(tmp_path, index, more=SETTLED, ahead=False) as proxy:  # whose questions count as under way
             await held(proxy, "hang")
             waiting = [asyncio.create_task(proxy.get(one.provenance_path)) for one in (*hanging, *hanging)]
             await until(lambda: index.count("provenance") >= 2)
@@ -269,7 +269,8 @@ async def test_young_files_with_slow_provenance_are_held_and_seen_settled_by_who
         (old,) = old_files(index, "demo", 1)
         (new,) = young_files(index, "demo", 1)
         index.fault("/integrity/*", Slow(delay=1.0))
-        async with inbond(tmp_path, index, more=SETTLED) as proxy:
+        # Without what is asked ahead, which is the same file once it is allowed, or the old one until then.
+        async with inbond(tmp_path, index, more=SETTLED, ahead=False) as proxy:
             assert await held(proxy, "demo") == {new.filename}
             await until(lambda: proxy.up.metrics.registry.get_sample_value(
                 "inbond_settled_files_total", {"how": "before-page", "state": "verified"}
@@ -458,7 +459,8 @@ async def test_another_root_judges_a_settled_page_anew_from_what_is_kept(tmp_pat
         old = old_files(index, "demo", 20)
         new = young_files(index, "demo", 2)
         verifier = LocalVerifier()
-        async with inbond(tmp_path, index, more=SETTLED, verifier=verifier) as proxy:
+        # Without what is asked ahead: it would be counted, and has the newest old file judged where the young are held.
+        async with inbond(tmp_path, index, more=SETTLED, verifier=verifier, ahead=False) as proxy:
             assert await held(proxy, "demo") == set()
             assert (await proxy.get(old[7].path))[0] == 200
             before = len(index.requests)
@@ -476,7 +478,7 @@ async def test_another_root_has_a_verified_page_checked_again_behind_it(
     async with SimIndex() as index:
         old_files(index, "demo", 40)
         verifier = LocalVerifier()
-        async with inbond(tmp_path, index, more=VERIFIED, verifier=verifier) as proxy:
+        async with inbond(tmp_path, index, more=VERIFIED, verifier=verifier, ahead=False) as proxy:  # counted
             assert await held(proxy, "demo") == set()
             before = len(index.requests)
             monkeypatch.setattr(settling, "PAGE_WAITS", 0.05)

@@ -91,7 +91,8 @@ async def test_refusals_are_answers(code: int, tmp_path: Path) -> None:
 
 
 async def test_a_file_that_upstream_has_lost_is_not_asked_for_each_time(tmp_path: Path) -> None:
-    async with SimIndex() as index, inbond(tmp_path, index, limits=ONCE) as proxy:
+    # Without what is asked ahead: it would have the core metadata before upstream loses that.
+    async with SimIndex() as index, inbond(tmp_path, index, limits=ONCE, ahead=False) as proxy:
         wheel = index.add_wheel("demo", "1.0")
         path = await proxy.path_of("demo", wheel.filename)
         for lost, kind in ((path, "file"), (f"{path}.metadata", "metadata")):

@@ -10,7 +10,7 @@ import structlog
 
 from inbond.web.settings import ServerSettings
 
-OF_A_CONNECTION: Final = 2  # its socket, and the file that is sent over it
+OF_A_CONNECTION: Final = 3  # its socket, and while a file is sent over it, that file and the socket once more
 # Databases, growing files and their connections to upstreams, verifiers, logs, and connections for probes.
 OWN: Final = 512
 log: Final = structlog.get_logger("inbond")

@@ -42,7 +42,7 @@ def set_up_logging(form: str, *, verbose: bool, quiet: bool = False, worker: int
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     stamina.instrumentation.set_on_retry_hooks([])  # retries are counted by outcome, and told once they have failed

@@ -6,6 +6,7 @@ waits for yet. Whoever asks meanwhile joins what is under way, and whoever asks 
 
 Nothing here answers anybody, so it may leave out whatever it likes: it does for what the policy stops, for indexes
 that are not asked now or are busy, and beyond a budget. A file is asked for ahead once in a process, however it ended.
+And a guess leaves nothing but what is final: one that fails is forgotten, and whoever asks then has it asked for anew.
 """
 
 from __future__ import annotations
@@ -29,15 +30,17 @@ from inbond.gateway.spending import Spending
 from inbond.model.errors import InbondError
 from inbond.model.events import AskedAhead, Observer
 from inbond.model.page import File
+from inbond.upstream.limits import GUESS_BYTES
 from inbond.upstream.source import Source
 
-# At once of an upstream: a quarter of the requests that it is asked at once, so that clients' own find room.
+# Files at once of an upstream: a quarter of the requests of each kind that it is asked at once, so that clients' own
+# find room.
 AT_ONCE: Final = 8
 # Core metadata had ahead of an upstream in a minute: of some thousand files. Nobody may ever ask for it.
 BYTES_A_MINUTE: Final = 16 * 2**20
-MAX_ASKED: Final = 100_000  # files that are not asked for ahead again
+MAX_ASKED: Final = 200_000  # that are not asked for ahead again: two of each file
 
-_File = tuple[str, str, str, str]  # upstream, project, filename and sha256
+_Asked = tuple[str, str, str, str, str]  # what, upstream, project, filename and sha256
 
 
 class Ahead:
@@ -58,7 +61,7 @@ class Ahead:
         self._metadata = metadata
         self._observer = observer
         self._likely = likely
-        self._asked: LruSet[_File] = LruSet(MAX_ASKED)
+        self._asked: LruSet[_Asked] = LruSet(MAX_ASKED)
         self._under_way: Counter[str] = Counter()
         self._spent = {name: Spending(BYTES_A_MINUTE, clock) for name in upstreams}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,39 +79,57 @@ class Ahead:
         source = self._upstreams[state.upstream]
         if not source.settings.ahead or not source.at_ease or state.freshness is PageFreshness.STALE:
             return False
-        return self._under_way[state.upstream] < AT_ONCE and self._spent[state.upstream].left
+        return self._under_way[state.upstream] < AT_ONCE
 
     def _ended(self, upstream: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._under_way[upstream] -= 1
+        if not task.cancelled() and (error := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler({"message": "asking ahead failed", "exception": error})
 
     async def _follow(self, index: Index, state: PageState, judged: Judged) -> None:
+        """Both at once, until both have ended."""
         file = await off_loop(len(state.page.files), self._likely.file, state.page, judged.verdicts)
-        if file is None:
-            return
-        key = (state.upstream, str(state.page.name), str(file.filename), file.sha256 or "")
-        if key in self._asked:
-            return
-        self._asked.add(key)
-        # Whatever goes wrong is told to whoever asks for it; what could not be had now is asked for again then.
-        with suppress(InbondError):
-            await self._provenance(index, state, file)
-            await self._core_metadata(state, file)
+        if file is not None:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._provenance(index, state, file))
+                both.create_task(self._core_metadata(state, file))
+
+    def _is_new(self, kind: str, state: PageState, file: File) -> bool:
+        """Whether it was never asked for ahead; from now on it was."""
+        asked = (kind, state.upstream, str(state.page.name), str(file.filename), file.sha256 or "")
+        if asked in self._asked:
+            return False
+        self._asked.add(asked)
+        return True
 
     async def _provenance(self, index: Index, state: PageState, file: File) -> None:
-        asks = index.policy.for_project(state.page.name).asks_for_evidence
-        if asks and self._evidence.unsettled(state, [file]):
-            self._observer(AskedAhead(upstream=state.upstream, kind="provenance"))
-            await self._evidence.behind(state, [file])
+        with suppress(InbondError):  # whoever asks for it is told, by another question
+            asks = index.policy.for_project(state.page.name).asks_for_evidence
+            if asks and self._evidence.unsettled(state, [file]) and self._is_new("provenance", state, file):
+                self._observer(AskedAhead(upstream=state.upstream, kind="provenance"))
+                await self._evidence.guess(state, file)
 
     async def _core_metadata(self, state: PageState, file: File) -> None:
         if file.core_metadata is False or not self._likely.metadata_is_wanted:
             return
-        if await self._metadata.kept(state, file) is not None:
+        with suppress(InbondError):  # as above
+            if not self._is_new("metadata", state, file) or await self._metadata.kept(state, file) is not None:
+                return
+            await self._metadata_within_budget(state, file)
+
+    async def _metadata_within_budget(self, state: PageState, file: File) -> None:
+        spent = self._spent[state.upstream]
+        taken = spent.take(GUESS_BYTES)
+        if taken is None:
             return
-        self._likely.had_ahead()
-        self._observer(AskedAhead(upstream=state.upstream, kind="metadata"))
-        self._spent[state.upstream].note(len(await self._metadata.read(state, file)))
+        came = GUESS_BYTES  # of what failed nobody knows how much came of it
+        try:
+            self._likely.had_ahead()
+            self._observer(AskedAhead(upstream=state.upstream, kind="metadata"))
+            came = len(await self._metadata.guess(state, file) or b"")
+        finally:
+            spent.give_back(taken, GUESS_BYTES - came)
 
     async def aclose(self) -> None:
         """Ends what is under way."""

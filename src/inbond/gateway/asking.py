@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from inbond.gateway.page_state import PageState
 from inbond.model.history import Asked
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.verdict import Decision, Finding, Judgement, Outcome, Verdict
@@ -22,7 +21,7 @@ class Asking:
     stopped: bool = False
 
 
-def asked_of(state: PageState, judgement: Judgement, *, client: str, metadata: bool, now: datetime) -> Asked:
+def asked_of(upstream: str, judgement: Judgement, *, client: str, metadata: bool, now: datetime) -> Asked:
     """A request as the audit trail keeps it."""
     verdict = judgement.verdict
     would = verdict.would or verdict.decision
@@ -30,7 +29,7 @@ def asked_of(state: PageState, judgement: Judgement, *, client: str, metadata: b
     return Asked(
         at=now,
         index=judgement.index,
-        upstream=state.upstream,
+        upstream=upstream,
         project=judgement.project,
         filename=judgement.file.filename,
         version=judgement.version,

@@ -1,10 +1,11 @@
 """The book: requests and occurrences on their way into the ledger, in batches, so that no request waits for a disk.
 
 An observer among others. What it hears is queued, which takes a microsecond, and written within a second and when
-inbond stops; a process that is killed loses what was not written yet, at most that second's. While the ledger cannot
-be written the queue grows to its bounds, and what is lost beyond is counted in an alert: serving goes on, as what was
-decided is decided by what the ledger holds, not by what it is told here. An entry that no ledger takes is dropped, with
-an alert, and stops no other.
+inbond stops; a process that is killed loses what was not written yet, at most that second's. Equal requests wait as one
+entry with their number, as the ledger holds them: who asks again and again takes no room from others. While the ledger
+cannot be written the queue grows to its bounds, and what is lost beyond is counted in an alert: serving goes on, as
+what was decided is decided by what the ledger holds, not by what it is told here. An entry that no ledger takes is
+dropped, with an alert, and stops no other.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from threading import Lock
 from typing import Final, Protocol, TypeVar
 
 from inbond.gateway.asking import stop_of
@@ -22,7 +24,7 @@ from inbond.gateway.clock import Clock
 from inbond.gateway.lru import LruSet
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Alert, Event, FileAsked, Happened, Observer, Recorded
-from inbond.model.history import Asked
+from inbond.model.history import Asked, AskedRow
 from inbond.model.occurrence import Occurrence
 from inbond.store.protocols import History, Occurrences
 
@@ -30,10 +32,10 @@ WRITE_EVERY: Final = 1.0  # seconds
 RETRY_EVERY: Final = 10.0  # seconds: while the ledger cannot be written
 PRUNE_EVERY: Final = 86_400.0  # seconds: a day
 WRITTEN_AT_ONCE: Final = 2000  # entries in one transaction: whoever waits for the ledger waits some 30 ms
-MAX_QUEUED: Final = 50_000  # requests, and as many occurrences: some 50 MB
+MAX_QUEUED: Final = 50_000  # requests that differ, and as many occurrences: some 50 MB
 MAX_KNOWN: Final = 100_000  # keys of occurrences that are in the ledger: they are told again and again
 
-E = TypeVar("E", Asked, Occurrence)
+E = TypeVar("E", AskedRow, Occurrence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,8 @@ class Book:
         self._clock = clock
         self._settings = settings
         self._prunes = prunes
-        self._asked: deque[Asked] = deque()
+        self._asked: dict[tuple[str, ...], AskedRow] = {}  # by what they have in common
+        self._lock = Lock()  # on these
         self._happened: deque[Occurrence] = deque()
         self._known: LruSet[str] = LruSet(MAX_KNOWN)
         self._lost = 0
@@ -83,10 +86,11 @@ class Book:
         """Queues what belongs into the ledger."""
         match event:
             case FileAsked():
-                for _ in range(event.count):
-                    self._queue(self._asked, event.asked)
+                self._join(AskedRow.of(self._as_kept(event.asked), event.count))
+                self._wake_up()
             case Happened() if event.occurrence.key not in self._known:
-                self._queue(self._happened, event.occurrence)
+                self._queue(event.occurrence)
+                self._wake_up()
             case _:
                 pass
 
@@ -108,12 +112,13 @@ class Book:
     async def write(self) -> None:
         """Writes what is queued now; what could not be written stays queued. Raises `StoreUnavailable`."""
         self._woken = False
-        asked = [self._asked.popleft() for _ in range(len(self._asked))]
+        with self._lock:
+            asked, self._asked = list(self._asked.values()), {}
         happened = [self._happened.popleft() for _ in range(len(self._happened))]
         try:
-            stops = filter(None, map(stop_of, asked))
+            stops = filter(None, (stop_of(row.first) for row in asked))
             happened += [stop for stop in stops if stop.key not in self._known]
-            await self._written(self._write_asked, asked)
+            await self._written(self._records.record, asked)
             await self._written(self._write_happened, happened)
         except BaseException:
             self._put_back(asked, happened)
@@ -138,28 +143,44 @@ class Book:
             del entries[: len(part)]
             size = WRITTEN_AT_ONCE
 
-    async def _write_asked(self, asked: list[Asked]) -> None:
-        await self._records.record(asked if self._settings.clients else [replace(one, client="") for one in asked])
-
     async def _write_happened(self, happened: list[Occurrence]) -> None:
         for one in await self._records.happened(happened):
             self._observer(Recorded(occurrence=one))
         for one in happened:
             self._known.add(one.key)
 
-    def _put_back(self, asked: list[Asked], happened: list[Occurrence]) -> None:
-        self._asked.extendleft(reversed(asked))
+    def _put_back(self, asked: list[AskedRow], happened: list[Occurrence]) -> None:
+        with self._lock:
+            came, self._asked = self._asked, {row.first.in_common: row for row in asked}
+        for row in came.values():
+            self._join(row)
         self._happened.extendleft(reversed(happened))
-        for queue in (self._asked, self._happened):
-            while len(queue) > MAX_QUEUED:
-                queue.pop()
-                self._lost += 1
-
-    def _queue(self, queue: deque[Asked] | deque[Occurrence], one: Asked | Occurrence) -> None:
-        if len(queue) >= MAX_QUEUED:
+        while len(self._happened) > MAX_QUEUED:
+            self._happened.pop()
             self._lost += 1
-            return
-        queue.append(one)  # type: ignore[arg-type]  # each into its own, see above
+
+    def _as_kept(self, asked: Asked) -> Asked:
+        return asked if self._settings.clients else replace(asked, client="")
+
+    def _join(self, row: AskedRow) -> None:
+        """Queues requests, with those that are equal to them."""
+        key = row.first.in_common
+        with self._lock:
+            known = self._asked.get(key)
+            if known is not None:
+                self._asked[key] = known.joined(row)
+            elif len(self._asked) < MAX_QUEUED:
+                self._asked[key] = row
+            else:
+                self._lost += row.count
+
+    def _queue(self, one: Occurrence) -> None:
+        if len(self._happened) < MAX_QUEUED:
+            self._happened.append(one)
+        else:
+            self._lost += 1
+
+    def _wake_up(self) -> None:
         if not self._woken:
             self._woken = True
             if self._loop is not None:

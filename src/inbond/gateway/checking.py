@@ -7,9 +7,9 @@ trusted when the work began.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from inbond.attest.wire import decode_evidence, encode_evidence
 from inbond.gateway.attached import AttachedChanged, AttachedKeeper
@@ -38,6 +38,7 @@ from inbond.model.evidence import (
 from inbond.model.page import File
 from inbond.store.protocols import Documents
 
+_UNANSWERED: Final = (UpstreamFault, VerifierTimeout, VerifierFailed, AttachedChanged, StoreUnavailable)
 # Failures count as "in a row" only while attempts follow each other within this time: two failures hours apart,
 # with nobody asking in between, are two first failures.
 IN_A_ROW: Final = timedelta(minutes=5)
@@ -72,14 +73,25 @@ class Checker:
         `doubted`: a rejection about which upstream is asked once more; it stands where nothing can be had instead.
         """
         key = self._attached.key(state, file)
+        evidence: EvidenceOrPending
         try:
-            evidence = await self._checked(key, state, file, anew=doubted is not None)
-        except (UpstreamTooLarge, ForeignForm) as error:
-            evidence = Rejected(reason=error.message, attestations=(), derivation=self._unread(state.upstream))
-        except (UpstreamFault, VerifierTimeout, VerifierFailed, AttachedChanged, StoreUnavailable) as error:
+            evidence = await self._checked(key, file, self._provenances.get(state, file, anew=doubted is not None))
+        except _UNANSWERED as error:
             evidence = doubted or self._unavailable(key, error)
         if not isinstance(evidence, Unavailable):
             self._failing.pop(key)
+        return EvidenceKey(self._trust_behind(evidence, state.upstream), key), evidence
+
+    async def guess(self, state: PageState, file: File) -> tuple[EvidenceKey, Evidence] | None:
+        """The same before anybody needs it, where it is final. Nothing is noted of a failure: it may be a moment's."""
+        key = self._attached.key(state, file)
+        try:
+            evidence = await self._checked(key, file, self._provenances.guess(state, file))
+        except _UNANSWERED:
+            return None
+        if isinstance(evidence, Pending):
+            return None
+        self._failing.pop(key)
         return EvidenceKey(self._trust_behind(evidence, state.upstream), key), evidence
 
     def failing_since(self, key: FileKey) -> datetime:
@@ -100,8 +112,13 @@ class Checker:
             case Absent() | Unavailable() | Pending():
                 return self._verifier.trust_of(upstream)
 
-    async def _checked(self, key: FileKey, state: PageState, file: File, *, anew: bool) -> EvidenceOrPending:
-        provenance = await self._provenances.get(state, file, anew=anew)
+    async def _checked(
+        self, key: FileKey, file: File, had: Coroutine[Any, Any, bytes | None]
+    ) -> Absent | Pending | Verified | Rejected | Unsupported:
+        try:
+            provenance = await had
+        except (UpstreamTooLarge, ForeignForm) as error:
+            return Rejected(reason=error.message, attestations=(), derivation=self._unread(key.upstream))
         if provenance is None and key.attached:
             provenance = await self._attached.provenance(key)
         if provenance is None:
@@ -109,7 +126,7 @@ class Checker:
         if file.sha256 is None:
             return Pending()
         digest = hashlib.sha256(provenance).hexdigest()
-        trust = self._verifier.trust_of(state.upstream)
+        trust = self._verifier.trust_of(key.upstream)
         raw = await self._documents.get(key.evidence_document(digest, trust))
         stored = _decoded(raw, trust) if raw is not None else None
         self._observer(CacheLookup(kind="evidence", hit=stored is not None))
@@ -117,7 +134,9 @@ class Checker:
             return stored
         return await self._verified(key, file, file.sha256, provenance, digest)
 
-    async def _verified(self, key: FileKey, file: File, sha256: str, provenance: bytes, digest: str) -> Evidence:
+    async def _verified(
+        self, key: FileKey, file: File, sha256: str, provenance: bytes, digest: str
+    ) -> Verified | Rejected | Unsupported:
         started = self._clock()
         evidence = await self._verifier.verify(
             provenance, upstream=key.upstream, filename=file.filename, sha256=sha256, now=started
@@ -125,7 +144,7 @@ class Checker:
         seconds = (self._clock() - started).total_seconds()
         self._observer(ProvenanceVerified(state=state_of(evidence), seconds=seconds))
         name = key.evidence_document(digest, evidence.derivation.trusted_root_sha256)
-        await self._documents.put(name, encode_evidence(evidence))
+        await self._documents.put_soon(name, encode_evidence(evidence))
         return evidence
 
     def _unread(self, upstream: str) -> Derivation:

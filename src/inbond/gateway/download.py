@@ -82,6 +82,7 @@ class Download:
         self.checked: Blob | None = None  # once all checks have passed, whether it is stored for good yet or not
         self.doubted = False  # whether the disk did not give its bytes before it was stored for good
         self.received = False  # all bytes are here, and upstream is done with: only checks are missing
+        self.followed = False  # whether anybody may have the file, by all that is known; else it began early
         self.queued = False  # waiting for one of the places that its kind of download may take
         self._flushed = 0
         self._shown = 0  # bytes; the most that anybody who asked was told to be visible

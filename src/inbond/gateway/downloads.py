@@ -33,6 +33,8 @@ MAX_PROVEN: Final = 10_000  # finished downloads whose own validators are still 
 # One in so many of an upstream's download places is for files without digest. Nothing says how long these are, and
 # each is fetched whole before anybody gets a byte: they must not take all places from the others.
 UNDIGESTED_SHARE: Final = 4
+# One in so many is for files that may turn out to be for nobody, and none where half of the places are taken.
+AHEAD_SHARE: Final = 4
 
 # Upstream, project, filename, and sha256 or "" where none is known: what a file is, whatever its address. Some indexes
 # sign addresses anew for every load of a page.
@@ -61,6 +63,7 @@ class Downloads:
         self._observer = observer
         self._stored_bytes = stored_bytes
         self._running: dict[_Key, tuple[Download, asyncio.Task[None]]] = {}
+        self._broken_off: set[asyncio.Task[None]] = set()  # until they have ended
         self._mismatches: Lru[_Key, tuple[datetime, DigestMismatch]] = Lru(MAX_MISMATCHES)
         self._gone: Lru[_Key, tuple[datetime, UpstreamRefused]] = Lru(MAX_GONE)
         self._at_once = at_once
@@ -109,6 +112,25 @@ class Downloads:
         Raises `UpstreamRefused` while it is remembered that upstream has it no more. `fix` is needed for a file without
         a digest: it has the one that the bytes turn out to have count.
         """
+        download = self._joined(state, file, fix, renew)
+        download.followed = True
+        return download
+
+    def ahead(self, state: PageState, file: File, *, renew: Renew) -> Download | None:
+        """The same for who does not know yet whether the file may leave; None where places are short.
+
+        Whoever may have it then says so with `followed`, who may not calls `break_off`.
+        """
+        if self._found(_key(state, file), file) is None and not self._has_room(state.upstream):
+            return None
+        return self._joined(state, file, None, renew)
+
+    def _has_room(self, upstream: str) -> bool:
+        taking = [one for key, (one, _) in self._running.items() if key[0] == upstream and not one.received]
+        ahead = sum(not one.followed for one in taking)
+        return 2 * (len(taking) + 1) <= self._at_once and ahead < max(1, self._at_once // AHEAD_SHARE)
+
+    def _joined(self, state: PageState, file: File, fix: Fix | None, renew: Renew | None) -> Download:
         mismatch = self.mismatch(state, file)
         if mismatch is not None:
             raise mismatch.anew()
@@ -116,11 +138,9 @@ class Downloads:
         gone = self._gone.get(key)
         if gone is not None and self._clock() - gone[0] < REMEMBER_GONE:
             raise gone[1].anew()
-        running = self._running.get(key)
-        if running is None and file.listed_sha256 is None:  # it may have fixed the digest, and is not stored yet
-            running = self._running.get((*key[:3], ""))
+        running = self._found(key, file)
         if running is not None:
-            return running[0]
+            return running
         download = Download(
             file, fix=fix, look=lambda sha256, path: self._inspections.look(state, file, sha256, path), renew=renew
         )
@@ -128,13 +148,31 @@ class Downloads:
         self._running[key] = (download, task)
         return download
 
+    def _found(self, key: _Key, file: File) -> Download | None:
+        running = self._running.get(key)
+        if running is None and file.listed_sha256 is None:  # it may have fixed the digest, and is not stored yet
+            running = self._running.get((*key[:3], ""))
+        return running[0] if running is not None else None
+
+    def break_off(self, state: PageState, download: Download) -> None:
+        """Ends a transfer that nobody follows; what came of it is removed. What is whole is checked, and stored."""
+        key = _key(state, download.file)
+        running = self._running.get(key)
+        if running is None or running[0] is not download or download.followed or download.received:
+            return
+        del self._running[key]  # who asks from now on has it begin anew
+        self._broken_off.add(running[1])
+        running[1].add_done_callback(self._broken_off.discard)
+        running[1].cancel()
+
     async def _run(self, key: _Key, download: Download) -> None:
         self._observer(DownloadChanged(change=1))
         try:
             await download.run(self._upstreams[key[0]], self._blobs, self._place(key))
         finally:
             self._observer(DownloadChanged(change=-1))
-            self._running.pop(key, None)
+            if (running := self._running.get(key)) is not None and running[0] is download:
+                del self._running[key]
             match download.outcome:
                 case Complete(blob):
                     self._stored_bytes.committed(blob)
@@ -178,15 +216,15 @@ class Downloads:
 
     async def wait(self) -> None:
         """Returns when no download is left."""
-        while self._running:
-            await asyncio.wait([task for _, task in self._running.values()])
+        while tasks := [*self._broken_off, *(task for _, task in self._running.values())]:
+            await asyncio.wait(tasks)
 
     async def aclose(self) -> None:
         """Breaks off what is under way; partial files are removed."""
         tasks = [task for _, task in self._running.values()]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._broken_off, return_exceptions=True)
         await self._stored_bytes.aclose()
 
 

@@ -1,13 +1,18 @@
 """A file's bytes are on their way while its provenance is checked, where that will probably allow it.
 
-None of them leaves before the verdict, as of any download. Where the verdict stops the file after all, its bytes lie
-in the cache, and leave to nobody; so a download does not begin early where what is known already stops it, where only
-its provenance can tell whether its publisher is the one that is asked for, and where its page claims no provenance.
+None of them leaves before the verdict, as of any download. Where the verdict stops the file after all, the transfer is
+broken off; what is whole by then lies in the cache, and leaves to nobody. So a download does not begin early where what
+is known already stops it, where only its provenance can tell whether its publisher is the one that is asked for, and
+where its page claims no provenance; nor for a large file, or one whose page gives no size, beyond a share of the
+download places (`Downloads.ahead`), and where too much was fetched of late for a verdict that stopped it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.download import Download
@@ -20,6 +25,7 @@ from inbond.gateway.located import Located
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
+from inbond.gateway.spending import Spending
 from inbond.model.errors import InbondError
 from inbond.model.page import Claim, File
 from inbond.model.standing import Standing
@@ -27,6 +33,19 @@ from inbond.model.verdict import Verdict
 from inbond.policy.engine import judge_file
 from inbond.store.protocols import Blobs
 from inbond.upstream.source import Source
+
+LARGEST: Final = 16 * 2**20  # bytes that a file may have
+# Bytes of files that were stopped after they had begun to come, and of those whose verdict is still to come.
+STOPPED_A_MINUTE: Final = 64 * 2**20  # of one upstream
+
+
+@dataclass(slots=True, kw_only=True)
+class _Begun:
+    """A download that waits for its verdict. `asked`: how many requests do. `size`: bytes."""
+
+    upstream: str
+    size: int
+    asked: int = 0
 
 
 class EarlyDownloads:
@@ -52,8 +71,33 @@ class EarlyDownloads:
         self._inspections = inspections
         self._judge = judge
         self._clock = clock
+        self._begun: dict[Download, _Begun] = {}
+        self._stopped = {name: Spending(STOPPED_A_MINUTE, clock) for name in upstreams}
 
-    async def begin(self, located: Located) -> Download | None:
+    @asynccontextmanager
+    async def meanwhile(self, located: Located) -> AsyncIterator[Download | None]:
+        """Around the way to a verdict that lets the file leave, or else raises. Gives the download, if one began."""
+        download = await self._begin(located)
+        if download is None:
+            yield None
+            return
+        begun = self._begun.setdefault(download, _begun(located))
+        begun.asked += 1
+        try:
+            yield download
+            download.followed = True
+        finally:
+            begun.asked -= 1
+            if not begun.asked:
+                self._settled(located.state, download, begun)
+
+    def _settled(self, state: PageState, download: Download, begun: _Begun) -> None:
+        del self._begun[download]
+        if not download.followed:
+            self._stopped[begun.upstream].note(begun.size)
+            self._downloads.break_off(state, download)
+
+    async def _begin(self, located: Located) -> Download | None:
         """The download of a file that is not here, and whose provenance is still to be checked; None for others."""
         index, state, file = located.index, located.state, located.file
         if located.metadata or file.sha256 is None or not self._may_ask(index, state, file):
@@ -62,12 +106,19 @@ class EarlyDownloads:
         if not self._evidence.unsettled(state, [file]) or await self._blobs.find(file.sha256) is not None:
             return None
         verdict = await off_loop(len(state.page.files), self._foreseen, index, state, file, self._judge.standing(state))
-        if not verdict.allowed:
+        if not verdict.allowed or not self._affords(state.upstream, file):
             return None
         try:
-            return self._downloads.join(state, file, renew=lambda: self._pages.other_url(state, file))
+            return self._downloads.ahead(state, file, renew=lambda: self._pages.other_url(state, file))
         except InbondError:  # what is remembered of it is told after the verdict
             return None
+
+    def _affords(self, upstream: str, file: File) -> bool:
+        """Whether so much may be fetched for nobody: each that waits for its verdict may be stopped by it."""
+        if file.size is None or file.size > LARGEST:
+            return False
+        waiting = sum(one.size for one in self._begun.values() if one.upstream == upstream)
+        return self._stopped[upstream].fits(waiting + file.size)
 
     def _may_ask(self, index: Index, state: PageState, file: File) -> bool:
         source = self._upstreams[state.upstream]
@@ -88,3 +139,8 @@ class EarlyDownloads:
             standing=standing,
             now=self._clock(),
         )
+
+
+def _begun(located: Located) -> _Begun:
+    assert located.file.size is not None  # else none begins
+    return _Begun(upstream=located.state.upstream, size=located.file.size)

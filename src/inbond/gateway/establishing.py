@@ -7,13 +7,14 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final
 
 from inbond.gateway.checking import Checker
-from inbond.gateway.evidence_key import EvidenceKey
+from inbond.gateway.evidence_key import EvidenceKey, FileKey
 from inbond.gateway.evidence_retries import Retries
 from inbond.gateway.known_evidence import KnownEvidence, Tidings
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.gateway.provenance import Verifier
 from inbond.gateway.settling_queue import Lane, SettlingQueue, Work
+from inbond.gateway.single_flight import SingleFlight
 from inbond.model.events import FileSettled, Observer, SettlingChanged
 from inbond.model.evidence import EvidenceOrPending, Unavailable, state_of
 from inbond.model.names import ProjectName
@@ -45,6 +46,7 @@ class Establishing:
         self._observer = observer
         self._retries = Retries()
         self._queues = queues
+        self._guesses: SingleFlight[FileKey, None] = SingleFlight()
 
     async def ask(self, lane: Lane, state: PageState, files: Sequence[File]) -> list[asyncio.Future[None]]:
         """Has evidence about these files established in this order; see `SettlingQueue.ask`."""
@@ -52,6 +54,39 @@ class Establishing:
             return []
         wanted = await off_loop(len(files), self._tasks_for, state, files)
         return self._queues[state.upstream].ask(lane, (state.upstream, state.page.name), wanted)
+
+    async def guess(self, state: PageState, file: File) -> None:
+        """Has evidence about a file established before anybody needs it; returns when that has ended.
+
+        What is final is kept. Of anything else nothing is left: whoever needs it meanwhile waits for it, and asks anew.
+        """
+        key = self._known.key(state, file).file
+        group = (state.upstream, state.page.name, "ahead")  # not the project's, which is not busy by it
+        done = self._queues[state.upstream].ask(
+            Lane.BEHIND,
+            group,
+            [(("ahead", key), lambda _: self._guesses.do(key, lambda: self._guess(state, file)))],
+        )
+        if done:
+            await asyncio.wait(done)
+
+    async def _guess(self, state: PageState, file: File) -> None:
+        key = self._known.key(state, file)
+        if key.file in self._queues[state.upstream] or self._known.current(key) or self._known.doubted(key):
+            return
+        found = await self._checker.guess(state, file)
+        if found is not None:
+            self._learn(Lane.BEHIND, state, *found)
+            self._observer(FileSettled(upstream=state.upstream, how=_HOW[Lane.BEHIND], state=state_of(found[1])))
+
+    async def _guessed(self, lane: Lane, state: PageState, file: File) -> bool:
+        """Waits where the same is asked ahead at this moment; whether the file is settled by that."""
+        key = self._known.key(state, file)
+        if not await self._guesses.after(key.file) or self._known.current(key) is None:
+            return False
+        if lane is not Lane.BEHIND:
+            self._tidings.tell_now((state.upstream, state.page.name))
+        return True
 
     def leave(self, state: PageState) -> None:
         """A page is shown now: what it still wants goes on behind."""
@@ -68,6 +103,8 @@ class Establishing:
         return lambda lane: self._establish(lane, state, file)
 
     async def _establish(self, lane: Lane, state: PageState, file: File) -> None:
+        if await self._guessed(lane, state, file):
+            return
         for _ in range(CHECKS):
             doubted = self._known.doubted(self._known.key(state, file))
             key, evidence = await self._checker.check(state, file, doubted)
@@ -101,6 +138,7 @@ class Establishing:
     async def aclose(self) -> None:
         """Ends what is under way."""
         await self._retries.aclose()
+        await self._guesses.aclose()
         for queue in self._queues.values():
             await queue.aclose()
 

@@ -185,6 +185,10 @@ class EvidenceKeeper:
         missing = await off_loop(len(files), self.unsettled, state, files)
         await self._work.ask(Lane.BEHIND, state, missing)
 
+    async def guess(self, state: PageState, file: File) -> None:
+        """Has it established before anybody needs it, and returns when that has ended. Only what is final is kept."""
+        await self._work.guess(state, file)
+
     async def renew(self, state: PageState, evidence: Mapping[Filename, EvidenceOrPending]) -> None:
         """Starts asking again, behind, for what of a page could not be had or is to be had anew."""
         doubtful = [f for f in state.page.files if isinstance(evidence[f.filename], Unavailable | Absent | Rejected)]

@@ -19,7 +19,7 @@ from inbond.gateway.fetching import Fetching
 from inbond.gateway.indexes import Index, find_page, page_at_hand, require_page
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge
-from inbond.gateway.located import Clearance, Located
+from inbond.gateway.located import Basis, Clearance, Cleared, Located
 from inbond.gateway.metadata import MetadataKeeper
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import PageKeeper
@@ -144,7 +144,13 @@ class FileService:
         basis = self._clearances.basis(located.state)
         if cleared is not None:
             return self._cleared_again(located, cleared)
-        early = await self._early.begin(located) if whole and self._early is not None else None
+        if not whole or self._early is None:
+            return await self._judged(located, basis, until=until)
+        async with self._early.meanwhile(located) as early:
+            located, judgement = await self._judged(located, basis, until=until)
+        return replace(located, early=early), judgement
+
+    async def _judged(self, located: Located, basis: Basis, *, until: float) -> tuple[Located, Judgement]:
         known = self._inspections.known_of(located.state, located.file)
         judgement = await self._judge.file(located.index, located.state, located.file, until=until)
         if judgement.verdict.allowed and _hangs_on_bytes(located, judgement):
@@ -159,34 +165,47 @@ class FileService:
         if not judgement.verdict.allowed:
             raise self._denied(located, judgement)
         kept = self._clearances.keep(located, judgement, known, basis)
-        return replace(located, inspection=known, clearance=kept, early=early), judgement
+        return replace(located, inspection=known, clearance=kept), judgement
 
     def _cleared_again(self, located: Located, cleared: Clearance) -> tuple[Located, Judgement]:
         """The same answer as a moment ago, told like any other."""
-        self._tell_again(located, cleared.judgement)
+        self._tell_again(located.index, cleared.judgement)
         self._inspections.refresh(located.index.name, located.state, located.file)
         return replace(located, inspection=cleared.inspection, clearance=cleared), cleared.judgement
 
-    def _tell_again(self, located: Located, judgement: Judgement, count: int = 1) -> None:
-        if located.index.policy.for_project(located.state.page.name).asks_for_evidence:
+    def _tell_again(self, index: Index, judgement: Judgement, count: int = 1) -> None:
+        if index.policy.for_project(judgement.project).asks_for_evidence:
             self._observer(CacheLookup(kind="evidence", hit=True, count=count))
         self._judge.tell(judgement, count)
 
-    def given_again(self, located: Located, clearance: Clearance, *, client: str, count: int, leaves: bool) -> None:
+    def given_again(self, cleared: Cleared, *, client: str, count: int, leaves: bool) -> None:
         """Tells of so many requests that were answered like one for this cleared file. `leaves`: with its bytes."""
+        judgement = cleared.clearance.judgement
         self._observer(CacheLookup(kind="page", hit=True, count=count))
-        self._tell_again(located, clearance.judgement, count)
+        self._tell_again(cleared.index, judgement, count)
         if leaves:
-            asked = self._as_asked(located, clearance.judgement, client)
+            asked = self._as_asked(cleared.upstream, judgement, client, metadata=cleared.metadata)
             self._observer(FileAsked(asked=asked, count=count))
 
-    def still(self, located: Located, clearance: Clearance) -> bool:
-        """Whether a file would be located and cleared the same way now, without waiting. Raises `StoreUnavailable`."""
-        state = page_at_hand(self._pages, located.index, located.state.page.name)
-        if state is None or state.upstream != located.state.upstream:
-            return False
-        same = state.freshness is located.state.freshness
-        return same and self._clearances.holds(clearance, state, located.file)
+    def still(self, cleared: Cleared) -> Located | None:
+        """The file, where it would be located and cleared the same way now, without waiting.
+
+        Raises `StoreUnavailable`.
+        """
+        state = page_at_hand(self._pages, cleared.index, cleared.project)
+        if state is None or state.upstream != cleared.upstream or state.freshness is not cleared.freshness:
+            return None
+        clearance, file = cleared.clearance, cleared.file
+        if not self._clearances.holds(clearance, state, file):
+            return None
+        return Located(
+            index=cleared.index,
+            state=state,
+            file=file,
+            metadata=cleared.metadata,
+            inspection=clearance.inspection,
+            clearance=clearance,
+        )
 
     def at_hand(self, located: Located) -> AtHand | None:
         """The stored bytes of a file that was cleared, where they are known and nothing is to be looked after first."""
@@ -194,7 +213,7 @@ class FileService:
         found = self._at_hand.get(file.listed_sha256) if file.listed_sha256 is not None else None
         if found is None or file.size not in {None, found.blob.size}:
             return None
-        return found if self._inspections.is_known(file) else None
+        return found if self._inspections.is_known(file) and self._is_as_cleared(located) else None
 
     async def taken(self, blob: Blob) -> AtHand:
         """A stored file that `content` gave, at hand from now on. Raises `FileNotFoundError` as `content` does."""
@@ -216,10 +235,12 @@ class FileService:
 
     def _asked(self, located: Located, judgement: Judgement) -> None:
         if not located.asking.stopped:
-            self._observer(FileAsked(asked=self._as_asked(located, judgement, located.asking.client)))
+            client, upstream = located.asking.client, located.state.upstream
+            asked = self._as_asked(upstream, judgement, client, metadata=located.metadata)
+            self._observer(FileAsked(asked=asked))
 
-    def _as_asked(self, located: Located, judgement: Judgement, client: str) -> Asked:
-        return asked_of(located.state, judgement, client=client, metadata=located.metadata, now=self._clock())
+    def _as_asked(self, upstream: str, judgement: Judgement, client: str, *, metadata: bool) -> Asked:
+        return asked_of(upstream, judgement, client=client, metadata=metadata, now=self._clock())
 
     async def _first_had(self, located: Located, *, until: float) -> Located:
         """The file under the digest that its first download fixes, once that is done."""
@@ -258,7 +279,7 @@ class FileService:
         sha256 = located.file.sha256
         if sha256 is None:
             raise NotFound(f"{located.file.filename} has no digest by which its bytes could be told from others")
-        if located.early is not None:
+        if located.early is not None and located.early.outcome is None:  # one that has ended is found in the store
             self._observer(CacheLookup(kind="blob", hit=False))
             return located.early
         try:
@@ -300,8 +321,15 @@ class FileService:
         state, file = located.state, located.file
         if not await self._inspections.look(state, file, blob.sha256, blob.path, within=_left(until)):
             raise still_looked_into(file)
-        if self._inspections.may_stop(state, file) and self._inspections.known_of(state, file) != located.inspection:
+        if not self._is_as_cleared(located):
             await self._denied_by_now(located, until=until)
+
+    def _is_as_cleared(self, located: Located) -> bool:
+        """Whether nothing has become known of a file since it was cleared that may stop it."""
+        state, file = located.state, located.file
+        return self._inspections.known_of(state, file) == located.inspection or not self._inspections.may_stop(
+            state, file
+        )
 
     async def _denied_by_now(self, located: Located, *, until: float) -> None:
         """Raises `Denied` where what has become known since the file was cleared stops it."""

@@ -8,8 +8,9 @@ from datetime import datetime
 from inbond.gateway.asking import Asking
 from inbond.gateway.download import Download
 from inbond.gateway.indexes import Index
-from inbond.gateway.page_state import PageState
+from inbond.gateway.page_state import PageFreshness, PageState
 from inbond.model.inspection import Inspection
+from inbond.model.names import ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Judgement
 
@@ -30,6 +31,19 @@ class Clearance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """A file that was cleared, as it can be kept for long: without its page, which may be large."""
+
+    index: Index
+    upstream: str
+    project: ProjectName
+    freshness: PageFreshness  # of the page then
+    file: File
+    metadata: bool
+    clearance: Clearance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
     """The file that a request means."""
 
@@ -39,5 +53,20 @@ class Located:
     metadata: bool = False  # whether its core metadata is meant, not the file itself
     inspection: Inspection | None = None  # what was known of it when it was cleared, if it was
     clearance: Clearance | None = None  # where that was kept
-    early: Download | None = None  # of its bytes, where that began before it was cleared
+    early: Download | None = None  # of its bytes, where that began before it was cleared; it may have ended by now
     asking: Asking = field(default_factory=Asking)
+
+    @property
+    def cleared(self) -> Cleared | None:
+        """The file with its clearance, where that was kept."""
+        if self.clearance is None:
+            return None
+        return Cleared(
+            index=self.index,
+            upstream=self.state.upstream,
+            project=self.state.page.name,
+            freshness=self.state.freshness,
+            file=self.file,
+            metadata=self.metadata,
+            clearance=self.clearance,
+        )

@@ -39,6 +39,7 @@ class MetadataKeeper:
         self._lost: Lru[tuple[str, ProjectName], dict[str, datetime]] = Lru(MAX_LOST)
         self._missing: Lru[str, tuple[datetime, UpstreamRefused]] = Lru(MAX_MISSING)
         self._flights: SingleFlight[str, bytes] = SingleFlight()
+        self._guesses: SingleFlight[str, bytes] = SingleFlight()
 
     def lost(self, upstream: str, project: ProjectName) -> frozenset[str]:
         """The files of a project whose core metadata is claimed and could not be had a moment ago.
@@ -54,7 +55,25 @@ class MetadataKeeper:
         if file.core_metadata is False:
             raise NotFound(f"{file.filename} has no core metadata file on its index")
         key = _document_key(state, file)
+        await self._guesses.after(key)
         return await self._flights.do(key, lambda: self._read(key, state, file))
+
+    async def guess(self, state: PageState, file: File) -> bytes | None:
+        """The bytes, before anybody asks; None where they are being asked for, or could not be had a moment ago.
+
+        Nothing is kept of a failure: whoever asks meanwhile waits for it, and has them asked for anew. Raises as
+        `read` does.
+        """
+        key = _document_key(state, file)
+        if key in self._flights or file.filename in self.lost(state.upstream, state.page.name):
+            return None
+        return await self._guesses.do(key, lambda: self._guess(key, state, file))
+
+    async def _guess(self, key: str, state: PageState, file: File) -> bytes:
+        self._observer(CacheLookup(kind="metadata", hit=False))
+        body = await self._upstreams[state.upstream].metadata(file, guess=True)
+        await self._documents.put_soon(key, body)
+        return body
 
     async def _read(self, key: str, state: PageState, file: File) -> bytes:
         stored = await self.kept(state, file)
@@ -73,7 +92,7 @@ class MetadataKeeper:
                 self._missing.put(key, (self._clock(), error.with_traceback(None)))
             raise
         self._lost_of(state).pop(file.filename, None)
-        await self._documents.put(key, body)
+        await self._documents.put_soon(key, body)
         return body
 
     async def kept(self, state: PageState, file: File) -> bytes | None:
@@ -92,6 +111,7 @@ class MetadataKeeper:
 
     async def aclose(self) -> None:
         """Ends what is under way."""
+        await self._guesses.aclose()
         await self._flights.aclose()
 
 

@@ -66,6 +66,7 @@ class ProvenanceKeeper:
         self._clock = clock
         self._observer = observer
         self._fetches: SingleFlight[tuple[FileKey, bool], bytes | None] = SingleFlight()
+        self._guesses: SingleFlight[FileKey, bytes | None] = SingleFlight()
 
     async def get(self, state: PageState, file: File, *, anew: bool = False) -> bytes | None:
         """Upstream's provenance object, byte for byte, or None where there is none. Raises `UpstreamFault`.
@@ -75,7 +76,17 @@ class ProvenanceKeeper:
         if file.provenance is Claim.NONE:
             return None
         key = FileKey.of(state, file)
+        await self._guesses.after(key)
         return await self._fetches.do((key, anew), lambda: self._fetch(key, state, file, anew=anew))
+
+    async def guess(self, state: PageState, file: File) -> bytes | None:
+        """The same before anybody needs it. Whoever does meanwhile is not given this failure, and asks anew."""
+        if file.provenance is Claim.NONE:
+            return None
+        key = FileKey.of(state, file)
+        if (key, False) in self._fetches:
+            return await self.get(state, file)
+        return await self._guesses.do(key, lambda: self._fetch(key, state, file, anew=False, guess=True))
 
     async def kept(self, state: PageState, file: File) -> ProvenanceFound | ProvenanceAbsent | None:
         """What is known without asking upstream; None where upstream has to be asked."""
@@ -89,7 +100,9 @@ class ProvenanceKeeper:
         found = await self._documents.get_many(list(names))
         return await off_loop(len(found), _read, names, found)
 
-    async def _fetch(self, key: FileKey, state: PageState, file: File, *, anew: bool) -> bytes | None:
+    async def _fetch(
+        self, key: FileKey, state: PageState, file: File, *, anew: bool, guess: bool = False
+    ) -> bytes | None:
         match None if anew else await self._kept(key):
             case ProvenanceFound(body=body):
                 self._observer(CacheLookup(kind="provenance", hit=True))
@@ -98,7 +111,7 @@ class ProvenanceKeeper:
                 return None
             case None:
                 self._observer(CacheLookup(kind="provenance", hit=False))
-                return await self._ask(key, state, file)
+                return await self._ask(key, state, file, guess=guess)
 
     async def _kept(self, key: FileKey) -> ProvenanceFound | ProvenanceAbsent | None:
         claimed = await self._claimed(key)
@@ -128,10 +141,10 @@ class ProvenanceKeeper:
         whole = stored is not None and hashlib.sha256(stored).hexdigest() == claimed.provenance_sha256
         return stored if whole else None
 
-    async def _ask(self, key: FileKey, state: PageState, file: File) -> bytes | None:
+    async def _ask(self, key: FileKey, state: PageState, file: File, *, guess: bool) -> bytes | None:
         version = state.page.version_of(file)
         source = self._upstreams[state.upstream]
-        answer = await source.provenance(state.page.name, str(version or ""), file)
+        answer = await source.provenance(state.page.name, str(version or ""), file, guess=guess)
         match answer:
             case ProvenanceAbsent():
                 await self._claim(key, None)
@@ -140,7 +153,7 @@ class ProvenanceKeeper:
                 if is_signed_form(body):
                     raise self._foreign(state.upstream, file)
                 digest = hashlib.sha256(body).hexdigest()
-                await self._documents.put(f"provenance/{digest}", body)
+                await self._documents.put_soon(f"provenance/{digest}", body)
                 await self._claim(key, digest)
                 return body
 
@@ -151,10 +164,11 @@ class ProvenanceKeeper:
 
     async def _claim(self, key: FileKey, provenance_sha256: str | None) -> None:
         claimed = Claimed(self._clock(), provenance_sha256)
-        await self._documents.put(key.claim_document, msgspec.msgpack.encode(claimed))
+        await self._documents.put_soon(key.claim_document, msgspec.msgpack.encode(claimed))
 
     async def aclose(self) -> None:
         """Ends what is under way."""
+        await self._guesses.aclose()
         await self._fetches.aclose()
 
 

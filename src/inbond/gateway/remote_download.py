@@ -116,7 +116,11 @@ class HeldBlob(Blob):
 
 
 class RemoteDownload(Download):
-    """A `Download` that shows what it was told last. Nobody runs it here."""
+    """A `Download` that shows what it was told last. Nobody runs it here.
+
+    `checked` stays None: what lies at a path before it is stored for good is the other's to move, and only what has an
+    outcome is told under a name that stays. So its readers here wait for the disk too. `doubted` counts at the outcome.
+    """
 
     def __init__(self, file: File) -> None:
         super().__init__(file)

@@ -118,6 +118,9 @@ class SettlingQueue(Generic[K]):
         """Whether anything of a group waits or is under way."""
         return any(group in self._lanes[lane] or self._under_way[lane, group] > 0 for lane in Lane)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._jobs
+
     @property
     def waiting(self) -> int:
         """Files that no work has begun on."""

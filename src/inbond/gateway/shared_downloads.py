@@ -143,6 +143,8 @@ class SharedDownloads:
     def _remember(self, wanted: Wanted, download: RemoteDownload) -> None:
         match download.outcome:
             case Complete(blob):
+                if download.doubted:  # by a reader here: whoever carried it out does not know of that
+                    self.doubt(blob)
                 self._proven.put(download.etag, blob.sha256)
             case Failed(DigestMismatch() as error):
                 self._mismatches.put(wanted.key, (self._clock(), error.anew()))

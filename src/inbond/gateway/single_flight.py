@@ -33,6 +33,13 @@ class SingleFlight(Generic[K, V]):
             task.add_done_callback(lambda done: self._landed(key, done))
         return task
 
+    async def after(self, key: K) -> bool:
+        """Returns once the flight under way for `key` has landed, however it did; whether there was any."""
+        task = self._flights.get(key)
+        if task is not None:
+            await asyncio.wait([task])
+        return task is not None
+
     def _landed(self, key: K, task: asyncio.Task[V]) -> None:
         self._flights.pop(key, None)
         if not task.cancelled():

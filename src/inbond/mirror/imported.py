@@ -134,7 +134,12 @@ class ImportedIndex:
             remedy=f"{AGAIN} if it held this file; add it to what is synced otherwise",
         )
 
-    async def metadata(self, file: File) -> bytes:
+    async def metadata(
+        self,
+        file: File,
+        *,
+        guess: bool = False,  # noqa: ARG002 (the protocol's)
+    ) -> bytes:
         """The core metadata that was carried. Raises `UpstreamRefused` (404) where none was."""
         bundled = await self._found(file)
         if bundled is None or bundled.metadata is None:
@@ -153,6 +158,8 @@ class ImportedIndex:
         project: ProjectName,
         version: str,  # noqa: ARG002 (the protocol's)
         file: File,
+        *,
+        guess: bool = False,  # noqa: ARG002 (the protocol's)
     ) -> ProvenanceFound | ProvenanceAbsent:
         """What the sending side had. Absent is only what the index itself called absent there."""
         if file.provenance is Claim.NONE:

@@ -36,6 +36,23 @@ class Asked:
     message: str = ""
     metadata: bool = False
 
+    @property
+    def in_common(self) -> tuple[str, ...]:
+        """What equal requests have in common; `message` may name a moment or a percentage, and is no part of it."""
+        return (
+            self.client,
+            self.index,
+            self.upstream,
+            self.project,
+            self.filename,
+            self.sha256 or "",
+            self.decision,
+            self.would,
+            self.rule,
+            self.code,
+            str(self.metadata),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedRow:
@@ -44,6 +61,19 @@ class AskedRow:
     first: Asked
     last_at: datetime
     count: int
+
+    @classmethod
+    def of(cls, asked: Asked, count: int = 1) -> AskedRow:
+        """So many requests of one moment."""
+        return cls(first=asked, last_at=asked.at, count=count)
+
+    def joined(self, other: AskedRow) -> AskedRow:
+        """These and others that are equal to them."""
+        return AskedRow(
+            first=other.first if other.first.at < self.first.at else self.first,
+            last_at=max(self.last_at, other.last_at),
+            count=self.count + other.count,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

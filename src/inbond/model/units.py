@@ -50,8 +50,8 @@ def parse_moment(text: str) -> datetime:
         if len(written) == len("2026-12-01"):
             moment = datetime.combine(date.fromisoformat(written), time.min, UTC)
         else:
-            moment = datetime.fromisoformat(written)
-            moment = moment.astimezone(UTC) if moment.tzinfo is not None else None
+            local = datetime.fromisoformat(written)
+            moment = local.astimezone(UTC) if local.tzinfo is not None else None
     if moment is None:
         raise ValueError(f"{text!r} is no date and no time: write '2026-12-01' or '2026-12-01T18:00:00Z'")
     return moment

@@ -1,13 +1,12 @@
 """One file of a JSON page: PEP 691, and the PEPs named beside each field of `inbond.model.page.File`.
 
 Nearly all files are written as the PEPs have it, with known keys and values of the right types. Those are read in a
-quick way; all others, file by file, in the general way, which forgives. The two agree (tests/simple/test_json_file.py).
+quick way; from all others what is wrong is left out first. The two agree (tests/simple/test_json_file.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +27,6 @@ FILE_KEYS: Final = frozenset(
     }
 )  # fmt: skip
 
-_MISSING: Final = object()
 _Digests = dict[str, str]
 
 
@@ -54,68 +52,65 @@ _decode_plain: Final = msgspec.json.Decoder(_Plain).decode
 
 
 def read_file(raw: msgspec.Raw | bytes, base_url: str) -> File | None:
-    """The file that a JSON value describes; None where it could never be fetched.
+    """The file that the bytes of a JSON value describe; None where it could never be fetched.
 
     Raises what msgspec does for bytes that are no JSON value.
     """
     try:
         plain = _decode_plain(raw)
     except (msgspec.MsgspecError, ValueError):
-        value = _decode(raw)
-        return _general(value, base_url) if isinstance(value, dict) else None
-    return _read(plain, base_url)
+        return file_of(_decode(raw), base_url)
+    return _file(plain, base_url, {})
 
 
-def _read(plain: _Plain, base_url: str) -> File | None:
+def file_of(value: object, base_url: str) -> File | None:
+    """The file that a JSON value describes, whatever it is; None where it could never be fetched."""
+    if not isinstance(value, dict):
+        return None
+    plain = _forgiven(value)
+    return None if plain is None else _file(plain, base_url, unknown(value, FILE_KEYS))
+
+
+def _forgiven(raw: dict[str, Any]) -> _Plain | None:
+    """The same without the values of wrong types; None where it has no name or no address."""
+    get: Callable[..., Any] = raw.get
+    filename, url, yanked, gpg_sig = get("filename"), get("url"), get("yanked"), get("gpg-sig")
+    if not isinstance(filename, str) or not isinstance(url, str):
+        return None
+    return _Plain(
+        filename=filename,
+        url=url,
+        hashes=_digests(get("hashes")),
+        size=get("size"),
+        upload_time=text(get("upload-time")),
+        requires_python=text(get("requires-python")),
+        yanked=yanked if isinstance(yanked, (bool, str)) else False,
+        core_metadata=_told(raw),
+        gpg_sig=gpg_sig if isinstance(gpg_sig, bool) else None,
+        provenance=_named(get("provenance", msgspec.UNSET)),
+    )
+
+
+def _file(plain: _Plain, base_url: str, extra: Mapping[str, Any]) -> File | None:
     located, filename = resolve(base_url, plain.url), _filename(plain.filename)
     if located is None or filename is None:
         return None
-    url, fragment = located
-    hashes = _usable(plain.hashes)
-    uploaded_text = plain.upload_time
-    uploaded = None if uploaded_text is None else upload_time(uploaded_text)
-    metadata = plain.core_metadata
-    if metadata is None:
-        metadata = plain.data_dist_info_metadata if plain.dist_info_metadata is None else plain.dist_info_metadata
-    claim = plain.provenance
+    (url, fragment), hashes = located, _usable(plain.hashes)
+    uploaded = None if plain.upload_time is None else upload_time(plain.upload_time)
     return File(
         filename=filename,
         url=url,
         hashes=with_fragment(hashes, fragment) if fragment else hashes,
         size=plain.size if is_count(plain.size) else None,
         upload_time=uploaded,
-        upload_time_text=None if uploaded is None else uploaded_text,
+        upload_time_text=None if uploaded is None else plain.upload_time,
         requires_python=plain.requires_python or None,
+        # PEP 592: a reason is "non-empty"; an empty one says no more than a missing key, and pip reads it so.
         yanked=plain.yanked or False,
-        core_metadata=metadata if isinstance(metadata, bool) else metadata is not None and (_usable(metadata) or True),
+        core_metadata=_core_metadata(plain),
         gpg_sig=plain.gpg_sig,
-        provenance=Claim.SILENT if isinstance(claim, msgspec.UnsetType) else _claim(claim, base_url),
-        extra={},
-    )
-
-
-def _general(raw: dict[str, Any], base_url: str) -> File | None:
-    get: Callable[..., Any] = raw.get
-    filename, url = get("filename"), get("url")
-    located = resolve(base_url, url) if isinstance(url, str) and isinstance(filename, str) else None
-    name = None if located is None else _filename(filename)
-    if located is None or name is None:
-        return None
-    size, gpg_sig = get("size"), get("gpg-sig")
-    uploaded, uploaded_text = _time(get("upload-time"))
-    return File(
-        filename=name,
-        url=located[0],
-        hashes=with_fragment(_digests(get("hashes")), located[1]),
-        size=size if is_count(size) else None,
-        upload_time=uploaded,
-        upload_time_text=uploaded_text,
-        requires_python=text(get("requires-python")),
-        yanked=_yanked(get("yanked")),
-        core_metadata=_core_metadata(raw),
-        gpg_sig=gpg_sig if isinstance(gpg_sig, bool) else None,
-        provenance=_claim(get("provenance", _MISSING), base_url),
-        extra=unknown(raw, FILE_KEYS),
+        provenance=_claim(plain.provenance, base_url),
+        extra=extra,
     )
 
 
@@ -134,40 +129,37 @@ def _usable(digests: _Digests) -> _Digests:
     return usable_digests(digests.items()) if digests else digests
 
 
-def _time(value: object) -> tuple[datetime | None, str | None]:
-    parsed = upload_time(value) if isinstance(value, str) else None
-    return (None, None) if parsed is None else (parsed, str(value))
+def _core_metadata(plain: _Plain) -> bool | Mapping[str, str]:
+    said = plain.core_metadata
+    if said is None:
+        said = plain.data_dist_info_metadata if plain.dist_info_metadata is None else plain.dist_info_metadata
+    return said if isinstance(said, bool) else said is not None and (_usable(said) or True)
 
 
-def _digests(value: object) -> dict[str, str]:
+def _claim(value: str | msgspec.UnsetType | None, base_url: str) -> str | Claim:
+    if value:
+        located = resolve(base_url, value)
+        # An address that cannot be fetched is still a claim: it makes the provenance unavailable, never absent.
+        return value if located is None else located[0]
+    return Claim.NONE if value is None else Claim.SILENT
+
+
+def _digests(value: object) -> _Digests:
     if not isinstance(value, dict):
         return {}
-    return usable_digests((name, digest) for name, digest in value.items() if isinstance(digest, str))
+    return {name: digest for name, digest in value.items() if isinstance(digest, str)}
 
 
-def _yanked(value: object) -> bool | str:
-    # PEP 592: a reason is "non-empty"; an empty one says no more than a missing key, and pip reads it so.
-    return value if isinstance(value, (bool, str)) and value else False
-
-
-def _core_metadata(raw: Mapping[str, Any]) -> bool | Mapping[str, str]:
+def _told(raw: Mapping[str, Any]) -> bool | _Digests | None:
     for key in METADATA_KEYS:
         value = raw.get(key)
-        if isinstance(value, bool):
-            return value
-        if isinstance(value, dict):
-            return _digests(value) or True
-    return False
+        if isinstance(value, (bool, dict)):
+            return value if isinstance(value, bool) else _digests(value)
+    return None
 
 
-def _claim(value: object, base_url: str) -> str | Claim:
-    if value is None:
-        return Claim.NONE
-    if not isinstance(value, str) or not value:
-        return Claim.SILENT
-    located = resolve(base_url, value)
-    # An address that cannot be fetched is still a claim: it makes the provenance unavailable, never absent.
-    return value if located is None else located[0]
+def _named(value: object) -> str | msgspec.UnsetType | None:
+    return value if value is None or isinstance(value, str) else msgspec.UNSET
 
 
 def text(value: object) -> str | None:

@@ -7,7 +7,9 @@ away. Of a key that occurs twice the last counts, as in every common reader; cli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +18,7 @@ from inbond.model.errors import InvalidName, UpstreamBroken
 from inbond.model.names import ProjectName
 from inbond.model.page import File, Page, Status
 from inbond.simple.fields import api_version, check_file_count, is_count, status
-from inbond.simple.json_file import read_file, text, unknown
+from inbond.simple.json_file import file_of, read_file, text, unknown
 from inbond.simple.known_files import KnownFiles
 
 META_KEYS: Final = frozenset({"api-version", "_last-serial", "tracks", "project-status", "project-status-reason"})
@@ -24,54 +26,74 @@ PAGE_KEYS: Final = frozenset(
     {"meta", "name", "files", "versions", "alternate-locations", "project-status", "project-status-reason"}
 )
 
+
+class _Key(str):
+    """A key of a page. Two alike are refused: the value under the first would never be looked at, JSON or not."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        alike = str.__eq__(self, other)
+        if alike is True and isinstance(other, _Key):
+            raise ValueError(f"{ascii(self)[:80]} stands twice in one object")
+        return alike
+
+
 _decode: Final = msgspec.json.Decoder().decode
-_decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_parts: Final = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=lambda _, key: _Key(key)).decode
 _decode_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _known: Final = KnownFiles()
 
 
-def parse_json(body: bytes, *, project: ProjectName, base_url: str) -> Page:
+def parse_json(body: bytes, *, project: ProjectName, base_url: str, known_as: str | None = None) -> Page:
     """Reads the page of `project` that was found at `base_url` (the final URL, after redirects).
 
+    `known_as` names the page among all others: of its files only those are read that it did not have before.
     Raises `UpstreamBroken` for what is not a page in api-version 1.x, and for the page of another project.
     """
-    try:
-        return _page(body, project, base_url)
-    except RecursionError:
-        raise UpstreamBroken("upstream's page nests deeper than anything that is one") from None
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise UpstreamBroken(f"upstream's page is not JSON, or was cut: {error}") from error
+    # Nearly all pages are read file by file. Whatever is wrong with one, or odd, is for the reader of the whole to say.
+    with suppress(UpstreamBroken, msgspec.MsgspecError, ValueError, RecursionError):
+        return _by_file(body, project, base_url, known_as)
+    return _page(_object(_decoded(body), "upstream's page"), project, partial(_files, base_url=base_url))
 
 
-def _page(body: bytes, project: ProjectName, base_url: str) -> Page:
-    document = _document(body)
-    files = document.pop("files", None)
-    other = {key: _decode(raw) for key, raw in document.items()}
-    meta = _object(other.get("meta"), "`meta` of upstream's page")
+def _by_file(body: bytes, project: ProjectName, base_url: str, known_as: str | None) -> Page:
+    parts: dict[Any, msgspec.Raw] = _decode_parts(body)
+    entries = _decode_list(parts.pop("files", b"null"))
+    document = {str(key): _decode(part) for key, part in parts.items()}
+    document["files"] = entries
+    return _page(document, project, partial(_known_files, base_url=base_url, known_as=known_as))
+
+
+def _page(document: dict[str, Any], project: ProjectName, files: Callable[[Any], tuple[File, ...]]) -> Page:
+    meta = _object(document.get("meta"), "`meta` of upstream's page")
     version = api_version(meta.get("api-version"))
-    _check_name(other, project)
-    marker, reason = _status(other, meta)
+    _check_name(document, project)
+    marker, reason = _status(document, meta)
     serial = meta.get("_last-serial")
     return Page(
         name=project,
-        files=_files(files, base_url),
+        files=files(document.get("files")),
         api_version=version,
         serial=serial if is_count(serial) else None,
         status=marker,
         status_reason=reason,
         tracks=_texts(meta.get("tracks")) or (),
-        alternate_locations=_texts(other.get("alternate-locations")) or (),
-        versions=_texts(other.get("versions")),
+        alternate_locations=_texts(document.get("alternate-locations")) or (),
+        versions=_texts(document.get("versions")),
         meta_extra=unknown(meta, META_KEYS),
-        extra=unknown(other, PAGE_KEYS),
+        extra=unknown(document, PAGE_KEYS),
     )
 
 
-def _document(body: bytes) -> dict[str, msgspec.Raw]:
+def _decoded(body: bytes) -> Any:
     try:
-        return _decode_object(body)
-    except msgspec.ValidationError:
-        raise UpstreamBroken("upstream's page is not a JSON object (PEP 691)") from None
+        return _decode(body)
+    except RecursionError:
+        raise UpstreamBroken("upstream's page nests deeper than anything that is one") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UpstreamBroken(f"upstream's page is not JSON, or was cut: {error}") from error
 
 
 def _object(value: object, what: str) -> dict[str, Any]:
@@ -102,26 +124,32 @@ def _status(document: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[Statu
     return Status.ACTIVE, None
 
 
-def _files(raw: msgspec.Raw | None, base_url: str) -> tuple[File, ...]:
-    before = _known.of(base_url)
+def _known_files(entries: list[msgspec.Raw], base_url: str, known_as: str | None) -> tuple[File, ...]:
+    check_file_count(len(entries))
+    before = _known.of(known_as, base_url)
     read: dict[bytes, File] = {}
-    found: dict[str, File] = {}
-    for entry in map(bytes, _entries(raw)):
+    for entry in map(bytes, entries):
         file = before.get(entry) or read_file(entry, base_url)
         if file is not None:
             read[entry] = file
-            found.setdefault(file.filename, file)
-    _known.keep(base_url, read)
-    return tuple(found.values())
+    _known.keep(known_as, base_url, read)
+    return _first(read.values())
 
 
-def _entries(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
-    try:
-        entries = _decode_list(raw if raw is not None else b"null")
-    except msgspec.ValidationError:
-        raise UpstreamBroken("`files` of upstream's page is not a list (PEP 691)") from None
+def _files(entries: object, base_url: str) -> tuple[File, ...]:
+    if not isinstance(entries, list):
+        raise UpstreamBroken("`files` of upstream's page is not a list (PEP 691)")
     check_file_count(len(entries))
-    return entries
+    read = (file_of(entry, base_url) for entry in entries)
+    return _first(file for file in read if file is not None)
+
+
+def _first(files: Iterable[File]) -> tuple[File, ...]:
+    """The first of each name."""
+    found: dict[str, File] = {}
+    for file in files:
+        found.setdefault(file.filename, file)
+    return tuple(found.values())
 
 
 def _texts(value: object) -> tuple[str, ...] | None:

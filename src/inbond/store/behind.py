@@ -1,29 +1,54 @@
-"""Documents that are written behind: whoever puts one goes on, and whoever asks for it is given it meanwhile.
+"""Documents that are written together: what comes while others are written goes into the next transaction.
 
-What comes while others are written is written with all that came by then, in one transaction: a cold page and its
-files make a dozen documents, and a transaction each takes longer than all that is asked of upstream. Documents are a
-cache, so what a loss of power takes of the last moment is asked for again.
+A cold page and its files make a dozen documents, and a transaction each takes longer than all that is asked of
+upstream. Who puts or deletes one waits until that is written; who puts one *soon* goes on. That is for what the next
+one who wants it asks for again without anybody noticing, since a process that is killed takes it along: evidence,
+provenance, core metadata. What something else rests on (a page, whose serial the ledger knows; what was served; a
+doubt; a why-link) is put. Whoever asks meanwhile is given what waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from inbond.store.protocols import MAX_DOCUMENT_BYTES, MAX_KEY_BYTES, Documents
+from inbond.store.documents import checked
+from inbond.store.protocols import MAX_DOCUMENT_BYTES, Documents
 
-MAX_WAITING_BYTES: Final = 16 * 2**20  # in memory; who puts more waits until there is room
-BATCH: Final = 64  # documents in one transaction, which keeps other processes waiting
+MAX_WAITING_BYTES: Final = 16 * 2**20  # of keys and values in memory, or one document; who puts more waits for room
+BATCH_BYTES: Final = 2**20  # in one transaction, which keeps other processes waiting; a larger document has its own
+BATCH: Final = 64  # documents in one transaction
 
 
 class ManyDocuments(Documents, Protocol):
     """Documents of which several can be written together."""
 
-    async def put_many(self, values: Mapping[str, bytes]) -> None:
-        """As `put`, for each of them."""
+    async def put_many(self, values: Mapping[str, bytes | None]) -> None:
+        """As `put` for each of them, or `delete` for None."""
         ...
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """What is written together. `written`: ends then, and is the batch's own."""
+
+    values: dict[str, bytes | None] = field(default_factory=dict)
+    size: int = 0  # of its keys and values
+    begun: bool = False  # it is being written as it is
+    written: asyncio.Task[None] = field(init=False)
+
+    def takes(self, size: int) -> bool:
+        return not self.begun and len(self.values) < BATCH and self.size + size <= BATCH_BYTES
+
+    def add(self, key: str, value: bytes | None) -> int:
+        """How many bytes more it holds now."""
+        grown = _size(key, value) - (_size(key, self.values[key]) if key in self.values else 0)
+        self.values[key] = value
+        self.size += grown
+        return grown
 
 
 class DocumentsBehind:
@@ -31,59 +56,89 @@ class DocumentsBehind:
 
     def __init__(self, documents: ManyDocuments) -> None:
         self._documents = documents
-        self._waiting: dict[str, bytes] = {}  # what is not written yet, in the order in which it came
-        self._bytes = 0
-        self._writing: asyncio.Task[None] | None = None
+        self._batches: deque[_Batch] = deque()  # in the order in which they are written
+        self._holding: dict[str, _Batch] = {}  # the last that holds a key
+        self._bytes = 0  # of all batches
+        self._line = asyncio.Lock()  # whoever puts goes through it, so that all is written in the order it came in
         self._closed = False
 
     async def get(self, key: str) -> bytes | None:
         """See `Documents.get`."""
-        return self._waiting[key] if key in self._waiting else await self._documents.get(key)
+        batch = self._holding.get(key)
+        return await self._documents.get(key) if batch is None else _read(batch.values[key])
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """See `Documents.get_many`."""
-        waiting = {key: self._waiting[key] for key in keys if key in self._waiting}
-        return await self._documents.get_many([key for key in keys if key not in waiting]) | waiting
+        waiting = {key: _read(self._holding[key].values[key]) for key in keys if key in self._holding}
+        found = await self._documents.get_many([key for key in keys if key not in waiting])
+        return found | {key: value for key, value in waiting.items() if value is not None}
 
     async def put(self, key: str, value: bytes) -> None:
-        """See `Documents.put`; it is written soon after."""
-        if len(value) > MAX_DOCUMENT_BYTES or not 0 < len(key.encode()) <= MAX_KEY_BYTES or self._closed:
-            await self.written()
-            await self._documents.put(key, value)
-            return
-        self._wait(key, value)
-        while self._bytes > MAX_WAITING_BYTES:
-            await self.written()
+        """See `Documents.put`. Who no longer waits for it ends nothing."""
+        await asyncio.shield(await self._added(key, value))
+
+    async def put_soon(self, key: str, value: bytes) -> None:
+        """See `Documents.put_soon`. Where there is no room it is `put`."""
+        soon = not self._closed and not self._line.locked() and self._has_room(_size(key, value))
+        written = await self._added(key, value)
+        if not soon:
+            await asyncio.shield(written)
 
     async def delete(self, key: str) -> None:
         """See `Documents.delete`."""
-        await self.written()
-        await self._documents.delete(key)
+        await asyncio.shield(await self._added(key, None))
 
-    def _wait(self, key: str, value: bytes) -> None:
-        self._bytes += len(value) - len(self._waiting.pop(key, b""))
-        self._waiting[key] = value
-        if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write())
+    async def _added(self, key: str, value: bytes | None) -> asyncio.Task[None]:
+        """Has it written; what ends then."""
+        size = _size(checked(key), value)
+        async with self._line:
+            while not self._has_room(size):
+                await asyncio.wait([self._batches[0].written])
+            batch = self._batch_for(size)
+            self._bytes += batch.add(key, value)
+            self._holding[key] = batch
+            return batch.written
 
-    async def _write(self) -> None:
+    def _has_room(self, size: int) -> bool:
+        return not self._batches or self._bytes + size <= MAX_WAITING_BYTES
+
+    def _batch_for(self, size: int) -> _Batch:
+        before = self._batches[-1] if self._batches else None
+        if before is not None and before.takes(size):
+            return before
+        batch = _Batch()
+        batch.written = asyncio.get_running_loop().create_task(self._write(batch, after=before))
+        self._batches.append(batch)
+        return batch
+
+    async def _write(self, batch: _Batch, *, after: _Batch | None) -> None:
         try:
-            while self._waiting:
-                batch = dict(islice(self._waiting.items(), BATCH))
-                await self._documents.put_many(batch)
-                for key, value in batch.items():
-                    if self._waiting.get(key) is value:  # else another came meanwhile
-                        del self._waiting[key]
-                        self._bytes -= len(value)
+            if after is not None:
+                await asyncio.wait([after.written])
+            batch.begun = True
+            await self._documents.put_many(batch.values)
         finally:
-            self._writing = None
+            self._forget(batch)
 
-    async def written(self) -> None:
-        """Returns when all that was put by now is written."""
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
+    def _forget(self, batch: _Batch) -> None:
+        self._batches.remove(batch)
+        self._bytes -= batch.size
+        for key in batch.values:
+            if self._holding.get(key) is batch:
+                del self._holding[key]
 
     async def aclose(self) -> None:
-        """Writes what waits; what is put later is written at once."""
+        """Writes what waits, whoever waits for room before; what is put later is written before that returns."""
         self._closed = True
-        await self.written()
+        async with self._line:
+            if self._batches:
+                await asyncio.wait([self._batches[-1].written])
+
+
+def _size(key: str, value: bytes | None) -> int:
+    return len(key) + len(value or b"")
+
+
+def _read(waiting: bytes | None) -> bytes | None:
+    """What will be there: one that is too large leaves its key empty."""
+    return waiting if waiting is not None and len(waiting) <= MAX_DOCUMENT_BYTES else None

@@ -107,27 +107,33 @@ class DiskDocuments:
 
     async def get(self, key: str) -> bytes | None:
         """The bytes that were put under exactly this key, or None."""
-        return await self._run(self._get, _checked(key))
+        return await self._run(self._get, checked(key))
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """See `Documents.get_many`."""
-        return await self._run(self._get_many, [_checked(key) for key in keys]) if keys else {}
+        return await self._run(self._get_many, [checked(key) for key in keys]) if keys else {}
 
     async def put(self, key: str, value: bytes) -> None:
         """Keeps `value`, or tells an alert; one over the limit is not kept, nor is what the key held before."""
-        _checked(key)
-        if len(value) > MAX_DOCUMENT_BYTES:
-            self._alert("document-too-large", f"{key}: {len(value)} bytes are over {MAX_DOCUMENT_BYTES}; not kept")
-            return await self.delete(key)
-        return await self._run(self._put, key, value)
+        await self.put_many({key: value})
 
-    async def put_many(self, values: Mapping[str, bytes]) -> None:
-        """As `put`, for values within the limit, written together."""
-        await self._run(self._put_many, {_checked(key): value for key, value in values.items()})
+    async def put_soon(self, key: str, value: bytes) -> None:
+        """As `put`: it is written before this returns."""
+        await self.put_many({key: value})
 
     async def delete(self, key: str) -> None:
         """Forgets the key."""
-        await self._run(self._delete, _checked(key))
+        await self.put_many({key: None})
+
+    async def put_many(self, values: Mapping[str, bytes | None]) -> None:
+        """As `put` for each of them, or `delete` for None, in one transaction: all of it is kept, or nothing."""
+        await self._run(self._put_many, {checked(key): self._fitting(key, value) for key, value in values.items()})
+
+    def _fitting(self, key: str, value: bytes | None) -> bytes | None:
+        if value is None or len(value) <= MAX_DOCUMENT_BYTES:
+            return value
+        self._alert("document-too-large", f"{key}: {len(value)} bytes are over {MAX_DOCUMENT_BYTES}; not kept")
+        return None
 
     async def aclose(self) -> None:
         """Waits for what is under way, and closes. Calling it twice is fine."""
@@ -196,24 +202,16 @@ class DiskDocuments:
             self._refuse(refused.reason)
             return None
 
-    def _put(self, key: str, value: bytes) -> None:
-        sealed = _seal(key, value) + value
+    def _put_many(self, values: Mapping[str, bytes | None]) -> None:
+        sealed = {key: None if value is None else _seal(key, value) + value for key, value in values.items()}
         limit = self._reckoned()
-        self._write(lambda cache: _set(cache, key, sealed, limit))
-
-    def _put_many(self, values: Mapping[str, bytes]) -> None:
-        sealed = {key: _seal(key, value) + value for key, value in values.items()}
-        limit = self._reckoned()
-        self._write(lambda cache: _set_many(cache, sealed, limit))
+        self._write(lambda cache: _set(cache, sealed, limit))
 
     def _reckoned(self) -> int:
         if self._limit is not None:
             with contextlib.suppress(OSError):  # the limit before goes on
                 self._size_limit = self._limit()
         return self._size_limit
-
-    def _delete(self, key: str) -> None:
-        self._write(lambda cache: cache.delete(key))
 
     def _write(self, work: Callable[[BytesCache], object]) -> None:
         for _ in range(2):  # once more in the empty cache, if this one had to be replaced
@@ -300,15 +298,13 @@ class DiskDocuments:
         self._alert("document-store-set-aside", f"the document cache was not as it was left ({reason}): now {aside}")
 
 
-def _set(cache: BytesCache, key: str, sealed: bytes, limit: int) -> None:
-    cache.set(key, sealed)
-    _cull(cache, limit)
-
-
-def _set_many(cache: BytesCache, sealed: Mapping[str, bytes], limit: int) -> None:
+def _set(cache: BytesCache, sealed: Mapping[str, bytes | None], limit: int) -> None:
     with cache.transact():
         for key, value in sealed.items():
-            cache.set(key, value)
+            if value is None:
+                cache.delete(key)
+            else:
+                cache.set(key, value)
     _cull(cache, limit)
 
 
@@ -318,7 +314,8 @@ def _cull(cache: BytesCache, limit: int) -> None:
         cache.cull()
 
 
-def _checked(key: str) -> str:
+def checked(key: str) -> str:
+    """A key that can be one. Raises ValueError."""
     if not 0 < len(key.encode()) <= MAX_KEY_BYTES:
         raise ValueError(f"a document's key has 1 to {MAX_KEY_BYTES} bytes, not {len(key.encode())}")
     return key

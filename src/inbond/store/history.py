@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +23,7 @@ _FIELDS: Final = (
     "client, index_name, upstream, project, filename, version, sha256, decision, would, rule, code, message,"
     " metadata, first_at, last_at, count"
 )
-# `message` may name a moment or a percentage, so it is not part of the key; the first one stays.
+# The first `message` stays, which is not part of the key.
 _ADD: Final = f"""
     INSERT INTO asked (key, {_FIELDS}) VALUES ({", ".join("?" * 17)})
     ON CONFLICT (key) DO UPDATE SET
@@ -52,9 +51,9 @@ _SERVED_FILES: Final = """
 _CLIENTS: Final = msgspec.json.Decoder(list[str])
 
 
-def record(connection: sqlite3.Connection, asked: Sequence[Asked]) -> None:
+def record(connection: sqlite3.Connection, asked: Sequence[AskedRow]) -> None:
     """Adds requests, in one transaction. Raises ValueError for a digest that is none, sqlite3.Error."""
-    rows = [_row(key, each) for key, each in _summed_up(asked).items()]
+    rows = [_row(one) for one in asked]
     with transaction(connection, "IMMEDIATE"):
         connection.executemany(_ADD, rows)
 
@@ -97,49 +96,14 @@ def forget(connection: sqlite3.Connection, *, before: datetime) -> int:
         return rows.rowcount
 
 
-def _summed_up(asked: Sequence[Asked]) -> dict[bytes, AskedRow]:
-    """Equal requests in one row each, by what they have in common."""
-    rows: dict[bytes, AskedRow] = {}
-    for one, count in _runs(asked):
-        key = _key(one)
-        known = rows.get(key)
-        if known is None:
-            rows[key] = AskedRow(first=one, last_at=one.at, count=count)
-        else:
-            first = min(known.first, one, key=lambda each: each.at)
-            rows[key] = AskedRow(first=first, last_at=max(known.last_at, one.at), count=known.count + count)
-    return rows
-
-
-def _runs(asked: Sequence[Asked]) -> Iterator[tuple[Asked, int]]:
-    """Each request with how often that very value stands there in a row: those of one moment share it."""
-    for _, same in groupby(asked, key=id):
-        one, *rest = same
-        yield one, 1 + len(rest)
-
-
 def _key(asked: Asked) -> bytes:
-    """What equal requests have in common."""
-    parts = (
-        asked.client,
-        asked.index,
-        asked.upstream,
-        str(asked.project),
-        str(asked.filename),
-        asked.sha256 or "",
-        str(asked.decision),
-        str(asked.would),
-        asked.rule,
-        asked.code,
-        str(asked.metadata),
-    )
-    return hashlib.blake2b("\x00".join(parts).encode(), digest_size=KEY_BYTES).digest()
+    return hashlib.blake2b("\x00".join(asked.in_common).encode(), digest_size=KEY_BYTES).digest()
 
 
-def _row(key: bytes, row: AskedRow) -> tuple[Any, ...]:
+def _row(row: AskedRow) -> tuple[Any, ...]:
     one = row.first
     return (
-        key,
+        _key(one),
         one.client,
         one.index,
         one.upstream,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from inbond.model.history import Asked, AskedRow, ServedFile
+from inbond.model.history import AskedRow, ServedFile
 from inbond.model.names import ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.store import (
@@ -20,7 +20,7 @@ from inbond.store.protocols import Delivery
 class LedgerHistory(LedgerConnections):
     """The protocols `History`, `Occurrences` and `Outbox`."""
 
-    async def record(self, asked: Sequence[Asked]) -> None:
+    async def record(self, asked: Sequence[AskedRow]) -> None:
         """Adds requests, in one transaction; equal ones are summed up."""
         await self._run(lambda connection: history.record(connection, asked))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from inbond.model.decisions import Decided, Pin
-from inbond.model.history import Asked, AskedRow, ServedFile
+from inbond.model.history import AskedRow, ServedFile
 from inbond.model.imports import (
     Attached,
     Brought,
@@ -52,6 +52,10 @@ class Documents(Protocol):
 
     async def put(self, key: str, value: bytes) -> None:
         """Keeps `value`, at most `MAX_DOCUMENT_BYTES`; one that is larger leaves the key empty, with an alert."""
+        ...
+
+    async def put_soon(self, key: str, value: bytes) -> None:
+        """As `put`, but it may return before it is written: for what can be asked for again, nobody noticing."""
         ...
 
     async def delete(self, key: str) -> None:
@@ -230,7 +234,7 @@ class StandingMemory(Protocol):
 class History(Protocol):
     """The ledger's audit trail of requests. Raises `StoreUnavailable`."""
 
-    async def record(self, asked: Sequence[Asked]) -> None:
+    async def record(self, asked: Sequence[AskedRow]) -> None:
         """Adds requests, in one transaction; equal ones are summed up."""
         ...
 

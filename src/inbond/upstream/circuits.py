@@ -58,6 +58,12 @@ class Circuits:
         """Whether there is anything that is not asked now."""
         return any(one.is_open for one in self._troubled.values())
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything that nobody may ask for at this moment, not even to try it."""
+        now = self._clock()
+        return any(one.wait(now) is not None for one in self._troubled.values())
+
     def told(self) -> str | None:
         """What is not asked now, for people; None where everything is."""
         held = sorted(f"{origin} ({kind})" for (origin, kind), one in self._troubled.items() if one.is_open)

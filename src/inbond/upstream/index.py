@@ -79,6 +79,9 @@ class Upstream:
         self._limits = limits
         self._witness = Witness(exchange, settings.url)
         self._circuits = Circuits(settings.name, observer)
+        # Guesses have limits and circuits of their own: that one failed keeps nobody from asking, and is not told.
+        self._guessing = limits.of_a_guess()
+        self._guesses = Circuits(settings.name, lambda _: None)
         self._own = tuple(map(ProjectPattern.parse, settings.projects))
         self._under_way: Counter[str] = Counter()  # requests by kind
         self._requests = asyncio.Semaphore(limits.requests_at_once)
@@ -155,37 +158,41 @@ class Upstream:
         any digest here.
         """
         headers, statuses = asked(resume), WHOLE if resume is None else PART
-        stream = await self._retrying("file", url, lambda attempt: self._stream(url, headers, attempt, statuses))
-        async with stream.stack:
-            coding = media.coding(stream.response)
-            # Some servers label an archive that *is* gzip with the coding; its bytes are the file all the same.
-            archive = resume is None and coding in GZIP and stream.response.url.raw_path.endswith((".gz", ".tgz"))
-            if coding not in IDENTITY and not archive:
-                raise UpstreamBroken(f"{stream.subject} came with content coding {ascii(coding)[:40]}")
-            yield FileStream(stream, self._limits, resume)
+        with self._counted("file"):
+            stream = await self._retrying("file", url, lambda attempt: self._stream(url, headers, attempt, statuses))
+            async with stream.stack:
+                coding = media.coding(stream.response)
+                # Some servers label an archive that *is* gzip with the coding; its bytes are the file all the same.
+                archive = resume is None and coding in GZIP and stream.response.url.raw_path.endswith((".gz", ".tgz"))
+                if coding not in IDENTITY and not archive:
+                    raise UpstreamBroken(f"{stream.subject} came with content coding {ascii(coding)[:40]}")
+                yield FileStream(stream, self._limits, resume)
 
-    async def metadata(self, file: File) -> bytes:
+    async def metadata(self, file: File, *, guess: bool = False) -> bytes:
         """A file's core metadata (PEP 658), checked against the page's digest where it gives one.
 
-        Raises `UpstreamRefused` (status 404) where there is none, and `DigestMismatch`.
+        Raises `UpstreamRefused` (status 404) where there is none, and `DigestMismatch`. `guess`: asked once, for a
+        short time and a small answer; what comes of it is not held against the host.
         """
         path, mark, query = file.url.partition("#")[0].partition("?")
         url = f"{path}.metadata{mark}{query}"
 
         async def once(attempt: Attempt) -> bytes:
             with attempt:
-                limit = self._limits.metadata_bytes
+                limit = (self._guessing if guess else self._limits).metadata_bytes
                 reply = await self._whole(url, media.METADATA, {_OK}, limit=limit, attempt=attempt)
                 _check_digest(reply.body, file)
                 return reply.body
 
-        return await self._retrying("metadata", url, once)
+        return await self._retrying("metadata", url, once, guess=guess)
 
-    async def provenance(self, project: ProjectName, version: str, file: File) -> ProvenanceFound | ProvenanceAbsent:
+    async def provenance(
+        self, project: ProjectName, version: str, file: File, *, guess: bool = False
+    ) -> ProvenanceFound | ProvenanceAbsent:
         """A file's provenance object (PEP 740): from the page's URL or, where the page is silent, beside the index.
 
         Absent is only what the index itself calls absent. 403, 5xx, a timeout, a cut, 404 where the page names a
-        URL, and HTML (a sign-in page on the way) are raised: nobody knows then.
+        URL, and HTML (a sign-in page on the way) are raised: nobody knows then. `guess`: as for `metadata`.
         """
         if file.provenance is Claim.NONE:
             return ProvenanceAbsent(reason="the index says that it knows of none")
@@ -199,7 +206,7 @@ class Upstream:
         try:
             stay = not named and self._belongs_here(project)
             return await self._retrying(
-                "provenance", url, lambda attempt: self._provenance(url, attempt, named=named, stay=stay)
+                "provenance", url, lambda attempt: self._provenance(url, attempt, named=named, stay=stay), guess=guess
             )
         except UpstreamRefused as refused:
             if not named and refused.status != _UNAUTHORIZED:
@@ -244,7 +251,7 @@ class Upstream:
         stay: bool = False,
     ) -> _Reply:
         target, subject = aim(url, attempt, self.settings.name, self._exchange.proxies)
-        with told(attempt, subject), self._counted(attempt):
+        with told(attempt, subject), self._counted(attempt.kind):
             slots = self._provenances if attempt.kind == "provenance" else self._requests
             async with asyncio.timeout_at(attempt.deadline), slots:
                 response = await self._exchange.get(target, headers, stay=stay)
@@ -259,13 +266,13 @@ class Upstream:
                     response.release()
 
     @contextmanager
-    def _counted(self, attempt: Attempt) -> Iterator[None]:
+    def _counted(self, kind: str) -> Iterator[None]:
         """Counts what is under way, or waits for a place, of each kind."""
-        self._under_way[attempt.kind] += 1
+        self._under_way[kind] += 1
         try:
             yield
         finally:
-            self._under_way[attempt.kind] -= 1
+            self._under_way[kind] -= 1
 
     @staticmethod
     async def _body(response: aiohttp.ClientResponse, limit: int, subject: str) -> bytes:
@@ -285,19 +292,27 @@ class Upstream:
 
     @property
     def at_ease(self) -> bool:
-        """Whether all hosts answer, and more than half of the places for requests are free."""
-        asked = self._under_way["page"] + self._under_way["metadata"]
-        return not self._circuits.held and 2 * asked < self._limits.requests_at_once
+        """Whether all hosts answer, guesses too, and more than half of the places of each kind are free."""
+        asked, limits = self._under_way, self._limits
+        busy = (
+            2 * (asked["page"] + asked["metadata"]) >= limits.requests_at_once
+            or 2 * asked["provenance"] >= limits.provenance_at_once
+            or 2 * asked["file"] >= limits.downloads_at_once
+        )
+        return not busy and not self._circuits.held and not self._guesses.waiting
 
-    async def _retrying(self, kind: str, url: str | URL, once: Callable[[Attempt], Awaitable[T]]) -> T:
-        deadline = asyncio.get_running_loop().time() + self._limits.deadline
+    async def _retrying(
+        self, kind: str, url: str | URL, once: Callable[[Attempt], Awaitable[T]], *, guess: bool = False
+    ) -> T:
+        limits = self._guessing if guess else self._limits
+        deadline = asyncio.get_running_loop().time() + limits.deadline
         name = self.settings.name
 
         def new() -> Attempt:
             return Attempt(observer=self._observer, upstream=name, kind=kind, deadline=deadline)
 
-        with self._circuits.around(url, kind):
-            return await retrying(once, new, self._limits)
+        with (self._guesses if guess else self._circuits).around(url, kind):
+            return await retrying(once, new, limits)
 
     def _subject(self, url: URL) -> str:
         return f"{self.settings.name}: {shown(url)}"
@@ -310,6 +325,7 @@ async def _fetched(project: ProjectName, reply: _Reply, attempt: Attempt, subjec
             is_json=media.is_json(reply.response, subject),
             project=project,
             base_url=str(reply.url),
+            known_as=f"{attempt.upstream}/{project}",
             serial=media.last_serial(reply.response.headers),
         )
     headers = reply.response.headers

@@ -53,7 +53,12 @@ class OfflineUpstream:
         """A file's bytes: raises at once."""
         raise self._not_asked(f"for {last_segment(url)}")
 
-    async def metadata(self, file: File) -> bytes:
+    async def metadata(
+        self,
+        file: File,
+        *,
+        guess: bool = False,  # noqa: ARG002 (the protocol's)
+    ) -> bytes:
         """A file's core metadata: raises."""
         raise self._not_asked(f"for the core metadata of {file.filename}")
 
@@ -62,6 +67,8 @@ class OfflineUpstream:
         project: ProjectName,  # noqa: ARG002 (the protocol's)
         version: str,  # noqa: ARG002 (the protocol's)
         file: File,
+        *,
+        guess: bool = False,  # noqa: ARG002 (the protocol's)
     ) -> ProvenanceFound | ProvenanceAbsent:
         """A file's provenance: raises, as nobody knows whether there is any."""
         raise self._not_asked(f"for the provenance of {file.filename}")

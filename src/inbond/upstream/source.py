@@ -36,7 +36,10 @@ class Source(Protocol):
 
     @property
     def at_ease(self) -> bool:
-        """Whether it may be asked now for what nobody waits for: it answers, and has more than half its places free."""
+        """Whether it may be asked now for what nobody waits for: it answers, and more than half of the places are free.
+
+        Of each kind of them: for pages and metadata, for provenance, and for files.
+        """
         ...
 
     async def page(
@@ -53,12 +56,14 @@ class Source(Protocol):
         """A file's bytes, or its rest."""
         ...
 
-    async def metadata(self, file: File) -> bytes:
-        """A file's core metadata (PEP 658)."""
+    async def metadata(self, file: File, *, guess: bool = False) -> bytes:
+        """A file's core metadata (PEP 658). `guess`: nobody has asked for it yet, so it may cost little."""
         ...
 
-    async def provenance(self, project: ProjectName, version: str, file: File) -> ProvenanceFound | ProvenanceAbsent:
-        """A file's provenance object (PEP 740)."""
+    async def provenance(
+        self, project: ProjectName, version: str, file: File, *, guess: bool = False
+    ) -> ProvenanceFound | ProvenanceAbsent:
+        """A file's provenance object (PEP 740). `guess`: as for `metadata`."""
         ...
 
     async def aclose(self) -> None:

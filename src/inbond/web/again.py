@@ -25,5 +25,9 @@ class Again(Protocol):
         """The answer was given to a client so many times: what each time would have told is told."""
         ...
 
+    def taken(self, count: int) -> None:
+        """Clients have taken so many bytes of the bodies of such answers."""
+        ...
+
 
 AGAIN: Final = web.RequestKey("again", Again)

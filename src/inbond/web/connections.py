@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,9 +14,9 @@ from inbond.web.again import AGAIN
 from inbond.web.door import DOOR, Admission, Door
 from inbond.web.hot import HOT, Hot
 from inbond.web.hot_answer import repeatable
-from inbond.web.hot_places import Untaken
 from inbond.web.origin import SERVER, client_at, client_of, is_trusted_proxy
 from inbond.web.problems import problem
+from inbond.web.taking import Taking
 
 SPARE_SECONDS: Final = 2.0  # for the head of a request on a spare connection
 KEEPALIVE_SECONDS: Final = 75.0  # for the next request on a connection
@@ -28,12 +29,12 @@ class Connection(web.RequestHandler):
 
     What has been answered before goes the hot way (`inbond.web.hot`), where every request so far came by itself, in one
     piece and without a body: then nothing is left in the parser, and the bytes that come are a head from its beginning.
+    While a client takes such an answer, nothing more is read from it (`inbond.web.taking`).
     """
 
     __slots__ = (
         "_admission", "_asked", "_by", "_client", "_door", "_due", "_head_bytes", "_hot", "_peer", "_server_settings",
-        "_taking",
-        "_untaken", "_whole",
+        "_taking", "_whole",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, app: web.Application, **settings: Any) -> None:
@@ -43,10 +44,9 @@ class Connection(web.RequestHandler):
         self._server_settings = app[SERVER]
         self._whole = False  # whether every request so far came as the hot way needs it
         self._asked: bytes | None = None  # the head of the request that is being answered
-        self._by = b""  # what stands before heads in the hot table where a trusted proxy may say who asks
+        self._by = ""  # the trusted proxy that this is, whose heads may say who asks
         self._client = ""
-        self._taking: asyncio.TimerHandle | None = None  # where a hot answer was not taken at once
-        self._untaken: Untaken | None = None  # what of it
+        self._taking: Taking | None = None  # where a hot answer was not taken at once
         self._admission = Admission.SHUT
         self._peer = ""
         self._due: asyncio.TimerHandle | None = None
@@ -72,7 +72,7 @@ class Connection(web.RequestHandler):
             return
         self._whole = self._admission is Admission.SERVED
         self._client = client_at(self._peer)
-        self._by = self._peer.encode() + b"\0" if is_trusted_proxy(self._server_settings, self._peer) else b""
+        self._by = self._peer if is_trusted_proxy(self._server_settings, self._peer) else ""
         _end_unread(transport, self._door.limits.unread_seconds)
         super().connection_made(transport)
         self._arm(SPARE_SECONDS if self.is_spare else self._door.limits.head_seconds)
@@ -80,7 +80,9 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Gives the place back."""
         self._disarm()
-        self._all_taken()
+        if self._taking is not None:
+            self._taking.lost()
+            self._taking = None
         self._door.leave(self._peer, self._admission)
         super().connection_lost(exc)
 
@@ -89,11 +91,9 @@ class Connection(web.RequestHandler):
         waiter = self._waiter
         if (
             self._whole
-            and waiter is not None  # it awaits a head …
+            and waiter is not None  # it awaits a head
             and not waiter.done()
-            and (self._taking is None or self._has_taken())  # … its client has taken what it was given …
-            and not self._paused
-            and (answer := self._hot.answer(self._by + data, self._client)) is not None
+            and (answer := self._hot.answer((self._by, data), self._client)) is not None
         ):
             self._give(answer)
         else:
@@ -129,7 +129,7 @@ class Connection(web.RequestHandler):
             client = client_of(request) if self._by else None
             answer = repeatable(request, sent, request[AGAIN], client=client)
             if answer is not None:
-                self._hot.learn(self._by + self._asked, answer)
+                self._hot.learn((self._by, self._asked), answer)
         self._asked = None
         return sent, reset
 
@@ -140,36 +140,25 @@ class Connection(web.RequestHandler):
         self._next_keepalive_close_time = self._hot.now + KEEPALIVE_SECONDS
         assert self.transport is not None  # its handler waits
         self.transport.write(answer)
-        if left := self.transport.get_write_buffer_size():
-            self._untaken = self._hot.not_taken(left)
-            self._await_taking()
+        if self.transport.get_write_buffer_size():
+            self._taking = Taking(self.transport, self._hot, self._door)
+            self._next_keepalive_close_time += self._taking.longest
 
-    def _await_taking(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._taking = loop.call_later(self._door.limits.piece_seconds, self._see_taken)
+    def resume_writing(self) -> None:
+        """Where a hot answer was under way, all of it is taken now."""
+        super().resume_writing()
+        if self._taking is not None:
+            self._taking.end()
+            self._taking = None
+            self._next_keepalive_close_time = self._loop.time() + KEEPALIVE_SECONDS
 
-    def _has_taken(self) -> bool:
-        """Whether the client has taken all of the last hot answer."""
-        if self._taking is not None and self.transport is not None and not self.transport.get_write_buffer_size():
-            self._all_taken()
-        return self._taking is None
-
-    def _see_taken(self) -> None:
-        """Breaks off what a client does not take; while the full way answers, that has a patience of its own."""
-        if self._has_taken():
-            return
-        if self._awaits_head() and self.transport is not None:
-            self._all_taken()
-            self._door.drop("slow-reader")
-            self.transport.abort()
-        else:
-            self._await_taking()
-
-    def _all_taken(self) -> None:
-        if self._untaken is not None and self._taking is not None:
-            self._hot.taken(self._untaken)
-            self._taking.cancel()
-            self._untaken = self._taking = None
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
+        """Lets a hot answer be taken within that time, as an answer that is being made."""
+        if self._taking is not None:
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(timeout):
+                    await self._drain_helper()
+        await super().shutdown(timeout)
 
     def handle_error(
         self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -33,7 +33,7 @@ class HotAnswer:
     client: str | None  # where a trusted proxy says who it is; None: whoever is connected
     turn: int = -1
     ready: bytes = b""
-    cleared_for: str | None = None  # the client for whom it was found in that turn that there is a place
+    cleared_for: str | None = None  # the client for whom it was found in that turn that there is room
     _made_of: tuple[str, Mapping[str, str]] | None = field(default=None, init=False)
 
     @property
@@ -63,6 +63,8 @@ def repeatable(
     if body is None or len(headers) != len(response.headers) or response.status not in REPEATABLE:
         return None
     if request.method not in _READING or len(body) > MAX_AGAIN_BYTES:
+        return None
+    if "Expect" in request.headers:  # another answer came before this one
         return None
     return HotAnswer(
         again=again,

@@ -13,10 +13,9 @@ from typing import Final
 
 from aiohttp import web
 
-from inbond.gateway.blobs_at_hand import AtHand
 from inbond.gateway.file_service import FileService
 from inbond.gateway.gateway import Gateway
-from inbond.gateway.located import Clearance, Located
+from inbond.gateway.located import Cleared, Located
 from inbond.model.events import BytesServed, CacheLookup, Observer
 from inbond.web.again import AGAIN
 
@@ -29,72 +28,60 @@ _CONDITIONS: Final = ("If-Range", "If-None-Match")
 class FileAgain:
     """An answer about a cleared file. `looked_up`: the kind of what was found for it, besides its page and evidence.
 
-    `stored`: where its bytes were sent from memory, that file. `sent`: so many of them in each answer. `leaves`: that
-    an answer carries something of the file.
+    `from_memory`: that its bytes were sent from there. `leaves`: that an answer carries something of the file.
     """
 
     files: FileService
     observer: Observer
-    located: Located
-    clearance: Clearance
+    cleared: Cleared
     looked_up: str | None = None
-    stored: AtHand | None = None
-    sent: int = 0
+    from_memory: bool = False
     leaves: bool = True
 
     def holds(self) -> Mapping[str, str] | None:
         """Nothing changes but the date; None where the file is not cleared any more, or not as it was on its disk."""
-        if not self.files.still(self.located, self.clearance):
-            return None
-        if self.stored is not None and self.files.at_hand(self.located) is not self.stored:
+        located = self.files.still(self.cleared)
+        if located is None or (self.from_memory and self.files.at_hand(located) is None):
             return None
         return NOTHING_CHANGED
 
     def given(self, client: str, count: int) -> None:
         """Tells what the full way tells."""
-        self.files.given_again(self.located, self.clearance, client=client, count=count, leaves=self.leaves)
+        self.files.given_again(self.cleared, client=client, count=count, leaves=self.leaves)
         if self.looked_up is not None:
             self.observer(CacheLookup(kind=self.looked_up, hit=True, count=count))
-        if self.sent:
-            self.observer(BytesServed(source="cache", count=self.sent * count))
+
+    def taken(self, count: int) -> None:
+        """Tells of the bytes, where they are those of a file."""
+        if self.from_memory:
+            self.observer(BytesServed(source="cache", count=count))
 
 
-def offer_bytes(request: web.Request, gateway: Gateway, located: Located, stored: AtHand, *, sent: int) -> None:
+def offer_bytes(request: web.Request, gateway: Gateway, located: Located) -> None:
     """Says that bytes of a file that were sent from memory may be sent again."""
-    if located.clearance is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
+    cleared = located.cleared
+    if cleared is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
         request[AGAIN] = FileAgain(
-            files=gateway.files,
-            observer=gateway.observer,
-            located=located,
-            clearance=located.clearance,
-            looked_up="blob",
-            stored=stored,
-            sent=sent,
+            files=gateway.files, observer=gateway.observer, cleared=cleared, looked_up="blob", from_memory=True
         )
 
 
 def offer_unchanged(request: web.Request, gateway: Gateway, located: Located) -> None:
     """The same of the answer that a client has the file already."""
-    if located.clearance is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
-        request[AGAIN] = FileAgain(
-            files=gateway.files,
-            observer=gateway.observer,
-            located=located,
-            clearance=located.clearance,
-            leaves=False,
-        )
+    cleared = located.cleared
+    if cleared is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
+        request[AGAIN] = FileAgain(files=gateway.files, observer=gateway.observer, cleared=cleared, leaves=False)
 
 
 def offer_metadata(request: web.Request, gateway: Gateway, located: Located, response: web.Response) -> None:
     """The same of core metadata that its page gives the digest of: as long as the page does, it is these bytes."""
-    file, etag = located.file, response.headers["ETag"]
+    file, cleared, etag = located.file, located.cleared, response.headers["ETag"]
     given = file.core_metadata is not False and f'"{file.metadata_sha256}"' == etag
-    if given and located.clearance is not None and _is_plain(request, located, etag):
+    if given and cleared is not None and _is_plain(request, located, etag):
         request[AGAIN] = FileAgain(
             files=gateway.files,
             observer=gateway.observer,
-            located=located,
-            clearance=located.clearance,
+            cleared=cleared,
             looked_up="metadata",
             leaves=request.method != "HEAD" and response.status == HTTPStatus.OK,
         )

@@ -1,9 +1,17 @@
-"""The places that hot answers need, as the full way needs them."""
+"""The room that hot answers need: the places of the full way, and a bound on what clients have not taken yet."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+from inbond.web.door import Door
+from inbond.web.hot_answer import HotAnswer
+
+# Of answers that clients have not taken yet, of all connections together, and half of it of one client. Looked at
+# before each answer: the last one may go beyond.
+MAX_UNTAKEN_BYTES: Final = 16 * 2**20
 
 
 class Places(Protocol):
@@ -26,6 +34,41 @@ class Places(Protocol):
 class Untaken:
     """What a client has not taken yet of an answer. `has_place`: whether that takes a place."""
 
+    answer: HotAnswer
     client: str
     count: int
     has_place: bool
+
+
+class Room:
+    """The room of a process. `untaken`: bytes of answers that clients have not taken yet."""
+
+    def __init__(self, places: Places, door: Door) -> None:
+        self._places = places
+        self._door = door
+        self._of: Counter[str] = Counter()  # of each client
+        self.untaken = 0
+
+    def has(self, route: str, client: str) -> bool:
+        """Whether there is room for an answer, as the full way needs it."""
+        return (
+            not self._door.crowded
+            and self.untaken <= MAX_UNTAKEN_BYTES
+            and self._of.get(client, 0) <= MAX_UNTAKEN_BYTES // 2
+            and self._places.has(route, client)
+        )
+
+    def take(self, answer: HotAnswer, client: str, count: int) -> Untaken:
+        """Counts what a client left of an answer, until `give_back`."""
+        self.untaken += count
+        self._of[client] += count
+        return Untaken(answer, client, count, self._places.keep(answer.route, client))
+
+    def give_back(self, one: Untaken) -> None:
+        """It is taken, or nobody is there any more to take it."""
+        self.untaken -= one.count
+        self._of[one.client] -= one.count
+        if not self._of[one.client]:
+            del self._of[one.client]
+        if one.has_place:
+            self._places.give_back(one.client)

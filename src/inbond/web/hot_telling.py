@@ -19,8 +19,14 @@ class Telling:
 
     def __init__(self, metrics: Metrics, wall: Callable[[], float]) -> None:
         self.untold: Final[list[tuple[HotAnswer, str, float]]] = []
+        self._left: dict[tuple[HotAnswer, str], int] = {}  # bytes of bodies of these that clients have not taken
         self._metrics = metrics
         self._lines = Lines(wall)
+
+    def not_taken(self, answer: HotAnswer, client: str, count: int) -> None:
+        """Of an answer that is not told yet, so many bytes of its body are not taken."""
+        key = (answer, client)
+        self._left[key] = self._left.get(key, 0) + count
 
     def tell(self) -> None:
         """Tells all that was given and is not told yet."""
@@ -37,6 +43,7 @@ class Telling:
         self._metrics.answered(answer.route, answer.status, times)
         self._metrics.again.labels(answer.route).inc(len(times))
         answer.again.given(client, len(times))
+        answer.again.taken(len(answer.body) * len(times) - self._left.pop((answer, client), 0))
         slow = [milliseconds_of(one) for one in times if one > UNTOLD_SECONDS]
         if len(slow) < len(times):
             self._say(answer, client, 0.0, len(times) - len(slow))

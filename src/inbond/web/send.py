@@ -91,13 +91,13 @@ async def _send_stored(request: web.Request, stored: AtHand, own: _Own, observer
     """Answers with a file that was in the store. Raises `FileNotFoundError` where it was evicted a moment ago."""
     note(request, source="cache")
     if stored.body is not None:
-        return _send_body(request, stored, stored.body, own, observer)
+        return _send_body(request, stored.body, own, observer)
     return await send_blob(
         request, stored.blob, own.headers(), observer, holds=own.holds, leaves=own.leaves, doubt=own.files.doubt
     )
 
 
-def _send_body(request: web.Request, stored: AtHand, whole: bytes, own: _Own, observer: Observer) -> web.StreamResponse:
+def _send_body(request: web.Request, whole: bytes, own: _Own, observer: Observer) -> web.StreamResponse:
     """Answers with a file that is in memory."""
     headers, total = own.headers(), len(whole)
     if request.method == "HEAD":
@@ -108,7 +108,7 @@ def _send_body(request: web.Request, stored: AtHand, whole: bytes, own: _Own, ob
     own.leaves()
     body = whole[span.start : span.stop]
     pieces = Pieces(request, body, lambda count: observer(BytesServed(source="cache", count=count)))
-    offer_bytes(request, own.gateway, own.located, stored, sent=len(body))
+    offer_bytes(request, own.gateway, own.located)
     return web.Response(status=status, headers=headers, body=pieces)
 
 

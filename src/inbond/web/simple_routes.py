@@ -135,6 +135,9 @@ class _PageAgain:
         """Tells of the look-ups."""
         self._gateway.pages.given(count)
 
+    def taken(self, _count: int) -> None:
+        """The bytes of pages are not counted."""
+
 
 async def project_list(request: web.Request) -> web.StreamResponse:
     """`GET /simple/`: streamed from a file that was rendered beforehand."""
