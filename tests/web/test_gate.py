@@ -99,3 +99,28 @@ async def test_a_place_that_comes_with_the_last_moment_is_taken() -> None:
     gate.leave("holder")
     await task
     assert gate.in_use == 1
+
+
+async def test_a_place_that_becomes_free_as_somebody_gives_up_goes_to_the_next() -> None:
+    gate = Gate(places=1, queue=8, patience=LONG)
+    gate.try_enter("holder")
+    gone, next_ = await queued(gate, "gone", "next")
+    gone.cancel()  # as when patience ends: it has not heard of it yet
+    gate.leave("holder")
+    assert await next_ == "next"
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    gate.leave("next")
+    assert (gate.in_use, gate.waiting) == (0, 0)
+
+
+async def test_who_gives_up_as_the_only_one_leaves_the_place_free() -> None:
+    gate = Gate(places=1, queue=8, patience=LONG)
+    gate.try_enter("holder")
+    (gone,) = await queued(gate, "gone")
+    gone.cancel()
+    gate.leave("holder")
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert (gate.in_use, gate.waiting) == (0, 0)
+    assert gate.try_enter("anybody")

@@ -69,16 +69,24 @@ class Gate:
             raise
 
     def _hand_on(self) -> None:
-        share = _half(self.places)
-        client = next((one for one in self._lines if self._held[one] < share), None)
-        if client is not None and self.in_use < self.places:
+        found = self._next() if self.in_use < self.places else None
+        if found is not None:
+            client, turn = found
             line = self._lines.pop(client)
-            turn = line.popleft()
+            line.remove(turn)
             if line:
                 self._lines[client] = line  # behind the others
             self.waiting -= 1
             self._take(client)
             turn.set_result(None)
+
+    def _next(self) -> tuple[str, asyncio.Future[None]] | None:
+        """Whose turn it is. Who gave up in this turn of the event loop still stands in line, and is passed over."""
+        for client, line in self._lines.items():
+            turn = next((one for one in line if not one.done()), None)
+            if turn is not None and self._held[client] < _half(self.places):
+                return client, turn
+        return None
 
     def _take(self, client: str) -> None:
         self.in_use += 1
