@@ -31,9 +31,16 @@ root = "bundled"
 SLOW = 3.5  # seconds, above the two that a page waits
 
 
-def config(place: Path, listing: str) -> str:
+# Else the newest release may have been looked at ahead by then, and it is left to chance who is refused.
+NOT_AHEAD = """
+[upstreams.pypi]
+ahead = false
+"""
+
+
+def config(place: Path, listing: str, *, besides: str = "") -> str:
     file = place / "inbond.toml"
-    file.write_text(POLICY.format(listing=listing))
+    file.write_text(POLICY.format(listing=listing) + besides)
     return str(file)
 
 
@@ -98,7 +105,7 @@ async def test_lazy_refuses_the_first_person_and_the_next_gets_the_older_one(ins
         index.add_wheel("app", "2.0", provenance=b"not json", upload_time=an_hour_ago())
 
         def first_and_next() -> None:
-            with serving(tmp_path, index.url, "--config", config(tmp_path, "lazy")) as service:
+            with serving(tmp_path, index.url, "--config", config(tmp_path, "lazy", besides=NOT_AHEAD)) as service:
                 version, printed = installed(install, tmp_path, service, "first")
                 assert version == ""
                 assert "attestations" in printed
