@@ -25,7 +25,7 @@ test-covered: ## that the pure rooms are covered by the last run to the last bra
 # is wrong; one that does not is unsteady, and stands in the output to be mended.
 UNSTEADY := 3
 test-again: $(VENV)/.dev ## what failed in the last run of the tests, three times over, where it was little
-	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none --collect-only | grep '::' >.unsteady; \
+	@PYTEST_ADDOPTS= $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --collect-only | grep '::' >.unsteady; \
 	  failed=$$(grep -c . .unsteady); [ "$$failed" -gt 0 ] && [ "$$failed" -le $(UNSTEADY) ] || exit 1; \
 	  echo "UNSTEADY: $$failed failed beside others, and run alone now:"; cat .unsteady
 	for round in 1 2 3; do $(BIN)/python -m pytest -v @.unsteady || exit 1; done

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from inbond.gateway import ahead, likely
+from inbond.gateway import ahead, known_evidence, likely
 from inbond.model.names import ProjectName
 from inbond.upstream.breaker import OPENS_AFTER
 from inbond.upstream.index import Upstream
@@ -86,6 +86,21 @@ async def test_a_file_costs_one_question_about_provenance_and_a_young_release_fi
             await nothing_under_way()
             about = [one for one in asked(index, "provenance") if f"/{project}/" in one]
             assert len(about) == len(set(about)) == questions
+
+
+async def test_who_is_stopped_by_what_was_found_ahead_sees_it_on_the_page_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_evidence, "TOLD_EVERY", 600.0)  # when pages show by themselves what was found behind
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        bad = index.add_wheel("demo", "2.0", provenance=b"not json", upload_time=LONG_AGO)
+        (shown,) = (await proxy.page("demo"))["files"]
+        assert not shown.get("yanked")
+        await until(lambda: index.count("provenance") == 1)
+        await nothing_under_way()
+        assert (await proxy.get(await proxy.path_of("demo", bad.filename)))[0] == 403
+        (shown,) = (await proxy.page("demo"))["files"]
+        assert shown["yanked"]
 
 
 # What may go wrong with a guess, and with the same asked by a client.
