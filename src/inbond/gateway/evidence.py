@@ -157,9 +157,8 @@ class EvidenceKeeper:
         if len(missing) < len(files):
             self._observer(CacheLookup(kind="evidence", hit=True))
         await _wait(await self._work.ask(Lane.OWN, state, missing), within)
-        self._tidings.tell_now(
-            (state.upstream, state.page.name)
-        )  # who was just answered by it may look at the page next
+        # Whoever is answered by it may look at the page next, though it was found ahead or behind.
+        self._tidings.tell_now((state.upstream, state.page.name))
 
     async def settle(self, state: PageState, young: Sequence[File], rest: Sequence[File], *, within: float) -> bool:
         """The same for a page that waits: for its young files before the rest of any project. Whether all is done."""
