@@ -134,7 +134,7 @@ async def test_a_page_that_is_refused_during_a_storm_is_not_a_quick_page() -> No
 async def test_only_a_redirect_means_that_a_server_does_not_offer_a_file() -> None:
     storm, work = bench("storm"), bench("work")
     for answer, error in ((BUSY, RuntimeError), (ELSEWHERE, work.NotOffered)):
-        async with answering(lambda _, answer=answer: answer) as (url, _):  # type: ignore[misc]
+        async with answering(lambda _, answer=answer: answer) as (url, _):  # type: ignore[misc]  # the lambda's
             with pytest.raises(error):
                 await storm._client([url], None)
 

@@ -179,7 +179,7 @@ async def test_old_requests_are_removed(ledger: Ledger, events: Heard) -> None:
 @pytest.mark.parametrize("tries", [1, 2, 3])
 async def test_what_could_not_be_written_is_written_later_once(ledger: Ledger, events: Heard, tries: int) -> None:
     failing = Failing(ledger, tries)
-    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]  # a double
     told(FileAsked(asked=DENIED))
     told(Happened(occurrence=HAPPENED))
     while failing.tries:
@@ -194,7 +194,7 @@ async def test_what_could_not_be_written_is_written_later_once(ledger: Ledger, e
 
 async def test_a_ledger_that_fails_halfway_is_not_written_to_twice(ledger: Ledger, events: Heard) -> None:
     failing = Failing(ledger, 0)
-    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]  # a double
     told(FileAsked(asked=DENIED))
     record = failing.record
 
@@ -215,7 +215,7 @@ async def test_the_queue_is_bounded_and_what_is_lost_is_counted(
 ) -> None:
     monkeypatch.setattr(book, "MAX_QUEUED", 3)
     failing = Failing(ledger, 1)
-    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]  # a double
     for number in range(5):
         told(FileAsked(asked=replace(ASKED, client=str(number))))
     with pytest.raises(StoreUnavailable):
@@ -233,7 +233,7 @@ async def test_who_asks_again_and_again_takes_room_from_nobody(
 ) -> None:
     monkeypatch.setattr(book, "MAX_QUEUED", 3)
     failing = Failing(ledger, 1)
-    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]  # a double
     for number in range(9):
         told(FileAsked(asked=replace(ASKED, at=T1 + timedelta(seconds=number)), count=100_000))
     with pytest.raises(StoreUnavailable):
@@ -251,7 +251,7 @@ async def test_what_comes_while_the_ledger_fails_is_bounded_too(
 ) -> None:
     monkeypatch.setattr(book, "MAX_QUEUED", 3)
     failing = Failing(ledger, 1)
-    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]  # a double
     record = failing.record
 
     async def record_slowly(asked: Sequence[AskedRow]) -> None:
@@ -275,7 +275,7 @@ async def test_it_keeps_trying_while_inbond_serves(
     monkeypatch.setattr(book, "WRITE_EVERY", 0.01)
     monkeypatch.setattr(book, "RETRY_EVERY", 0.01)
     failing = Failing(ledger, 3)
-    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]  # a double
     told.start()
     told(FileAsked(asked=ASKED))
     async with asyncio.timeout(60):

@@ -60,7 +60,7 @@ async def turns_pass() -> None:
 async def begun(*work: Awaitable[None]) -> list[asyncio.Task[None]]:
     tasks = [asyncio.ensure_future(one) for one in work]
     await turns_pass()
-    return tasks  # type: ignore[return-value, unused-ignore]
+    return tasks  # type: ignore[return-value, unused-ignore]  # by mypy's version
 
 
 async def test_who_puts_waits_until_it_is_written_together_with_what_came_meanwhile(held: Held) -> None:

@@ -90,9 +90,9 @@ class LedgerConnections:
         if self._looked:
             return
         self._see_that_it_may_be_used()
+        asyncio.get_running_loop().call_soon(self._turn_ends)  # first: a look that nothing ends would stand for ever
         self._standing.hold()
         self._looked = True
-        asyncio.get_running_loop().call_soon(self._turn_ends)
 
     def _turn_ends(self) -> None:
         self._looked = False
