@@ -28,6 +28,7 @@ from inbond.gateway.download_answers import DownloadAnswers
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.early import EarlyDownloads
 from inbond.gateway.file_service import FileService
+from inbond.gateway.files_ahead import FilesAhead
 from inbond.gateway.gateway import Gateway
 from inbond.gateway.judging import Judge
 from inbond.gateway.leading import Leading, starting
@@ -184,7 +185,6 @@ async def assembled(
             )
         )
         shared = downloads if among is None else closing(SharedDownloads(downloads, among.peers, clock, observer))
-        at_hand = closing(BlobsAtHand(stored_bytes))
         why = WhyBook(documents)
         judge = Judge(
             evidence,
@@ -223,13 +223,26 @@ async def assembled(
             judge=judge,
             clock=clock,
         )
+        files_ahead = closing(
+            FilesAhead(upstreams, blobs, downloads, pages=pages, early=early, likely=likely, observer=observer)
+        )
         page_service = closing(
             PageService(
                 pages=pages,
                 judge=judge,
                 settler=settler,
                 metadata=metadata,
-                ahead=closing(Ahead(upstreams, evidence, metadata, clock, observer, likely=likely)),
+                ahead=closing(
+                    Ahead(
+                        upstreams,
+                        evidence,
+                        metadata,
+                        clock,
+                        observer,
+                        likely=likely,
+                        files=files_ahead if among is None else None,
+                    )
+                ),
                 why=why,
                 clock=clock,
                 observer=observer,
@@ -254,8 +267,9 @@ async def assembled(
                     judge=judge,
                     downloads=shared,
                     metadata=metadata,
-                    at_hand=at_hand,
+                    at_hand=closing(BlobsAtHand(stored_bytes)),
                     early=early if among is None else None,
+                    ahead=files_ahead if among is None else None,
                     clock=clock,
                     observer=observer,
                 ),

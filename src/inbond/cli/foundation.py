@@ -47,6 +47,8 @@ from inbond.upstream.settings import UpstreamSettings
 from inbond.upstream.source import Source
 
 USER_AGENT: Final = f"inbond/{__version__}"
+# Kinds of documents that are asked for or made anew where there are none (`inbond.store.absent`).
+_RENEWABLE: Final = ("claim", "evidence", "extracted", "inspection", "metadata", "provenance")
 
 
 class Closable(Protocol):
@@ -123,7 +125,8 @@ async def foundation(
         if serving:
             await asyncio.to_thread(make_room_to_start, config.storage)
         on_disk = closing_in(stack, opened_documents(config.storage, quota, observer))
-        documents = closing_in(stack, DocumentsBehind(on_disk))
+        renewable = _RENEWABLE if config.server.workers == 1 else ()  # else another worker may just have made it
+        documents = closing_in(stack, DocumentsBehind(on_disk, renewable=renewable))
         ledger = closing_in(stack, opened_ledger(config.storage, observer=observer, look_behind=serving))
         leading = leading or Leading()
         book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history, prunes=leading))

@@ -9,6 +9,7 @@ from typing import Final
 import stamina
 import structlog
 
+from inbond.cli.log_lines import PlainRenderer, Stamper, json_renderer
 from inbond.cli.options import JSON
 from inbond.model.events import Alert, Event, Recorded
 
@@ -21,23 +22,18 @@ def set_up_logging(form: str, *, verbose: bool, quiet: bool = False, worker: int
     `quiet`: only what is not as it should be. `worker`: which of several processes this is; stands on each line.
     """
     level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
-        if form == JSON
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            pad_event_to=0,
-            sort_keys=False,
-            exception_formatter=structlog.dev.plain_traceback,
-        )
+    colors = sys.stderr.isatty()
+    for_people = structlog.dev.ConsoleRenderer(
+        colors=colors, pad_event_to=0, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
     )
+    in_text: structlog.types.Processor = for_people if colors else PlainRenderer(for_people)
     processors: list[structlog.types.Processor] = [
         structlog.processors.add_log_level,
         *([] if worker is None else [_numbered(worker)]),
-        structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ" if form == JSON else "%H:%M:%S", utc=form == JSON),
+        Stamper("%Y-%m-%dT%H:%M:%SZ" if form == JSON else "%H:%M:%S", utc=form == JSON),
         structlog.processors.format_exc_info if form == JSON else _as_it_is,
         _printable,
-        renderer,
+        json_renderer() if form == JSON else in_text,
     ]
     structlog.configure(
         processors=processors,

@@ -33,16 +33,23 @@ class Answers:
     """The answer that is being read, and what it takes to ask for the rest of it."""
 
     def __init__(
-        self, upstream: Source, url: str, *, renew: Callable[[], Awaitable[str | None]] | None, digest_known: bool
+        self,
+        upstream: Source,
+        url: str,
+        *,
+        renew: Callable[[], Awaitable[str | None]] | None,
+        digest_known: bool,
+        guessed: Callable[[], bool],
     ) -> None:
         """Without a known digest bytes are never joined: upstream is asked for the whole file, each time.
 
-        `renew`: another address of the same file, or None where there is none.
+        `renew`: another address of the same file, or None where there is none. `guessed`: whether nobody wants it yet.
         """
         self._upstream = upstream
         self._url = url
         self._renew = renew
         self._digest_known = digest_known
+        self._guessed = guessed
         self._stack = AsyncExitStack()
         self._body: FileBody | None = None
         self._validators = Validators()
@@ -106,7 +113,16 @@ class Answers:
                 fault = again
 
     async def _open(self, resume: Resume | None) -> FileBody:
-        """The file's body; where its address carries a query, which may be a signature that has expired, twice."""
+        """The file's body; where its address carries a query, which may be a signature that has expired, twice.
+
+        Once more for whoever has come to want it where it was had for nobody, and failed.
+        """
+        if self._guessed():
+            try:
+                return await self._stack.enter_async_context(self._upstream.file(self._url, resume, guess=True))
+            except UpstreamFault:
+                if self._guessed():
+                    raise
         try:
             return await self._stack.enter_async_context(self._upstream.file(self._url, resume))
         except UpstreamRefused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from inbond.gateway.ahead import Ahead
@@ -15,7 +16,7 @@ from inbond.gateway.indexes import Index, page_at_hand, require_page
 from inbond.gateway.judging import Generation, Judge, Judged
 from inbond.gateway.lru import Lru
 from inbond.gateway.metadata import MetadataKeeper
-from inbond.gateway.off_loop import off_loop
+from inbond.gateway.off_loop import SMALL_PAGE_FILES, off_loop
 from inbond.gateway.page_state import PageFreshness, PageState
 from inbond.gateway.pages import PageKeeper
 from inbond.gateway.settling import Settler
@@ -110,6 +111,11 @@ class PageService:
         self._observer(CacheLookup(kind="rendered", hit=False))
         judged = await self._judged(index, state)
         basis = self._basis(index, state, judged)
+        if len(state.page.files) <= SMALL_PAGE_FILES:  # made at once: nobody can ask for it meanwhile
+            ready = self._rendered.get(key)  # who waited with others for the verdicts finds it made
+            if ready is None or (ready.basis, ready.expires_at) != (basis, judged.expires_at):
+                ready = await self._make(key, index, state, judged, basis)
+            return self._dated(ready, state)
         made = await self._flights.do((key, basis), lambda: self._make(key, index, state, judged, basis))
         return self._dated(made, state)
 
@@ -170,7 +176,8 @@ class PageService:
         ready = await off_loop(len(state.page.files), _render, page, entries, form, coding, basis)
         self._rendered.put(key, ready)
         # A store that is busy keeps no page waiting: until they are kept, the links are known to this process.
-        self._keeping.start((index.name, state.page.name), lambda: self._why.keep(entries.stopped[:MAX_KEPT_WHYS]))
+        if stopped := entries.stopped[:MAX_KEPT_WHYS]:
+            self._keeping.start((index.name, state.page.name), lambda: self._why.keep(stopped))
         return ready
 
     def _in_other_coding(self, key: _RenderKey, judged: Judged, basis: _Basis) -> Ready | None:
@@ -193,7 +200,7 @@ class PageService:
                 known,
             ):
                 return kept
-        judged = await self._settler.judged(index, state)
+        judged = await self._settler.judged(index, state, partial(self._ahead.meanwhile, index, state))
         self._ahead.begin(index, state, judged)
         self._listed.put(key, judged)
         return judged

@@ -126,6 +126,8 @@ class ImportedIndex:
         self,
         url: str,
         resume: Resume | None = None,  # noqa: ARG002 (the protocol's)
+        *,
+        guess: bool = False,  # noqa: ARG002 (the protocol's)
     ) -> AbstractAsyncContextManager[FileBody]:
         """Raises: what was carried lies among the mirror's blobs, and whoever asks here did not find it there."""
         raise UpstreamRefused(

@@ -10,11 +10,13 @@ doubt; a why-link) is put. Whoever asks meanwhile is given what waits.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from inbond.store.absent import AbsentDocuments
 from inbond.store.documents import checked
 from inbond.store.protocols import MAX_DOCUMENT_BYTES, Documents
 
@@ -54,8 +56,10 @@ class _Batch:
 class DocumentsBehind:
     """`Documents` before others. Close it before those."""
 
-    def __init__(self, documents: ManyDocuments) -> None:
+    def __init__(self, documents: ManyDocuments, *, renewable: Iterable[str] = ()) -> None:
+        """`renewable`: kinds of documents that need not be looked up again for a moment where there was none."""
         self._documents = documents
+        self._absent = AbsentDocuments(renewable, time.monotonic)
         self._batches: deque[_Batch] = deque()  # in the order in which they are written
         self._holding: dict[str, _Batch] = {}  # the last that holds a key
         self._bytes = 0  # of all batches
@@ -65,12 +69,23 @@ class DocumentsBehind:
     async def get(self, key: str) -> bytes | None:
         """See `Documents.get`."""
         batch = self._holding.get(key)
-        return await self._documents.get(key) if batch is None else _read(batch.values[key])
+        if batch is not None:
+            return _read(batch.values[key])
+        if key in self._absent:
+            return None
+        look = self._absent.look([key])
+        found = await self._documents.get(key)
+        if found is None:
+            self._absent.missed(look)
+        return found
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """See `Documents.get_many`."""
         waiting = {key: _read(self._holding[key].values[key]) for key in keys if key in self._holding}
-        found = await self._documents.get_many([key for key in keys if key not in waiting])
+        wanted = [key for key in keys if key not in waiting and key not in self._absent]
+        look = self._absent.look(wanted)
+        found = await self._documents.get_many(wanted)
+        self._absent.missed(look, found)
         return found | {key: value for key, value in waiting.items() if value is not None}
 
     async def put(self, key: str, value: bytes) -> None:
@@ -97,6 +112,7 @@ class DocumentsBehind:
             batch = self._batch_for(size)
             self._bytes += batch.add(key, value)
             self._holding[key] = batch
+            self._absent.written(key)
             return batch.written
 
     def _has_room(self, size: int) -> bool:

@@ -29,7 +29,7 @@ from inbond.model.events import Alert, Event, Observer
 from inbond.model.names import is_sha256
 from inbond.store.disk import DISK, Disk
 from inbond.store.files import is_empty, make_private, remove_tree, unavailable
-from inbond.store.growing import DiskBlobWriter
+from inbond.store.growing import DiskBlobWriter, NewFile
 from inbond.store.incoming import Incoming
 from inbond.store.memory_blob import UNSTORED_BYTES, Latest, MemoryBlobWriter, UnstoredBytes
 from inbond.store.partials import MAX_PARTIAL_BYTES
@@ -176,7 +176,8 @@ class DiskBlobs:
             yield await asyncio.shield(opening)
         finally:
             # Threads go on when their task is cancelled: what they open is closed all the same.
-            await asyncio.shield(asyncio.ensure_future(_close(opening)))
+            if not _is_over(opening):
+                await asyncio.shield(asyncio.ensure_future(_close(opening)))
 
     def left(self, sha256: str) -> int:
         """How many bytes of a file wait for its next `writer`."""
@@ -186,17 +187,20 @@ class DiskBlobs:
         if self._room is None:
             return await self._open_on_disk(sha256)
         in_memory = partial(MemoryBlobWriter, self._unstored, self._latest, size=size)
-        if not await self._room.make():
+        new = NewFile(self._incoming.new_path(sha256), self._disk)
+        left = self._incoming.partials.count > 0  # with which it may have to go on instead
+        if not await (self._room.make() if left else self._room.make(new.make)):
             return in_memory()
         try:
-            return SpillingWriter(await self._open_on_disk(sha256), self._room, in_memory)
+            on_disk = await self._open_on_disk(sha256, None if left else new)
+            return SpillingWriter(on_disk, self._room, in_memory)
         except DiskFull as error:
             self._room.refuse(error.message)
             return in_memory()
 
-    async def _open_on_disk(self, sha256: str | None) -> DiskBlobWriter:
+    async def _open_on_disk(self, sha256: str | None, new: NewFile | None = None) -> DiskBlobWriter:
         try:
-            return await self._begun(sha256)
+            return await self._begun(sha256, new)
         except StoreUnavailable as error:
             # A cache may be deleted at any time, also while it is used.
             if not isinstance(error.__cause__, FileNotFoundError):
@@ -205,14 +209,23 @@ class DiskBlobs:
             self._tell(Alert(name="cache-removed", message=f"{self._content.parent} was removed: it is made anew"))
         return await self._begun(sha256)
 
-    async def _begun(self, sha256: str | None) -> DiskBlobWriter:
-        partials, path = self._incoming.partials, self._incoming.new_path(sha256)
-        if sha256 is None:
-            return await DiskBlobWriter.open(path, pool=self._pool, keep=self._keep, disk=self._disk)
-        begun = await self._run("look for a file", partials.take, sha256) if partials.count else None
-        leave = partial(partials.add, sha256)
+    async def _begun(self, sha256: str | None, new: NewFile | None = None) -> DiskBlobWriter:
+        partials, path = self._incoming.partials, new.path if new is not None else self._incoming.new_path(sha256)
+        begun, leave = None, None
+        if sha256 is not None:
+            begun = (
+                await self._run("look for a file", partials.take, sha256) if new is None and partials.count else None
+            )
+            leave = partial(partials.add, sha256)
         return await DiskBlobWriter.open(
-            path, pool=self._pool, keep=self._keep, disk=self._disk, leave=leave, resume_from=begun
+            path,
+            pool=self._pool,
+            keep=self._keep,
+            stored=self._stored,
+            disk=self._disk,
+            leave=leave,
+            resume_from=begun,
+            new=new,
         )
 
     async def remove(self, sha256: str) -> None:
@@ -240,12 +253,14 @@ class DiskBlobs:
             raise ValueError(f"{sha256!r} is no sha256 digest")
         return self._content / sha256[:2] / sha256
 
-    async def _keep(self, grown: Path, sha256: str, size: int) -> Blob:
+    def _keep(self, grown: Path, sha256: str) -> Path:
         path = self._path(sha256)
-        await self._run("store a file", place, self._disk, grown, path)
+        place(self._disk, grown, path)
+        return path
+
+    def _stored(self, size: int) -> None:
         if self._room is not None:
             self._room.stored(size)
-        return Blob(sha256=sha256, size=size, path=path)
 
     async def _run(self, doing: str, work: Callable[..., T], *args: object) -> T:
         try:
@@ -255,6 +270,13 @@ class DiskBlobs:
 
     def _tell(self, event: Event) -> None:
         self._observer(event)
+
+
+def _is_over(opening: asyncio.Future[_Writer]) -> bool:
+    if not opening.done() or opening.cancelled() or opening.exception() is not None:
+        return False
+    writer = opening.result()
+    return not isinstance(writer, MemoryBlobWriter) and writer.over
 
 
 async def _close(opening: asyncio.Future[_Writer]) -> None:

@@ -28,6 +28,7 @@ from inbond.store.disk import DISK, Disk
 from inbond.store.files import Held, exclusively, make_private, set_aside, unavailable
 from inbond.store.hardened import LOCK_SECONDS, BytesCache, Refused, Tampered, examine
 from inbond.store.protocols import MAX_DOCUMENT_BYTES, MAX_KEY_BYTES
+from inbond.store.reading import TOGETHER_KEYS, ReadsTogether
 from inbond.store.turns import Turns
 
 BATCH_KEYS: Final = 250  # asked for in one statement
@@ -104,14 +105,18 @@ class DiskDocuments:
         finally:
             self._tell()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="documents")
+        self._reads = ReadsTogether(self._pool, self._read, self._tell)
 
     async def get(self, key: str) -> bytes | None:
         """The bytes that were put under exactly this key, or None."""
-        return await self._run(self._get, checked(key))
+        return await self._reads.one(checked(key))
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """See `Documents.get_many`."""
-        return await self._run(self._get_many, [checked(key) for key in keys]) if keys else {}
+        wanted = [checked(key) for key in keys]
+        if len(wanted) > TOGETHER_KEYS:
+            return await self._run(self._get_many, wanted)
+        return await self._reads.many(wanted) if wanted else {}
 
     async def put(self, key: str, value: bytes) -> None:
         """Keeps `value`, or tells an alert; one over the limit is not kept, nor is what the key held before."""
@@ -137,6 +142,7 @@ class DiskDocuments:
 
     async def aclose(self) -> None:
         """Waits for what is under way, and closes. Calling it twice is fine."""
+        await self._reads.wait()
         await asyncio.to_thread(self._close)
         self._tell()
 
@@ -164,6 +170,10 @@ class DiskDocuments:
         self._events.append(Alert(name=name, message=message))
 
     # What follows blocks, and runs in the pool.
+
+    def _read(self, alone: Sequence[str], many: Sequence[str]) -> dict[str, bytes]:
+        found = self._get_many(many)
+        return found | {key: value for key in alone if (value := self._get(key)) is not None}
 
     def _get(self, key: str) -> bytes | None:
         cache = self._current()

@@ -98,8 +98,8 @@ class LedgerConnections:
         self._looked = False
         self._standing.release()
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        found, written = await self._on(self._writing, lambda connection: _noting(connection, work), WRITING)
+    async def _run(self, work: Callable[[sqlite3.Connection], T], asked_at: float | None = None) -> T:
+        found, written = await self._on(self._writing, lambda connection: _noting(connection, work), WRITING, asked_at)
         if written:  # that it can be read says nothing about that
             self._failures.pop(WRITING, None)
         return found
@@ -123,10 +123,12 @@ class LedgerConnections:
         except sqlite3.Error as error:
             raise self._failed(error, READING) from error
 
-    async def _on(self, thread: LedgerThread, work: Callable[[sqlite3.Connection], T], doing: str) -> T:
+    async def _on(
+        self, thread: LedgerThread, work: Callable[[sqlite3.Connection], T], doing: str, asked_at: float | None = None
+    ) -> T:
         self._see_that_it_may_be_used()
         try:
-            return await thread.run(work)
+            return await thread.run(work, asked_at)
         except sqlite3.Error as error:
             raise self._failed(error, doing) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 
 from inbond.model.memory import NewestPage, PageMemory, PageRecord
 from inbond.model.names import Filename, ProjectName
@@ -15,6 +16,7 @@ from inbond.store import (
     serials,
 )
 from inbond.store.ledger_connections import LedgerConnections
+from inbond.store.remembering import Remembering
 
 
 class LedgerPages(LedgerConnections):
@@ -43,7 +45,7 @@ class LedgerPages(LedgerConnections):
         Only what is new is written, and what brings nothing new waits for no lock. A page whose serial is below the
         highest adds files never seen before and changes nothing else. Raises ValueError for a digest that is none.
         """
-        if serial is None or self.highest_serial_now(upstream, project) is not None:  # else it is new in any case
+        if self._may_be_known(upstream, project, compared=serial is not None or page_sha256 is not None):
             known = await self._look(
                 lambda connection: pages.remembered(
                     connection, upstream, project, serial=serial, files=files, page_sha256=page_sha256
@@ -51,11 +53,26 @@ class LedgerPages(LedgerConnections):
             )
             if known is not None:
                 return known
-        return await self._run(
-            lambda connection: pages.remember(
-                connection, upstream, project, serial=serial, files=files, page_sha256=page_sha256, now=now
-            )
+        return await self._remembering.remember(
+            pages.Seen(upstream=upstream, project=project, serial=serial, files=files, page_sha256=page_sha256, now=now)
         )
+
+    def _may_be_known(self, upstream: str, project: ProjectName, *, compared: bool) -> bool:
+        """Whether a page may add nothing. `compared`: it has a serial or a digest, one of which each page leaves."""
+        if not compared or self.highest_serial_now(upstream, project) is not None:
+            return True
+        return self.newest_page_now(upstream, project) is not None
+
+    @cached_property
+    def _remembering(self) -> Remembering:
+        return Remembering(
+            lambda seen, asked_at: self._run(lambda connection: pages.remember_all(connection, seen), asked_at)
+        )
+
+    async def aclose(self) -> None:
+        """Waits for what is under way, and closes. Calling it twice is fine."""
+        await self._remembering.ended()
+        await super().aclose()
 
     async def remember_digest(
         self, upstream: str, project: ProjectName, filename: Filename, sha256: str, *, now: datetime

@@ -34,9 +34,12 @@ class LedgerThread:
             self._pool.shutdown()
             raise
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What the work returns. Raises what it raises; `sqlite3.OperationalError` where the lock stays held."""
-        asked_at = time.monotonic()
+    async def run(self, work: Callable[[sqlite3.Connection], T], asked_at: float | None = None) -> T:
+        """What the work returns. Raises what it raises; `sqlite3.OperationalError` where the lock stays held.
+
+        `asked_at`: of the monotonic clock, where it was asked for earlier than now.
+        """
+        asked_at = time.monotonic() if asked_at is None else asked_at
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work, asked_at)
 
     def _do(self, work: Callable[[sqlite3.Connection], T], asked_at: float) -> T:

@@ -74,14 +74,16 @@ def highest_serial(connection: sqlite3.Connection, upstream: str, project: Proje
     return None if row is None else row[0]
 
 
-def newest_page(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> NewestPage | None:
-    """The newest page of those without a serial, or None. Raises sqlite3.Error."""
+def newest(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> tuple[int | None, NewestPage | None]:
+    """The highest serial stored, and the newest page of those without one; None for either. Raises sqlite3.Error."""
     row = connection.execute(
-        "SELECT page_sha256, page_at FROM project WHERE upstream = ? AND name = ?", (upstream, str(project))
+        "SELECT highest_serial, page_sha256, page_at FROM project WHERE upstream = ? AND name = ?",
+        (upstream, str(project)),
     ).fetchone()
-    if row is None or row[0] is None:
-        return None
-    return NewestPage(sha256=row[0].hex(), since=time_of(row[1]))
+    if row is None:
+        return None, None
+    serial, sha256, at = row
+    return serial, None if sha256 is None else NewestPage(sha256=sha256.hex(), since=time_of(at))
 
 
 def recall(connection: sqlite3.Connection, upstream: str, project: ProjectName) -> PageMemory | None:
@@ -100,7 +102,7 @@ def remembered(
     files: Listed,
     page_sha256: str | None = None,
 ) -> PageMemory | None:
-    """What is stored of a page that adds nothing, or None: `remember` it. Raises ValueError, sqlite3.Error.
+    """What is stored of a page that adds nothing, or None: `remember_all`. Raises ValueError, sqlite3.Error.
 
     The usual case: it needs neither a lock nor a sync.
     """
@@ -112,23 +114,33 @@ def remembered(
     return _memory(stored, vanished=())
 
 
-def remember(
-    connection: sqlite3.Connection,
-    upstream: str,
-    project: ProjectName,
-    *,
-    serial: int | None,
-    files: Listed,
-    page_sha256: str | None = None,
-    now: datetime,
-) -> PageMemory:
-    """Stores what a page adds, in one transaction. Raises ValueError for a digest that is none, sqlite3.Error."""
-    listed = {str(filename): sha256 for filename, sha256 in files}
-    page, moment = packed_or_none(page_sha256), moment_of(now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A page that is to be remembered. `page_sha256`: by which it is told from others, where it has no serial."""
+
+    upstream: str
+    project: ProjectName
+    serial: int | None
+    files: Listed
+    page_sha256: str | None
+    now: datetime
+
+
+def remember_all(connection: sqlite3.Connection, seen: Sequence[Seen]) -> list[PageMemory]:
+    """Stores what pages add, in this order and in one transaction: all of it, or nothing.
+
+    Raises ValueError for a digest that is none, sqlite3.Error.
+    """
     with transaction(connection, "IMMEDIATE"):
-        stored = read(connection, upstream, project) or _begin(connection, upstream, project, moment)
-        news = _news(stored, listed, serial, page)
-        _write(connection, stored.project, news, moment)
+        return [_remembered(connection, one) for one in seen]
+
+
+def _remembered(connection: sqlite3.Connection, seen: Seen) -> PageMemory:
+    listed = {str(filename): sha256 for filename, sha256 in seen.files}
+    page, moment = packed_or_none(seen.page_sha256), moment_of(seen.now)
+    stored = read(connection, seen.upstream, seen.project) or _begin(connection, seen.upstream, seen.project, moment)
+    news = _news(stored, listed, seen.serial, page)
+    _write(connection, stored.project, news, moment)
     return _memory(_with(stored, news, moment), vanished=tuple(Filename(name) for name in news.vanished))
 
 

@@ -92,16 +92,19 @@ class Room:
         """Whether the reserve of free disk is not there now."""
         return await self._run(self._lacking) > 0
 
-    async def make(self) -> bool:
-        """Whether a file may be stored now; where the reserve is not there, others go first."""
+    async def make(self, then: Callable[[], None] = lambda: None) -> bool:
+        """Whether a file may be stored now; where the reserve is not there, others go first.
+
+        `then`: done at once in the pool where it may, and raises nothing.
+        """
         if self._refusal is not None:
             return False
-        if not await self.lacks():
+        if await self._run(self._done, then):
             return True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EVICTION_SECONDS):
                 await asyncio.shield(self._evict_soon())
-        if not await self.lacks():
+        if await self._run(self._done, then):
             return True
         self.refuse(await self._run(self._told))
         return False
@@ -213,6 +216,12 @@ class Room:
                 self._max_size = self._limit(total)
         above = total - int(self._max_size * KEPT_SHARE) if total > self._max_size else 0
         return max(above, self._space.to_remove())
+
+    def _done(self, then: Callable[[], None]) -> bool:
+        if self._lacking() > 0:
+            return False
+        then()
+        return True
 
     def _lacking(self) -> int:
         try:

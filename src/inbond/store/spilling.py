@@ -108,6 +108,11 @@ class SpillingWriter:
                     await self._spill(error.message)
             return await self._in_memory_now().commit(sha256=sha256)
 
+    @property
+    def over(self) -> bool:
+        """Whether it was committed on disk, and need not be closed."""
+        return self._memory is None and self._disk.over
+
     async def close(self) -> None:
         """Removes what was not committed."""
         await self._disk.close()

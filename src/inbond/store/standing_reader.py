@@ -43,8 +43,7 @@ class StandingReader:
         self._data_version = -1
         self._version = 0
         self._pages_version = -1
-        self._serials: dict[tuple[str, ProjectName], int | None] = {}  # as read since
-        self._newest: dict[tuple[str, ProjectName], NewestPage | None] = {}  # likewise
+        self._pages: dict[tuple[str, ProjectName], tuple[int | None, NewestPage | None]] = {}  # as read since
 
     def hold(self) -> None:
         """Looks whether anything was written; until `release` that look counts."""
@@ -87,26 +86,25 @@ class StandingReader:
 
     def highest_serial(self, upstream: str, project: ProjectName) -> int | None:
         """The highest serial of any page remembered, or None."""
-        self._forget_pages_if_written()
-        key = (upstream, project)
-        if key not in self._serials:
-            self._serials[key] = pages.highest_serial(self._connection, upstream, project)
-        return self._serials[key]
+        return self._newest_of(upstream, project)[0]
 
     def newest_page(self, upstream: str, project: ProjectName) -> NewestPage | None:
         """The newest page of those without a serial, or None."""
+        return self._newest_of(upstream, project)[1]
+
+    def _newest_of(self, upstream: str, project: ProjectName) -> tuple[int | None, NewestPage | None]:
         self._forget_pages_if_written()
         key = (upstream, project)
-        if key not in self._newest:
-            self._newest[key] = pages.newest_page(self._connection, upstream, project)
-        return self._newest[key]
+        found = self._pages.get(key)
+        if found is None:
+            found = self._pages[key] = pages.newest(self._connection, upstream, project)
+        return found
 
     def _forget_pages_if_written(self) -> None:
         data_version = self._written()
-        if data_version != self._pages_version or len(self._serials) + len(self._newest) >= MAX_PAGES:
+        if data_version != self._pages_version or len(self._pages) >= MAX_PAGES:
             # In this order: what is written in between is seen at the next call.
-            self._serials.clear()
-            self._newest.clear()
+            self._pages.clear()
             self._pages_version = data_version
 
     def close(self) -> None:

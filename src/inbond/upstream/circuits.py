@@ -51,7 +51,8 @@ class Circuits:
             self._put(key, self._of(key).abandoned())
             raise
         else:
-            self._put(key, self._of(key).answered())
+            if key in self._troubled:  # hardly ever
+                self._put(key, self._of(key).answered())
 
     @property
     def held(self) -> bool:
@@ -70,6 +71,8 @@ class Circuits:
         return f"no answer, tried again only now and then: {', '.join(held)}" if held else None
 
     def _enter(self, key: Key) -> None:
+        if key not in self._troubled:
+            return
         now = self._clock()
         breaker = self._of(key)
         wait = breaker.wait(now)

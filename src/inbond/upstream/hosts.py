@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
+MAX_HOSTS: Final = 1_024  # whose form is remembered: an upstream has a few, and each request looks at them
 MAX_NAME_CHARS: Final = 253  # RFC 1035, section 2.3.4, as text without the root's dot
 _LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")
 _ZONE: Final = re.compile(r"[0-9A-Za-z._-]+")  # RFC 6874, without its escapes: an interface, and no second address
@@ -28,6 +30,7 @@ def address_of(host: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
+@lru_cache(MAX_HOSTS)
 def is_host(host: str) -> bool:
     """Whether that is an address, or a name that can be looked up: labels of 1 to 63 ASCII characters."""
     if address_of(host) is not None:

@@ -151,15 +151,17 @@ class Upstream:
             yield ListBody(is_json=is_json, serial=media.last_serial(stream.response.headers), chunks=chunks)
 
     @asynccontextmanager
-    async def file(self, url: str, resume: Resume | None = None) -> AsyncIterator[FileBody]:
+    async def file(self, url: str, resume: Resume | None = None, *, guess: bool = False) -> AsyncIterator[FileBody]:
         """A file's bytes as they arrive, or its rest. `url`: as the page names it.
 
         Retried until the first byte; asking for the rest after that is the caller's. The bytes are not checked against
-        any digest here.
+        any digest here. `guess`: as for `metadata`, until the first byte.
         """
         headers, statuses = asked(resume), WHOLE if resume is None else PART
         with self._counted("file"):
-            stream = await self._retrying("file", url, lambda attempt: self._stream(url, headers, attempt, statuses))
+            stream = await self._retrying(
+                "file", url, lambda attempt: self._stream(url, headers, attempt, statuses), guess=guess
+            )
             async with stream.stack:
                 coding = media.coding(stream.response)
                 # Some servers label an archive that *is* gzip with the coding; its bytes are the file all the same.

@@ -49,6 +49,8 @@ class OfflineUpstream:
         self,
         url: str,
         resume: Resume | None = None,  # noqa: ARG002 (the protocol's)
+        *,
+        guess: bool = False,  # noqa: ARG002 (the protocol's)
     ) -> AbstractAsyncContextManager[FileBody]:
         """A file's bytes: raises at once."""
         raise self._not_asked(f"for {last_segment(url)}")

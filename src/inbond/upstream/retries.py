@@ -20,6 +20,10 @@ T = TypeVar("T")
 async def retrying(try_once: Callable[[Attempt], Awaitable[T]], new: Callable[[], Attempt], limits: Limits) -> T:
     """The first good result of `try_once`, or its last fault. `new` makes the attempt for each try."""
     attempt = new()
+    try:
+        return await try_once(attempt)
+    except UpstreamFault as fault:
+        first = fault
 
     def again(error: Exception) -> bool | float:
         if not isinstance(error, UpstreamFault) or not attempt.repeatable:
@@ -37,8 +41,10 @@ async def retrying(try_once: Callable[[Attempt], Awaitable[T]], new: Callable[[]
         wait_max=limits.backoff_max,
         wait_jitter=limits.backoff_jitter,
     ):
-        attempt = new() if scheduled.num > 1 else attempt
         with scheduled:
+            if scheduled.num == 1:
+                raise first  # nearly all requests succeed at once, and need nothing that counts and waits
+            attempt = new()
             return await try_once(attempt)
     raise AssertionError("the last try returns or raises")  # pragma: no cover
 

@@ -52,8 +52,10 @@ class Source(Protocol):
         """The list of all projects."""
         ...
 
-    def file(self, url: str, resume: Resume | None = None) -> AbstractAsyncContextManager[FileBody]:
-        """A file's bytes, or its rest."""
+    def file(
+        self, url: str, resume: Resume | None = None, *, guess: bool = False
+    ) -> AbstractAsyncContextManager[FileBody]:
+        """A file's bytes, or its rest. `guess`: nobody has asked for it yet, so its first byte is soon here."""
         ...
 
     async def metadata(self, file: File, *, guess: bool = False) -> bytes:
