@@ -72,20 +72,32 @@ def test_of_many_platforms_it_is_the_one_that_was_asked_for_last() -> None:
     assert chosen(Likely(), page_of(LINUX)) == LINUX
 
 
-def wanted(likely: Likely) -> bool:
-    return likely.metadata_is_wanted
-
-
 def test_core_metadata_is_wanted_until_it_was_had_for_nothing_often_enough() -> None:
     likely = Likely()
     for _ in range(16):
-        assert wanted(likely)
-        likely.had_ahead()
-    assert wanted(likely) is False
+        assert bool(likely.metadata)
+        likely.metadata.had()
+    assert not likely.metadata
     likely.heard(asked("demo-1.0-py3-none-any.whl"))
-    assert wanted(likely) is False
+    assert not likely.metadata
     likely.heard(asked("demo-1.0-py3-none-any.whl", metadata=True))
-    assert wanted(likely) is True
+    assert bool(likely.metadata)
+
+
+def test_files_are_wanted_until_they_were_had_for_nothing_often_enough() -> None:
+    likely = Likely()
+    for _ in range(16):
+        assert bool(likely.beginnings)
+        likely.beginnings.had()
+    for _ in range(300):
+        assert bool(likely.files)
+        likely.files.had()
+    likely.heard(asked("demo-1.0-py3-none-any.whl", metadata=True))
+    assert not likely.beginnings
+    assert not likely.files
+    likely.heard(asked("demo-1.0-py3-none-any.whl"))
+    assert bool(likely.beginnings)
+    assert bool(likely.files)
 
 
 @pytest.mark.parametrize("later", [timedelta(minutes=1), timedelta(minutes=-1)])

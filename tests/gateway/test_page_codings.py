@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,3 +43,23 @@ async def test_a_page_is_rendered_once_for_all_codings(
         _, _, changed = await proxy.get("/simple/demo/", Accept=JSON, **{"Cache-Control": "max-age=0"})
         assert changed.headers["ETag"] not in tags
         assert len(rendered) == 2
+
+
+async def test_a_page_is_rendered_once_for_all_who_ask_at_once(
+    tmp_path: Path, index: SimIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[str] = []
+
+    def counted(*args: object) -> bytes:
+        rendered.append("JSON")
+        return render_json(*args)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(page_service, "render_json", counted)
+    index.add_wheel("demo", "1.0")
+    async with inbond(tmp_path, index) as proxy:
+        gate = index.gate("/simple/demo/")
+        asking = [asyncio.create_task(proxy.get("/simple/demo/", Accept=JSON)) for _ in range(8)]
+        await gate.reached.wait()
+        gate.open()
+        assert {status for status, _, _ in await asyncio.gather(*asking)} == {200}
+        assert len(rendered) == 1

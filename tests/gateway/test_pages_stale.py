@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -235,6 +236,34 @@ async def test_a_restored_ledger_that_knows_less_learns_it_again(tmp_path: Path)
         assert index.count("page") == 2
         await proxy.page("demo")
         assert index.count("page") == 2
+
+
+async def without_its_ledger(tmp_path: Path, index: SimIndex) -> None:
+    """A page is known, and then somebody takes the ledger away and leaves the cache."""
+    async with inbond(tmp_path, index) as proxy:
+        index.add_wheel("demo", "1.0")
+        await proxy.page("demo")
+    shutil.rmtree(tmp_path / "data" / "ledger")
+
+
+async def test_a_stored_page_that_no_ledger_knows_is_given_where_the_index_does_not_answer(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        await without_its_ledger(tmp_path, index)
+        index.fault(DEMO, Status(503))
+        async with inbond(tmp_path, index) as proxy:
+            proxy.clock.advance(OLD)
+            assert await freshness(proxy) == "stale"
+            assert await proxy.up.parts.base.ledger.highest_serial("pypi", "demo") is not None  # type: ignore[arg-type]
+
+
+async def test_a_stored_page_that_no_ledger_knows_keeps_an_older_one_from_being_accepted(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        await without_its_ledger(tmp_path, index)
+        index.fault(DEMO, SerialGoesBack())
+        async with inbond(tmp_path, index) as proxy:
+            proxy.clock.advance(OLD)
+            assert await freshness(proxy) == "stale"
+            assert await proxy.metric("inbond_alerts_total", name="serial-went-back") == 1
 
 
 async def test_without_serials_too_what_one_process_has_had_is_what_the_others_give(tmp_path: Path) -> None:

@@ -68,8 +68,20 @@ class AttachedKeeper:
             self._newest = self._memory.attached_version()
             self._ledger = version
 
+    @property
+    def notes(self) -> object:
+        """What all keys are made with: another object once anything was attached or removed."""
+        return self._loaded.notes
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is attached to any file."""
+        return not self._loaded.notes
+
     def of(self, upstream: str, file: File) -> AttachedNote | None:
         """What is attached to an upstream's file of that name with those bytes."""
+        if self.is_empty:
+            return None
         note = self._loaded.notes.get((upstream, file.sha256 or ""))
         return note if note is not None and note.filename == file.filename else None
 

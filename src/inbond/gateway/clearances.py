@@ -3,7 +3,8 @@
 A clearance holds exactly as long as a page's verdicts would (`Judge.page`): for the same document, under the same
 generation, and until time alone may change the verdict; besides, for what is known of the file's project at this very
 moment. It is not kept where somebody is to be asked again, and never for longer than `CLEARED_SECONDS`: then all that a
-full judgement looks after besides is looked after again.
+full judgement looks after besides is looked after again. What is let through for what it mends may be held again with
+no end told in advance, once the release that one would get instead is old enough: it is looked at sooner.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from inbond.gateway.page_state import PageState
 from inbond.model.evidence import Pending, Unavailable
 from inbond.model.inspection import Inspection
 from inbond.model.page import File
-from inbond.model.verdict import Judgement
+from inbond.model.verdict import Judgement, Verdict
+from inbond.policy.rules import cooldown
 
-CLEARED_SECONDS: Final = 10.0
+CLEARED_SECONDS: Final = 60.0
+MENDING_SECONDS: Final = 10.0  # the same of what is let through for what it mends
 MAX_CLEARED: Final = 20_000  # files
 
 
@@ -74,7 +77,7 @@ class Clearances:
     ) -> Clearance | None:
         """Remembers that a file was cleared; None where somebody is to be asked about it again."""
         now, changes = self._clock(), judgement.verdict.changes_at
-        until = now + timedelta(seconds=CLEARED_SECONDS)
+        until = now + timedelta(seconds=_lasts(judgement.verdict))
         asks = located.index.policy.for_project(located.state.page.name).asks_for_evidence
         asked_again = asks and isinstance(judgement.evidence, Pending | Unavailable)
         if not judgement.verdict.allowed or located.file.sha256 is None or asked_again:
@@ -88,6 +91,11 @@ class Clearances:
         )
         self._kept.put(_key(located), cleared)
         return cleared
+
+
+def _lasts(verdict: Verdict) -> float:
+    mends = any(one.rule == cooldown.name and one.code == cooldown.SECURITY_FIX for one in verdict.findings)
+    return MENDING_SECONDS if mends else CLEARED_SECONDS
 
 
 def _key(located: Located) -> tuple[str, str, str, str, bool]:

@@ -27,6 +27,7 @@ from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Rejected, 
 from inbond.model.imports import AttachedNote
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import Claim, File
+from inbond.policy.case import ABSENT, PENDING
 from inbond.store.protocols import Documents
 from inbond.upstream.source import Source
 
@@ -86,16 +87,16 @@ class EvidenceKeeper:
 
     # --- what is known
 
-    def known(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
+    def known(self, state: PageState) -> Mapping[Filename, EvidenceOrPending]:
         """What is known about each file of a page, without asking anybody; the rest is pending."""
-        return {file.filename: self.known_of(state, file) for file in state.page.files}
+        return self._known.of_page(state)
 
     def known_of(self, state: PageState, file: File) -> EvidenceOrPending:
         """The same of one file."""
         if self._has_none(state, file):
-            return Absent()
+            return ABSENT
         known = self._known.get(self._known.key(state, file))
-        return known.evidence if known is not None else Pending()
+        return known.evidence if known is not None else PENDING
 
     def unsettled(self, state: PageState, files: Iterable[File]) -> list[File]:
         """Those of the files whose evidence would have to be fetched or fetched again."""
@@ -106,16 +107,22 @@ class EvidenceKeeper:
         ]
 
     def _has_none(self, state: PageState, file: File) -> bool:
-        """Whether the page says that there is no provenance, and none was attached."""
-        return file.provenance is Claim.NONE and self._attached.of(state.upstream, file) is None
+        return self._known.has_none(state, file)
 
-    def attached(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
+    async def attached(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
         """The files of which the page says that they have none, and that have something attached: *pending*."""
+        if self._attached.is_empty:
+            return {}
+        return await off_loop(len(state.page.files), self._with_attached, state)
+
+    def _with_attached(self, state: PageState) -> dict[Filename, EvidenceOrPending]:
         unclaimed = [file for file in state.page.files if file.provenance is Claim.NONE]
-        return {file.filename: Pending() for file in unclaimed if self._attached.of(state.upstream, file)}
+        return {file.filename: PENDING for file in unclaimed if self._attached.of(state.upstream, file)}
 
     def attached_to(self, state: PageState, file: File, evidence: EvidenceOrPending) -> AttachedNote | None:
         """What an operator attached to a file, where the evidence about it was made from that."""
+        if self._attached.is_empty:
+            return None
         return self._attached.behind(state.upstream, file, evidence)
 
     def waits_for_bytes(self, state: PageState, file: File) -> bool:
@@ -129,7 +136,7 @@ class EvidenceKeeper:
         It is pending only where it `waits_for_bytes`.
         """
         if self._has_none(state, file):
-            return Absent()
+            return ABSENT
         key = self._known.key(state, file)
         known = self._known.get(key)
         stands = known is not None and isinstance(known.evidence, Unavailable | Rejected)

@@ -12,6 +12,7 @@ from inbond.gateway.clock import Clock
 from inbond.gateway.evidence import ANSWER_WITHIN, EvidenceKeeper
 from inbond.gateway.indexes import Index
 from inbond.gateway.inspection import InspectionKeeper
+from inbond.gateway.kept_pages import KeptPages, looked_at, looked_at_for_memory
 from inbond.gateway.lru import Lru
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
@@ -25,7 +26,7 @@ from inbond.model.evidence import EvidenceOrPending, Pending
 from inbond.model.imports import AttachedNote
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
-from inbond.model.standing import Standing
+from inbond.model.standing import Established, Standing
 from inbond.model.verdict import Finding, Judgement, Outcome, Verdict
 from inbond.policy.case import PageCase
 from inbond.policy.engine import (
@@ -37,6 +38,7 @@ from inbond.policy.engine import (
     newest_allowed,
     next_change,
 )
+from inbond.policy.kept import Kept
 from inbond.policy.listing import held_until_cleared
 from inbond.policy.memorable import as_on_any_index, as_strict_as_any
 from inbond.policy.needed import judged_with_all
@@ -116,6 +118,7 @@ class Judge:
         self._telling = TellingFindings(clock, observer)
         self._clock = clock
         self._observer = observer
+        self._kept = KeptPages(clock)
         self._judged: Lru[tuple[str, str, ProjectName], Judged] = Lru(
             MAX_JUDGED_FILES, lambda judged: len(judged.verdicts) + 1
         )
@@ -134,6 +137,10 @@ class Judge:
     def _standing(self, state: PageState) -> Standing:
         return self._standings.of(state.upstream, state.page.name)
 
+    def kept(self, index: Index, state: PageState) -> Kept | None:
+        """What was worked out of a page, as all stands at this moment. On the event loop."""
+        return self._kept.of(index, state, self._standing(state))
+
     async def page(self, index: Index, state: PageState) -> Judged:
         """A verdict for each file of a page from what is known now."""
         await self._evidence.load(state)
@@ -142,18 +149,33 @@ class Judge:
         kept = self._judged.get(key)
         if kept is not None and self._holds(kept, index, state):
             return kept
-        judged = await off_loop(len(state.page.files), self._judge_page, index, state, *self._stands(state))
-        if await self._remember(index, state, state.page.files, judged.evidence):
-            judged = await off_loop(len(state.page.files), self._judge_page, index, state, *self._stands(state))
+        judged, found = await self._judged_anew(index, state)
+        if await self._remember(state, found):
+            judged, _ = await self._judged_anew(index, state)
+        # Of the same page all that is as it was has been told: what is kept here was, to the end.
+        told = kept.verdicts if kept is not None and kept.document_id == judged.document_id else {}
+        self._telling.page(index.name, state, judged.verdicts, told)
         self._judged.put(key, judged)
-        self._telling.page(index.name, state, judged.verdicts)
         return judged
 
     async def tried(self, index: Index, state: PageState) -> Judged:
         """As `page`, and nothing comes of it: nothing is kept, remembered or told. For policies that are only tried."""
         await self._evidence.load(state)
         await self._inspections.load(state)
-        return await off_loop(len(state.page.files), self._judge_page, index, state, *self._stands(state))
+        return await off_loop(len(state.page.files), self._judge_page, index, state, *self._stands(state), None)
+
+    async def _judged_anew(self, index: Index, state: PageState) -> tuple[Judged, tuple[Established, ...]]:
+        """The page by what is known now, and what its files establish."""
+        standing, generation = self._stands(state)
+        kept = self._kept.of(index, state, standing)
+        memorable = self._kept.memorable(index, state, standing)
+
+        def both() -> tuple[Judged, tuple[Established, ...]]:
+            judged = self._judge_page(index, state, standing, generation, kept)
+            files, evidence, now = state.page.files, judged.evidence, judged.at
+            return judged, _established(index, state, files, evidence, standing=standing, memorable=memorable, now=now)
+
+        return await off_loop(len(state.page.files), both)
 
     def _holds(self, judged: Judged, index: Index, state: PageState) -> bool:
         basis = (judged.document_id, judged.policy_digest, judged.generation)
@@ -165,7 +187,9 @@ class Judge:
         standing = self._standing(state)
         return standing, self._generation(state, standing)
 
-    def _judge_page(self, index: Index, state: PageState, standing: Standing, generation: Generation) -> Judged:
+    def _judge_page(
+        self, index: Index, state: PageState, standing: Standing, generation: Generation, kept: Kept | None
+    ) -> Judged:
         evidence = self._evidence.known(state)
         inspections = self._inspections.known_on_page(index.name, state)
         now = self._clock()
@@ -178,6 +202,7 @@ class Judge:
             inspections=inspections,
             standing=standing,
             now=now,
+            kept=kept,
         )
         return Judged(
             document_id=state.document_id,
@@ -204,15 +229,15 @@ class Judge:
         until = until if until is not None else clock() + ANSWER_WITHIN
         await self._evidence.load(state)
         await self._inspections.load(state)
-        files = len(state.page.files)
         if thorough or index.policy.for_project(state.page.name).asks_for_evidence:
             within = min(ANSWER_WITHIN, max(LEAST_WAIT, until - clock()))
-            evidence = await self._establish(index, state, [file], within=within)
+            needed, evidence = await self._establish(index, state, [file], within=within)
         else:
-            needed = await off_loop(files, judged_with_all, self._case(index, state), [file], {})
+            needed = await self._needed(index, state, [file], {})
             evidence = {one.filename: self._evidence.known_of(state, one) for one in needed}
+        standing, kept = self._standing(state), self.kept(index, state)
         verdict = await off_loop(
-            files,
+            looked_at(kept, state, needed, evidence, clock=self._clock),
             judge_file,
             index=index.name,
             page=state.page,
@@ -220,9 +245,10 @@ class Judge:
             memory=state.memory,
             settings=index.policy,
             evidence=evidence,
-            inspections=self._inspections.known(state, _named(state, evidence)),
-            standing=self._standing(state),
+            inspections=self._inspections.known(state, needed),
+            standing=standing,
             now=self._clock(),
+            kept=kept,
         )
         if thorough:
             verdict = self._without_bytes(index, state, file, evidence[file.filename], verdict)
@@ -239,9 +265,10 @@ class Judge:
         What cannot be established `within` so many seconds is *unavailable*. Nothing is downloaded, so a digest that
         would turn out wrong is not found here.
         """
-        evidence = await self._establish(index, state, files, within=within)
+        needed, evidence = await self._establish(index, state, files, within=within)
+        standing, kept = self._standing(state), self.kept(index, state)
         judged = await off_loop(
-            len(state.page.files),
+            looked_at(kept, state, needed, evidence, clock=self._clock),
             judge_files,
             index=index.name,
             page=state.page,
@@ -249,9 +276,10 @@ class Judge:
             memory=state.memory,
             settings=index.policy,
             evidence=evidence,
-            inspections=self._inspections.known(state, _named(state, evidence)),
-            standing=self._standing(state),
+            inspections=self._inspections.known(state, needed),
+            standing=standing,
             now=self._clock(),
+            kept=kept,
         )
         verdicts = {
             file.filename: self._without_bytes(index, state, file, evidence[file.filename], judged[file.filename])
@@ -267,50 +295,65 @@ class Judge:
 
     async def _establish(
         self, index: Index, state: PageState, files: Sequence[File], *, within: float
-    ) -> dict[Filename, EvidenceOrPending]:
-        """The evidence that bears on the verdicts on these files, their history's with it; had where it was not."""
+    ) -> tuple[Sequence[File], dict[Filename, EvidenceOrPending]]:
+        """The files that bear on the verdicts on these, their history's among them, and the evidence about them all.
+
+        It is had where it was not.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + within
         evidence: dict[Filename, EvidenceOrPending] = {}
-        attached = await off_loop(len(state.page.files), self._evidence.attached, state)
+        attached = await self._evidence.attached(state)
+        needed: Sequence[File] = ()
         for _ in range(ROUNDS):
             known = attached | evidence
-            needed = await off_loop(len(state.page.files), judged_with_all, self._case(index, state), files, known)
-            if all(one.filename in evidence for one in needed):
+            found = await self._needed(index, state, files, known)
+            if all(one.filename in evidence for one in found):
                 break
+            needed = found
             await self._evidence.load_some(state, needed)
             await self._inspections.load_some(state, needed)
             await self._evidence.establish(state, needed, within=until - clock())
             evidence = {one.filename: self._evidence.settled(state, one) for one in needed}
-        await self._remember(index, state, files, evidence)
-        return evidence
+        standing = self._standing(state)
+        memorable = self._kept.memorable(index, state, standing)
+        established = await off_loop(
+            looked_at_for_memory(memorable, state, needed),
+            _established,
+            index,
+            state,
+            files,
+            evidence,
+            standing=standing,
+            memorable=memorable,
+            now=self._clock(),
+        )
+        await self._remember(state, established)
+        return needed, evidence
+
+    async def _needed(
+        self, index: Index, state: PageState, files: Sequence[File], evidence: Mapping[Filename, EvidenceOrPending]
+    ) -> Sequence[File]:
+        """The files that bear on the verdicts on these, by what is known."""
+        await self._kept.prepare(index, state, self._standing(state), files=files, evidence=evidence)
+        count = looked_at(self.kept(index, state), state, files, evidence, clock=self._clock)
+        return await off_loop(count, judged_with_all, self._case(index, state), files, evidence)
 
     def _case(self, index: Index, state: PageState) -> PageCase:
+        standing, kept = self._standing(state), self.kept(index, state)
+        if kept is not None:
+            return kept.case(self._clock())
         return PageCase.of(
             index=index.name,
             page=state.page,
             memory=state.memory,
             settings=index.policy,
             now=self._clock(),
-            standing=self._standing(state),
+            standing=standing,
         )
 
-    async def _remember(
-        self, index: Index, state: PageState, files: Sequence[File], evidence: Mapping[Filename, EvidenceOrPending]
-    ) -> bool:
-        """Has the ledger remember what the files establish; whether there was anything."""
-        found = await off_loop(
-            len(state.page.files),
-            established_by,
-            index=index.name,
-            page=state.page,
-            files=files,
-            memory=state.memory,
-            settings=as_strict_as_any(index.policy),
-            evidence=evidence,
-            standing=as_on_any_index(self._standing(state)),
-            now=self._clock(),
-        )
+    async def _remember(self, state: PageState, found: Sequence[Established]) -> bool:
+        """Has the ledger remember what files establish; whether there was anything."""
         return bool(found) and await self._repositories.remember(state.upstream, state.page.name, found)
 
     def _without_bytes(
@@ -393,8 +436,28 @@ class Judge:
         return Denied(await self._judgement(index, state, file, evidence, verdict, until=until))
 
 
-def _named(state: PageState, evidence: Mapping[Filename, EvidenceOrPending]) -> list[File]:
-    return [file for file in state.page.files if file.filename in evidence]
+def _established(
+    index: Index,
+    state: PageState,
+    files: Sequence[File],
+    evidence: Mapping[Filename, EvidenceOrPending],
+    *,
+    standing: Standing,
+    memorable: Kept | None,
+    now: datetime,
+) -> tuple[Established, ...]:
+    """What these files establish that memory does not know."""
+    return established_by(
+        index=index.name,
+        page=state.page,
+        files=files,
+        memory=state.memory,
+        settings=memorable.settings if memorable is not None else as_strict_as_any(index.policy),
+        evidence=evidence,
+        standing=memorable.standing if memorable is not None else as_on_any_index(standing),
+        now=now,
+        kept=memorable,
+    )
 
 
 def _pending_of(shared: PageCase, judged: Judged, version: str) -> list[File]:

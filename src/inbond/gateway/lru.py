@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -35,6 +35,16 @@ class Lru(Generic[K, V]):
             if value is not None:
                 self._values.move_to_end(key)
             return value
+
+    def get_many(self, keys: Iterable[K]) -> dict[K, V]:
+        """Those of the values that are there; they count as used now."""
+        found: dict[K, V] = {}
+        with self._lock:
+            for key in keys:
+                if (value := self._values.get(key)) is not None:
+                    self._values.move_to_end(key)
+                    found[key] = value
+        return found
 
     def put(self, key: K, value: V) -> None:
         """Keeps a value in the place of an older one under the same key."""

@@ -8,7 +8,7 @@ files those are, and what becomes of those that did not settle in time, is polic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -29,6 +29,7 @@ from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Verdict
 from inbond.policy.engine import next_change
+from inbond.policy.kept import Kept
 from inbond.policy.listing import ToSettle, listed, to_settle
 from inbond.policy.settings import Listing
 
@@ -51,9 +52,12 @@ class Settler:
         self._flights: SingleFlight[_Page, Judged] = SingleFlight()
         self._resuming: asyncio.Task[None] | None = None
 
-    async def judged(self, index: Index, state: PageState) -> Judged:
+    async def judged(
+        self, index: Index, state: PageState, waits: Callable[[Judged], None] = lambda _judged: None
+    ) -> Judged:
         """The page's verdicts as its listing shows them. Who asks while others wait for the same waits with them.
 
+        `waits` hears what is known so far, where something has to be waited for.
         Not who asks once something was decided that the others may not hear of any more (P4).
         """
         trust, _, standing = self._judge.generation(state)
@@ -66,19 +70,21 @@ class Settler:
             trust,
             standing,
         )
-        return await self._flights.do(page, lambda: self._judged(index, state))
+        return await self._flights.do(page, lambda: self._judged(index, state, waits))
 
-    async def _judged(self, index: Index, state: PageState) -> Judged:
+    async def _judged(self, index: Index, state: PageState, waits: Callable[[Judged], None]) -> Judged:
         judged = await self._judge.page(index, state)
         asks = index.policy.for_project(state.page.name).asks_for_evidence
         if index.policy.listing is Listing.LAZY or not asks:
             return judged
-        judged = await self._settled(index, state, judged)
+        judged, wanted = await self._settled(index, state, judged, waits)
         await self._evidence.renew(state, judged.evidence)
-        return await off_loop(len(state.page.files), self._as_listed, index, state, judged)
+        return await off_loop(len(state.page.files), self._as_listed, index, state, judged, wanted)
 
-    async def _settled(self, index: Index, state: PageState, judged: Judged) -> Judged:
-        """The verdicts once the page has waited.
+    async def _settled(
+        self, index: Index, state: PageState, judged: Judged, waits: Callable[[Judged], None]
+    ) -> tuple[Judged, ToSettle]:
+        """The verdicts once the page has waited, and what is wanted by them.
 
         Again where trust changed meanwhile, as then nothing is known, and where a file proved to be younger than it
         seemed, as then it has a history that nobody asked for.
@@ -86,18 +92,22 @@ class Settler:
         clock = asyncio.get_running_loop().time
         until = clock() + PAGE_WAITS
         asked: set[Filename] = set()
+        files = len(state.page.files)
+        wanted = await off_loop(files, self._wanted, index, state, judged, self._judge.kept(index, state))
         for _ in range(ROUNDS):
-            wanted = await off_loop(len(state.page.files), self._wanted, index, state, judged)
             names = {file.filename for file in wanted.files}
             if names <= asked:
                 break
+            if not asked:
+                waits(judged)
             asked |= names
             before = judged
             await self._settle(index, state, wanted, within=until - clock())
             judged = await self._judge.page(index, state)
+            wanted = await off_loop(files, self._wanted, index, state, judged, self._judge.kept(index, state))
             if judged.generation[0] != before.generation[0]:
                 asked.clear()
-        return judged
+        return judged, wanted
 
     async def _settle(self, index: Index, state: PageState, wanted: ToSettle, *, within: float) -> None:
         clock = asyncio.get_running_loop().time
@@ -107,16 +117,14 @@ class Settler:
         if not done:
             self._backlog.note(index.name, state.upstream, state.page.name)
 
-    def _wanted(self, index: Index, state: PageState, judged: Judged) -> ToSettle:
+    def _wanted(self, index: Index, state: PageState, judged: Judged, kept: Kept | None) -> ToSettle:
         """What the policy waits for, and what had been judged under another trust: it may have been denied."""
-        wanted = _to_settle(index, state, judged)
+        wanted = _to_settle(index, state, judged, kept)
         names = {file.filename for file in wanted.files}
         judged_before = [file for file in self._evidence.outdated(state) if file.filename not in names]
         return replace(wanted, rest=(*wanted.rest, *judged_before))
 
-    def _as_listed(self, index: Index, state: PageState, judged: Judged) -> Judged:
-        wanted = self._wanted(index, state, judged)
-
+    def _as_listed(self, index: Index, state: PageState, judged: Judged, wanted: ToSettle) -> Judged:
         def unsettled(files: Iterable[File]) -> set[Filename]:
             return {file.filename for file in files if not self._evidence.waits_for_bytes(state, file)}
 
@@ -151,7 +159,7 @@ class Settler:
             judged = await self._judge.page(index, state)
         except InbondError:
             return
-        wanted = await off_loop(len(state.page.files), _to_settle, index, state, judged)
+        wanted = await off_loop(len(state.page.files), _to_settle, index, state, judged, self._judge.kept(index, state))
         if wanted.files:
             await self._evidence.behind(state, wanted.files)
             self._backlog.note(index.name, state.upstream, project)
@@ -174,7 +182,7 @@ def _expires_at(verdicts: Mapping[Filename, Verdict], judged: Judged) -> datetim
     return asks_at if held_until is None else min(held_until, asks_at)
 
 
-def _to_settle(index: Index, state: PageState, judged: Judged) -> ToSettle:
+def _to_settle(index: Index, state: PageState, judged: Judged, kept: Kept | None) -> ToSettle:
     return to_settle(
         index=index.name,
         page=state.page,
@@ -183,4 +191,5 @@ def _to_settle(index: Index, state: PageState, judged: Judged) -> ToSettle:
         evidence=judged.evidence,
         verdicts=judged.verdicts,
         now=judged.at,
+        kept=kept,
     )

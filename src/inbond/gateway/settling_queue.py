@@ -47,6 +47,7 @@ BEHIND_WHILE_WAITED_FOR: Final = 4
 # Files that may wait, over all lanes, when another is to be added to a lane: ten of the largest pages known.
 MAX_WAITING: Final = {Lane.OWN: 40_000, Lane.BARE: 20_000, Lane.YOUNG: 30_000, Lane.BEHIND: 20_000}
 
+_LANES: Final = tuple(Lane)
 Work = Callable[[Lane], Coroutine[Any, Any, None]]
 
 
@@ -68,9 +69,9 @@ class SettlingQueue(Generic[K]):
         self._told = told
         self._jobs: dict[K, _Job[K]] = {}
         # What waits, by lane and group; of a group the next comes last, where a dict is popped at no cost.
-        self._lanes: dict[Lane, dict[Hashable, dict[K, _Job[K]]]] = {lane: {} for lane in Lane}
+        self._lanes: dict[Lane, dict[Hashable, dict[K, _Job[K]]]] = {lane: {} for lane in _LANES}
         self._under_way: Counter[tuple[Lane, Hashable]] = Counter()
-        self._places: Counter[Lane] = Counter()
+        self._places = [0] * len(_LANES)  # taken, by lane
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -116,7 +117,7 @@ class SettlingQueue(Generic[K]):
 
     def busy(self, group: Hashable) -> bool:
         """Whether anything of a group waits or is under way."""
-        return any(group in self._lanes[lane] or self._under_way[lane, group] > 0 for lane in Lane)
+        return any(group in self._lanes[lane] or self._under_way[lane, group] > 0 for lane in _LANES)
 
     def __contains__(self, key: object) -> bool:
         return key in self._jobs
@@ -132,25 +133,25 @@ class SettlingQueue(Generic[K]):
         return len(self._tasks)
 
     def _fill(self) -> None:
-        for lane in Lane:
-            while (group := self._next(lane)) is not None:
+        for lane in _LANES:
+            while self._lanes[lane] and (group := self._next(lane)) is not None:
                 self._start(lane, group)
         self._told(self.waiting, self.under_way)
 
     def _next(self, lane: Lane) -> Hashable | None:
         """The group of a lane whose turn it is; None where none may begin another now."""
-        free = min(self._limit(before) - self._taken(before) for before in Lane if before <= lane)
-        if lane is Lane.BARE:
-            free = min(free, BARE_AT_ONCE - self._places[lane])
+        free = BARE_AT_ONCE - self._places[lane] if lane is Lane.BARE else PROVENANCE_AT_ONCE
+        for before in _LANES[: lane + 1]:
+            free = min(free, self._limit(before) - self._taken(before))
         return next((group for group in self._lanes[lane] if self._under_way[lane, group] < free), None)
 
     def _limit(self, lane: Lane) -> int:
-        waited_for = any(self._places[one] for one in Lane if one < Lane.BEHIND)
-        return BEHIND_WHILE_WAITED_FOR if lane is Lane.BEHIND and waited_for else PLACES[lane]
+        waited_for = lane is Lane.BEHIND and any(self._places[: Lane.BEHIND])
+        return BEHIND_WHILE_WAITED_FOR if waited_for else PLACES[lane]
 
     def _taken(self, lane: Lane) -> int:
         """Places taken by a lane and those after it."""
-        return sum(self._places[one] for one in Lane if one >= lane)
+        return sum(self._places[lane:])
 
     def _start(self, lane: Lane, group: Hashable) -> None:
         job = self._taken_out(lane, group)

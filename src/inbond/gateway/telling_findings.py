@@ -21,6 +21,7 @@ from inbond.model.verdict import Finding, Outcome, Verdict
 
 MAX_TOLD: Final = 50_000  # keys of what was told, kept in memory
 
+_NOTHING: Final[Mapping[Filename, Verdict]] = MappingProxyType({})
 _KINDS: Final[Mapping[str, OccurrenceKind]] = MappingProxyType(
     {
         "continuity/changed": OccurrenceKind.PUBLISHER_CHANGED,
@@ -46,12 +47,24 @@ class TellingFindings:
         self._observer = observer
         self._told: LruSet[str] = LruSet(MAX_TOLD)
 
-    def page(self, index: str, state: PageState, verdicts: Mapping[Filename, Verdict]) -> None:
-        """Tells what was found on a page. Files share verdicts, so most are looked at once for thousands."""
-        telling = {id(verdict): found for verdict in verdicts.values() if (found := _to_tell(verdict.findings))}
+    def page(
+        self,
+        index: str,
+        state: PageState,
+        verdicts: Mapping[Filename, Verdict],
+        told: Mapping[Filename, Verdict] = _NOTHING,
+    ) -> None:
+        """Tells what was found on a page, but for verdicts that were told before: the very same.
+
+        Files share verdicts, so most are looked at once for thousands.
+        """
+        new = {name: verdict for name, verdict in verdicts.items() if told.get(name) is not verdict}
+        every = {id(verdict): verdict for verdict in new.values()}
+        telling = {key: found for key, verdict in every.items() if (found := _to_tell(verdict.findings))}
         for file in state.page.files if telling else ():
-            for finding, kind in telling.get(id(verdicts[file.filename]), ()):
-                self._tell(index, state, file, finding, kind)
+            if file.filename in new:
+                for finding, kind in telling.get(id(new[file.filename]), ()):
+                    self._tell(index, state, file, finding, kind)
 
     def file(self, index: str, state: PageState, file: File, verdict: Verdict) -> None:
         """Tells what was found about one file."""

@@ -30,8 +30,9 @@ from inbond.policy.settings import PolicySettings, ProjectPolicy, UnknownDate
 _WITH_ATTESTATIONS: Final = (Verified, Unsupported, Rejected)
 
 
-_ABSENT: Final = Absent()
-_PENDING: Final = Pending()
+# One object each: what rests on evidence is unchanged where that is the very same.
+ABSENT: Final = Absent()
+PENDING: Final = Pending()
 
 
 class Undated(Enum):
@@ -58,8 +59,11 @@ class PageCase:
     project_policy: ProjectPolicy  # `settings` as refined for the page's project
     now: datetime
     standing: Standing = NOTHING_STANDS
-    # What rules have worked out once for all files of the page, by name; no part of what the case says.
+    # What rules have worked out once for all files of the page, by name; no part of what the case says. It may be kept
+    # (`inbond.policy.kept`), so nothing that depends on the moment or on any file's evidence is in there.
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    # What continuity has made of histories, by their identity: of this moment.
+    replayed: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -191,4 +195,4 @@ def evidence_of(file: File, evidence: Mapping[Filename, EvidenceOrPending]) -> E
     known = evidence.get(file.filename)
     if known is not None:
         return known
-    return _ABSENT if file.provenance is Claim.NONE else _PENDING
+    return ABSENT if file.provenance is Claim.NONE else PENDING

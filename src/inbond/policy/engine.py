@@ -7,12 +7,13 @@ files with the same findings share a verdict: a page of 5,000 files is judged in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from packaging.version import Version
 
-from inbond.model.evidence import EvidenceOrPending
+from inbond.model.evidence import EvidenceOrPending, Verified
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, Kind
 from inbond.model.page import File, Page
@@ -20,6 +21,7 @@ from inbond.model.standing import NOTHING_STANDS, Established, Standing
 from inbond.model.verdict import Verdict
 from inbond.policy.case import PageCase
 from inbond.policy.judging import DEMANDS, NEVER_AUDITED, NOTHING_INSPECTED, Inspections, Judging
+from inbond.policy.kept import Kept
 from inbond.policy.needed import wheels_beside, wheels_beside_all
 from inbond.policy.platforms import group_of
 from inbond.policy.rule import Rule
@@ -60,6 +62,39 @@ RULE_NAMES: Final = frozenset({*(rule.name for rule in RULES), release.name})
 ABOUT_EVIDENCE: Final = frozenset({attestations.name, *(rule.name for rule in DEMANDS)})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What a whole page is judged by, and when."""
+
+    index: str
+    page: Page
+    memory: PageMemory | None
+    settings: PolicySettings
+    standing: Standing
+    now: datetime
+
+    def judging(
+        self,
+        rules: tuple[Rule, ...],
+        evidence: Mapping[Filename, EvidenceOrPending],
+        inspections: Inspections,
+        kept: Kept | None,
+    ) -> Judging:
+        """The rules at work. What is kept of another page, policy or anything else is left alone."""
+        whole = self.index, self.page, self.memory, self.settings, self.standing
+        if kept is not None and rules is RULES and kept.is_about(*whole):
+            return Judging(kept.case(self.now), rules, evidence, inspections, kept)
+        shared = PageCase.of(
+            index=self.index,
+            page=self.page,
+            memory=self.memory,
+            settings=self.settings,
+            now=self.now,
+            standing=self.standing,
+        )
+        return Judging(shared, rules, evidence, inspections)
+
+
 def judge_page(
     *,
     index: str,
@@ -71,13 +106,15 @@ def judge_page(
     inspections: Inspections = NOTHING_INSPECTED,
     standing: Standing = NOTHING_STANDS,
     rules: tuple[Rule, ...] = RULES,
+    kept: Kept | None = None,
 ) -> Mapping[Filename, Verdict]:
     """The verdict on every file of a page, by filename, from what is known.
 
-    A file that `evidence` does not name is absent where the page says so, and pending otherwise.
+    A file that `evidence` does not name is absent where the page says so, and pending otherwise. `kept`: what is not
+    worked out again where all that it rests on is unchanged, here and below.
     """
-    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
-    judging = Judging(shared, rules, evidence, inspections)
+    facts = _Facts(index=index, page=page, memory=memory, settings=settings, standing=standing, now=now)
+    judging = facts.judging(rules, evidence, inspections, kept)
     verdicts = {file.filename: judging.alone(file) for file in page.files}
     if judging.has_denied:
         _spread(judging, page, verdicts)
@@ -96,11 +133,12 @@ def judge_file(
     inspections: Inspections = NOTHING_INSPECTED,
     standing: Standing = NOTHING_STANDS,
     rules: tuple[Rule, ...] = RULES,
+    kept: Kept | None = None,
 ) -> Verdict:
     """The verdict on one file of a page. `evidence` should name all of `judged_with_all` that can have any."""
-    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
-    judging = Judging(shared, rules, evidence, inspections)
-    wheels = [(wheel.filename, judging.alone(wheel)) for wheel in wheels_beside(page, file)]
+    facts = _Facts(index=index, page=page, memory=memory, settings=settings, standing=standing, now=now)
+    judging = facts.judging(rules, evidence, inspections, kept)
+    wheels = [(wheel.filename, judging.alone(wheel)) for wheel in wheels_beside(judging.shared, file)]
     return judging.in_release(file, judging.alone(file), wheels)
 
 
@@ -116,11 +154,12 @@ def judge_files(
     inspections: Inspections = NOTHING_INSPECTED,
     standing: Standing = NOTHING_STANDS,
     rules: tuple[Rule, ...] = RULES,
+    kept: Kept | None = None,
 ) -> Mapping[Filename, Verdict]:
     """As `judge_file`, for some files of a page. `evidence` should name all of `judged_with_all` that can have any."""
-    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
-    judging = Judging(shared, rules, evidence, inspections)
-    beside = wheels_beside_all(page, files)
+    facts = _Facts(index=index, page=page, memory=memory, settings=settings, standing=standing, now=now)
+    judging = facts.judging(rules, evidence, inspections, kept)
+    beside = wheels_beside_all(judging.shared, files)
     found: dict[Filename, Verdict] = {}
     for file in files:
         wheels = () if release.spreads(file) else beside.get(page.version_of(file), ())
@@ -142,40 +181,42 @@ def established_by(
     inspections: Inspections = NOTHING_INSPECTED,
     standing: Standing = NOTHING_STANDS,
     rules: tuple[Rule, ...] = RULES,
+    kept: Kept | None = None,
 ) -> tuple[Established, ...]:
     """The repositories by which these files show a project to be published, as far as memory does not know them.
 
     They are those of the releases that the next one would be compared with: what nobody would compare with any more
     must not speak against what came since. And those that a finding of these files rests on, which is to last.
     """
-    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now, standing=standing)
-    judging = Judging(shared, rules, evidence, inspections)
-    strangers = _by_strangers(shared, files, evidence) if continuity.applies(shared) else []
+    signed = [file for file in files if isinstance(evidence.get(file.filename), Verified)]
+    strangers = _by_strangers(standing, signed, evidence)
+    if not strangers:
+        return ()
+    facts = _Facts(index=index, page=page, memory=memory, settings=settings, standing=standing, now=now)
+    judging = facts.judging(rules, evidence, inspections, kept)
+    if not continuity.applies(judging.shared):
+        return ()
     of_each_kind = {group_of(file): file for file in strangers[::-1]}.values()
     found: dict[tuple[str, str], Established] = {}
     for one in (
-        *(one for file in strangers for one in continuity.rests_on(judging.case(file))),
-        *(one for file in of_each_kind for one in _of_the_next(judging, file)),
+        *(one for file in strangers for one in judging.rests_on(file)),
+        *(one for file in of_each_kind for one in judging.established_by_next(file)),
     ):
         found.setdefault((one.repository, one.repository_id), one)
     return tuple(found[key] for key in sorted(found))
 
 
-def _of_the_next(judging: Judging, file: File) -> tuple[Established, ...]:
-    return continuity.established_by(judging.case(file), judging.next_history(file))
-
-
 def _by_strangers(
-    shared: PageCase, files: Iterable[File], evidence: Mapping[Filename, EvidenceOrPending]
+    standing: Standing, signed: Iterable[File], evidence: Mapping[Filename, EvidenceOrPending]
 ) -> list[File]:
     """The files that a repository published which memory does not know."""
-    known = {(one.repository, one.repository_id) for one in shared.standing.established}
+    known = {(one.repository, one.repository_id) for one in standing.established}
     return [
         file
-        for file in files
+        for file in signed
         if any(
             signer.identity.repository_id is not None and (signer.place, signer.identity.repository_id) not in known
-            for signer in signers_of(evidence.get(file.filename))
+            for signer in signers_of(evidence[file.filename])
         )
     ]
 

@@ -43,7 +43,7 @@ MAX_LINES: Final = 100
 # Wheels that may speak for the sdist beside them; the first to come of the release.
 MAX_BESIDE: Final = 20
 
-_KEPT: Final = "history"
+KEPT: Final = "history"
 # Pages whose releases are kept, and the most files that one of them has: a page is judged, settled and judged again.
 MAX_KEPT_PAGES: Final = 16
 MAX_KEPT_FILES: Final = 10_000
@@ -65,6 +65,13 @@ class Earlier:
     wheels: tuple[Representative, ...] = ()
     beside: tuple[File, ...] = ()
 
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All of them, each once."""
+        lists = (self.releases, self.newest, self.wheels)
+        every = (*(file for listed in lists for _, file in listed), *self.beside)
+        return tuple({file.filename: file for file in every}.values())
+
 
 def earlier_than(shared: PageCase, file: File) -> Earlier:
     """The earlier releases that a file is compared with, each with the file that stands for it."""
@@ -79,6 +86,11 @@ def earlier_than_next(shared: PageCase, like: File) -> Earlier:
     if not known.lines:
         return Earlier()
     return releases.before(known.highest, group_of(like), shared.now)
+
+
+def prepare(shared: PageCase) -> None:
+    """Finds the releases of a page, by which the histories of all its files are found."""
+    _releases_of(shared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,11 +108,11 @@ class _Known:
 
 
 def _releases_of(shared: PageCase) -> _Releases:
-    found: _Releases | None = shared.kept.get(_KEPT)
+    found: _Releases | None = shared.kept.get(KEPT)
     if found is None:
         known = _Known(page=shared.page, memory=shared.memory)
         find = _kept_releases if len(shared.page.files) <= MAX_KEPT_FILES else _Releases.of
-        found = shared.kept[_KEPT] = find(known)
+        found = shared.kept[KEPT] = find(known)
     return found
 
 
@@ -109,16 +121,27 @@ def _kept_releases(known: _Known) -> _Releases:
     return _Releases.of(known)
 
 
+def next_settled(shared: PageCase, known: Iterable[EvidenceOrPending]) -> datetime:
+    """When the next release has another history: the next is settled of what came, or was signed as this says."""
+    times = [*_releases_of(shared).times_from(_before(shared.now)), *map(_signed_at, known)]
+    return min((end for time in times if (end := later(time, SETTLED_AFTER)) > shared.now), default=FOREVER)
+
+
 def came_at(shared: PageCase, file: File, evidence: EvidenceOrPending | None = None) -> datetime:
     """When a file came, for this comparison: trusted time, whatever `unknown_date` makes of missing dates.
 
     What memory does not know yet comes last of all.
     """
     time = _came(shared.memory, file)
+    return time if evidence is None else max(time, _signed_at(evidence))
+
+
+def _signed_at(evidence: EvidenceOrPending) -> datetime:
+    """When the last attestation of a file was signed."""
     if not isinstance(evidence, Verified | Unsupported | Rejected):
-        return time
-    signed = evidence.attestations
-    return max([time, *(one.signed_at for one in signed if isinstance(one, VerifiedAttestation) and one.signed_at)])
+        return _LONG_AGO
+    signed = (one.signed_at for one in evidence.attestations if isinstance(one, VerifiedAttestation))
+    return max((time for time in signed if time is not None), default=_LONG_AGO)
 
 
 def _came(memory: PageMemory | None, file: File) -> datetime:
@@ -129,6 +152,11 @@ def _came(memory: PageMemory | None, file: File) -> datetime:
         return time
     seen = memory.first_seen.get(file.filename, FOREVER)
     return seen if seen > memory.project_first_seen and seen > time else time
+
+
+def _before(time: datetime) -> datetime:
+    """Until when that came which is settled at a time."""
+    return time - SETTLED_AFTER if time - _LONG_AGO > SETTLED_AFTER else _LONG_AGO
 
 
 def settled_before(before: datetime, time: datetime) -> bool:
@@ -214,6 +242,12 @@ class _Releases:
     releases: dict[Version, _Release]
     finals: _Lines
     candidates: _Lines
+    _times: list[datetime]  # of all files
+
+    def times_from(self, time: datetime) -> Sequence[datetime]:
+        """The first of the times after that one at which a file came, if there is one."""
+        start = bisect_right(self._times, time)
+        return self._times[start : start + 1]
 
     @classmethod
     def of(cls, known: _Known) -> _Releases:
@@ -236,12 +270,13 @@ class _Releases:
             releases,
             _Lines(one for one in releases.values() if not one.version.is_prerelease),
             _Lines(one for one in releases.values() if one.version.is_prerelease),
+            sorted(time for one in releases.values() for files in one.groups.values() for time, _, _ in files),
         )
 
     def before(self, version: Version, group: Group, time: datetime) -> Earlier:
         """Of each release the file that stands for it; the file's own release is one where it is settled."""
         undated = time == _LONG_AGO
-        until = time - SETTLED_AFTER if time - _LONG_AGO > SETTLED_AFTER else _LONG_AGO
+        until = _before(time)
         nearest, newest = self._undated(version) if undated else self._dated(version, until)
         own = self.releases.get(version)
         if own is not None and not undated and own.since <= until and own not in nearest:

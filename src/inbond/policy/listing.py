@@ -18,6 +18,7 @@ from inbond.model.names import Filename
 from inbond.model.page import File, Page
 from inbond.model.verdict import Decision, Verdict
 from inbond.policy.case import Case, PageCase, Undated, evidence_of
+from inbond.policy.kept import Kept
 from inbond.policy.needed import compared_with
 from inbond.policy.rule import hold, later
 from inbond.policy.rules import attestations, continuity
@@ -73,14 +74,20 @@ def to_settle(
     evidence: Mapping[Filename, EvidenceOrPending],
     verdicts: Mapping[Filename, Verdict],
     now: datetime,
+    kept: Kept | None = None,
 ) -> ToSettle:
     """The pending files whose provenance a page of this policy waits for.
 
     Under `settled` the young ones, younger than the policy's longest hold or `YOUNG_AT_LEAST`, and the earlier files
     that young ones are compared with; under `verified` all, which it keeps out until they clear; none under `lazy`,
-    and none for what is denied whatever its provenance.
+    and none for what is denied whatever its provenance. `kept`: with what was worked out of the page already.
     """
-    shared = PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
+    facts = index, page, memory, settings
+    shared = (
+        kept.case(now)
+        if kept is not None and kept.is_about(*facts, kept.standing)
+        else PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
+    )
     if settings.listing is Listing.LAZY or not shared.project_policy.asks_for_evidence:
         return ToSettle()
     young_for = max(shared.project_policy.longest_hold, YOUNG_AT_LEAST)
@@ -131,6 +138,8 @@ def listed(
     if settings.listing is Listing.LAZY or not settings.for_project(page.name).asks_for_evidence:
         return verdicts
     everything = settings.listing is Listing.VERIFIED
+    if not (everything or unsettled or uncompared):
+        return verdicts
     # Files with one verdict share what becomes of it: pages list thousands.
     held: dict[tuple[int, str], Verdict] = {}
 

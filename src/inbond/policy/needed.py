@@ -9,11 +9,13 @@ from packaging.version import Version
 
 from inbond.model.evidence import EvidenceOrPending, Pending, Unavailable, Verified
 from inbond.model.names import Filename, stated_version
-from inbond.model.page import File, Page
+from inbond.model.page import File
+from inbond.policy import history
 from inbond.policy.case import Case, PageCase, evidence_of
 from inbond.policy.history import Representative, earlier_than
 from inbond.policy.rules import continuity, release
 
+_WHEELS: Final = "wheels"
 _MAY_BE_ATTESTED: Final = (Verified, Pending, Unavailable)
 
 
@@ -25,7 +27,7 @@ def judged_with_all(
     Each once. `evidence`: what is known so far; with more of it, a file may prove to be younger than it seemed, and
     then has a history that it had not.
     """
-    beside = wheels_beside_all(shared.page, files).values()
+    beside = wheels_beside_all(shared, files).values()
     found = {file.filename: file for file in (*files, *(wheel for wheels in beside for wheel in wheels))}
     for file in tuple(found.values()):
         for earlier in compared_with(shared, file, evidence):
@@ -53,22 +55,56 @@ def compared_with(shared: PageCase, file: File, evidence: Mapping[Filename, Evid
     return tuple({one.filename: one for one in files}.values())
 
 
-def wheels_beside_all(page: Page, files: Iterable[File]) -> Mapping[Version | None, list[File]]:
-    """The wheels of the releases of those files that are not wheels themselves, found in one pass over the page."""
-    wanted = {page.version_of(file) for file in files if not release.spreads(file)}
-    found: dict[Version | None, list[File]] = {}
-    for other in page.files if wanted else ():
-        stated = stated_version(other.filename, page.name)
-        if stated is not None and stated not in wanted:
-            continue  # without reading the whole name: pages list thousands
-        if release.spreads(other) and (version := page.version_of(other)) in wanted:
-            found.setdefault(version, []).append(other)
-    return found
+def wheels_beside_all(shared: PageCase, files: Iterable[File]) -> Mapping[Version | None, Sequence[File]]:
+    """The wheels of the releases of those files that are not wheels themselves."""
+    wanted = {shared.page.version_of(file) for file in files if not release.spreads(file)}
+    if not wanted:
+        return {}
+    every = _wheels_of(shared)
+    return {version: every[version] for version in wanted if version in every}
 
 
-def wheels_beside(page: Page, file: File) -> tuple[File, ...]:
+def wheels_beside(shared: PageCase, file: File) -> Sequence[File]:
     """The wheels of a file's release, unless it is one itself."""
     if release.spreads(file):
         return ()
-    version = page.version_of(file)
-    return tuple(other for other in page.files if release.spreads(other) and page.version_of(other) == version)
+    return _wheels_of(shared).get(shared.page.version_of(file), ())
+
+
+def prepare(shared: PageCase) -> None:
+    """Works out all that takes a look at the whole page; then what bears on one file is found at once."""
+    history.prepare(shared)
+    _wheels_of(shared)
+
+
+def any_compared(shared: PageCase, files: Iterable[File], evidence: Mapping[Filename, EvidenceOrPending]) -> bool:
+    """Whether one of these files is compared with the releases before it."""
+    cases = (Case(shared=shared, file=file, evidence=evidence_of(file, evidence)) for file in files)
+    return any(map(continuity.is_compared, cases))
+
+
+def is_at_hand(shared: PageCase, files: Sequence[File], evidence: Mapping[Filename, EvidenceOrPending]) -> bool:
+    """Whether what bears on these files is found without a look at the whole page: nothing does, or it was had."""
+    if is_prepared(shared.kept):
+        return True
+    return all(map(release.spreads, files)) and not any_compared(shared, files, evidence)
+
+
+def is_prepared(kept: Mapping[str, object]) -> bool:
+    """Whether that was worked out, and is kept."""
+    return history.KEPT in kept and _WHEELS in kept
+
+
+def _wheels_of(shared: PageCase) -> Mapping[Version | None, Sequence[File]]:
+    """The wheels of each release, found in one pass over the page."""
+    found: dict[Version | None, list[File]] | None = shared.kept.get(_WHEELS)
+    if found is None:
+        found = {}
+        for file in shared.page.files:
+            version = stated_version(file.filename, shared.page.name)
+            if version is not None:  # without reading the whole name: pages list thousands
+                found.setdefault(version, []).append(file)
+            elif release.spreads(file):
+                found.setdefault(shared.page.version_of(file), []).append(file)
+        shared.kept[_WHEELS] = found
+    return found

@@ -128,7 +128,7 @@ class _Replayed:
     @classmethod
     def of(cls, case: Case, history: History) -> _Replayed:
         """Once for all files that share a history, which is held beside it: alive, its identity stays its own."""
-        kept: dict[int, tuple[History, _Replayed]] = case.shared.kept.setdefault(name, {})
+        kept: dict[int, tuple[History, _Replayed]] = case.shared.replayed
         if id(history) not in kept:
             kept[id(history)] = (history, cls._replayed(case, history))
         return kept[id(history)][1]

@@ -18,6 +18,7 @@ from inbond.policy.rule import FOREVER, allow, deny, hold, later, stamp
 from inbond.policy.settings import Locked, SecurityFixes
 
 name: Final = "cooldown"
+SECURITY_FIX: Final = "security-fix"  # the code of what is let through for what it mends
 
 _NO_DATE: Final = deny(
     name,
@@ -50,7 +51,7 @@ def judge(case: Case) -> Finding | None:
     # From when on one would get what it mends instead.
     instead_from = later(fix.since, min_age) if fix is not None else FOREVER
     if fix is not None and instead_from <= shared.now:
-        return allow(name, f"{young}, let through: it fixes {fix.advisory} in {fix.before}", code="security-fix")
+        return allow(name, f"{young}, let through: it fixes {fix.advisory} in {fix.before}", code=SECURITY_FIX)
     return hold(
         name,
         f"{_dated(case, time)} {stamp(time)}, {young}",
