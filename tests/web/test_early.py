@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from inbond.gateway import early
+from inbond.gateway.download import BEGINNING, Download
 from inbond.gateway.off_loop import SMALL_PAGE_FILES
 from inbond.store.growing import DiskBlobWriter
 from inbond.store.standing_reader import StandingReader
@@ -20,6 +21,7 @@ from inbond.upstream.limits import DEFAULT
 from inbond.web.send import WHOLE_CHECK_BYTES
 from sim.attested import attested_files
 from sim.index import Gate, SimFile, SimIndex, Status
+from sim.sigstore_identities import GitHub
 from stack import THREE_POLICIES, Inbond, inbond, sigstore
 
 LONG_AGO = datetime(2025, 7, 1, tzinfo=UTC)
@@ -44,6 +46,10 @@ def blobs(place: Path) -> list[Path]:
     """The files of the cache, also those that are not whole."""
     found = (file for part in ("sha256", "incoming") for file in (place / "data/cache/blobs" / part).rglob("*"))
     return [file for file in found if file.is_file() and file.stat().st_size]
+
+
+def downloads(proxy: Inbond) -> list[Download]:
+    return [download for download, _ in proxy.up.gateway.downloads._running.values()]
 
 
 async def reached(*gates: Gate) -> None:
@@ -147,12 +153,12 @@ async def test_what_is_too_young_is_not_fetched(tmp_path: Path) -> None:
 
 async def test_who_wants_no_bytes_has_none_fetched(tmp_path: Path) -> None:
     async with SimIndex() as index, inbond(tmp_path, index) as proxy:
-        first, second, third = (attested(index, version) for version in ("1.0", "2.0", "3.0"))
-        assert (await proxy.get(f"{first.path}.metadata"))[:2] == (200, first.metadata)
-        async with proxy.session.head(proxy.url(second.path)) as response:
-            assert response.status == 200
-        assert (await proxy.get(third.path, **{"If-None-Match": f'"{third.sha256}"'}))[0] == 304
-        assert index.count("provenance") == 3
+        first, second = (attested(index, version) for version in ("1.0", "2.0"))
+        for path in (first.path, f"{first.path}.metadata"):
+            async with proxy.session.head(proxy.url(path)) as response:
+                assert response.status == 200
+        assert (await proxy.get(second.path, **{"If-None-Match": f'"{second.sha256}"'}))[0] == 304
+        assert index.count("provenance") == 2
         assert index.count("file") == 0
 
 
@@ -225,17 +231,35 @@ async def test_no_more_than_so_many_bytes_a_minute_come_for_nobody(
             assert index.count("file") == 3
 
 
-@pytest.mark.parametrize("sizes", [True, False], ids=["large", "no size"])
-async def test_a_file_that_is_large_or_may_be_comes_after_its_verdict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, sizes: bool
+async def test_a_file_that_may_be_large_comes_after_its_verdict(tmp_path: Path) -> None:
+    async with SimIndex(sizes=False) as index, inbond(tmp_path, index) as proxy:
+        assert (await proxy.get(stopped(index, "demo").path))[0] == 403
+        assert index.count("file") == 0
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["allowed", "stopped"])
+async def test_of_a_large_file_only_the_beginning_comes_before_its_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, good: bool
 ) -> None:
-    async with SimIndex(sizes=sizes) as index:
-        files = [stopped(index, f"demo{number}") for number in range(2)]
-        large = index.change(files[1], provenance=b"not json either, and longer")
-        monkeypatch.setattr(early, "LARGEST", large.size - 1)
-        async with inbond(tmp_path, index) as proxy:
-            assert (await proxy.get(large.path))[0] == 403
-            assert index.count("file") == 0
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        signer = sigstore().signer(GitHub(), issued=sigstore().now, integrated_time=sigstore().now)
+        provenance = signer.provenance if good else b"not json"
+        file = index.add_wheel("demo", "1.0", size=9 * 2**20, provenance=provenance, upload_time=LONG_AGO)
+        monkeypatch.setattr(early, "LARGEST", file.size - 1)
+        monkeypatch.setattr(early, "STOPPED_A_MINUTE", BEGINNING)
+        gate = index.gate(file.provenance_path)
+        asking = asyncio.create_task(proxy.get(file.path))
+        await until(lambda: bool(downloads(proxy)) and downloads(proxy)[0].arrived >= BEGINNING)
+        (download,) = downloads(proxy)
+        await asyncio.sleep(0.05)
+        assert not download.received
+        assert download.arrived < 2 * BEGINNING
+        gate.open()
+        status, body, _ = await asking
+        assert (status, body == file.content) == ((200, True) if good else (403, False))
+        await proxy.up.gateway.downloads.wait()
+        assert index.count("file") == 1
+        assert [one.name for one in blobs(tmp_path)] == ([file.sha256] if good else [])
 
 
 @pytest.mark.parametrize(("places", "begun"), [(1, 0), (2, 1), (8, 2)])

@@ -19,10 +19,12 @@ from inbond.model.events import unobserved
 from inbond.model.names import ProjectName
 from inbond.store.ledger import open_ledger
 from inbond.web.access_log import Line
+from inbond.web.again import Stretch
 from inbond.web.connections import Connection
 from inbond.web.door import CROWDED_SHARE, DOOR
-from inbond.web.hot import HOT, MAX_ANSWERS, MAX_BYTES, MAX_HEAD_BYTES
+from inbond.web.hot import HOT
 from inbond.web.hot_answer import HotAnswer
+from inbond.web.hot_table import MAX_ANSWERS, MAX_BYTES, MAX_HEAD_BYTES, MAX_PARTS
 from inbond.web.overload import OVERLOAD
 from inbond.web.settings import ServerLimits
 from mirror.importing import Cargo, Carrier, connected, fed, stores
@@ -460,11 +462,14 @@ class Always:
     def taken(self, count: int) -> None:
         pass
 
+    def doubt(self) -> None:
+        pass
 
-def answer(body: bytes = b"") -> HotAnswer:
+
+def answer(body: bytes | Stretch = b"", status: int = 200) -> HotAnswer:
     return HotAnswer(
         again=Always(),
-        status=200,
+        status=status,
         status_line="HTTP/1.1 200 OK",
         headers={},
         body=body,
@@ -487,11 +492,37 @@ async def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
             False,
             True,
         ]
-        for number in range(MAX_BYTES // (2 * 2**20)):
+        for number in range(MAX_BYTES // 2**20):
             table.learn(("", b"large %d" % number), answer(bytes(2**20)))
-        assert len(table) == MAX_BYTES // (2 * 2**20) - 1
+        assert len(table) == MAX_BYTES // 2**20 - 1
+        shared = bytes(MAX_BYTES // 4)
+        for number in range(2 * MAX_BYTES // 2**20):
+            table.learn(("", b"alike %d" % number), answer(shared))
+        assert len(table) > 2 * MAX_BYTES // 2**20
         table.learn(("", b"huge"), answer(bytes(MAX_BYTES)))
         assert len(table) == 0
+
+
+@pytest.mark.parametrize(
+    "part", [answer(b"1", 206), answer(Stretch(path=Path("1"), offset=0, count=1))], ids=["in memory", "in a file"]
+)
+async def test_parts_of_files_do_not_push_pages_out(part: HotAnswer, tmp_path: Path) -> None:
+    async with one_page() as index, inbond(tmp_path, index) as proxy:
+        table = proxy.app[HOT]
+        table.learn(("", b"page"), answer())
+        for number in range(MAX_PARTS):
+            table.learn(("", b"%d" % number), part)
+        assert table.answer(("", b"0"), "192.0.2.1") is not None
+        table.learn(("", b"more"), part)
+        known = [table._answers.get(("", head)) is not None for head in (b"page", b"0", b"1", b"more")]
+        assert known == [True, True, False, True]
+        for number in range(MAX_ANSWERS):
+            table.learn(("", b"others %d" % number), part)
+        assert len(table) == MAX_PARTS + 1
+        assert len(table._answers._parts) == MAX_PARTS
+        assert table.answer(("", b"page"), "192.0.2.1") is not None
+        for _ in range(2):
+            table.withdraw()
 
 
 async def test_a_server_that_stops_gives_nothing_any_more(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +26,7 @@ from inbond.model.events import Observer
 from inbond.model.names import ProjectName
 from inbond.simple.listing import render_list_html, render_list_json
 from inbond.simple.negotiate import Coding, Format
+from inbond.store.memory_blob import MemoryBlob
 from inbond.store.protocols import Blob, Blobs, Documents
 from inbond.upstream.source import Source
 
@@ -54,6 +56,21 @@ class ReadyList:
     serial: int | None
 
 
+class _Current(NamedTuple):
+    """An index's list, and its upstreams' lists as they were found just before."""
+
+    stored: _StoredList
+    lists: Sequence[Names]
+
+
+class _Given(NamedTuple):
+    """A rendered list as it was given. `seen`: its file then."""
+
+    ready: ReadyList
+    lists: Sequence[Names]
+    seen: tuple[int, ...]
+
+
 class ProjectList:
     """Answers requests for the list of projects."""
 
@@ -68,32 +85,58 @@ class ProjectList:
         self._names = UpstreamNames(upstreams, documents, blobs, clock, observer)
         self._documents = documents
         self._blobs = blobs
-        self._made: SingleFlight[str, _StoredList] = SingleFlight()
+        self._made: SingleFlight[str, _Current] = SingleFlight()
         self._renders: SingleFlight[tuple[str, str], Blob] = SingleFlight()
+        self._given: dict[tuple[str, Format, Coding], _Given] = {}  # last, of each index
+        self._doubted: dict[tuple[str, Format, Coding], str] = {}  # digests, of each list
 
     async def ready(self, index: Index, *, form: Format, coding: Coding) -> ReadyList:
         """The list of an index in a format and coding. Raises `UpstreamFault`."""
         key = self._key(index)
-        stored = await self._made.do(key, lambda: self._current(index))
+        stored, lists = await self._made.do(key, lambda: self._current(index))
         variant = f"{stored.names}+{form.value}+{coding.value}"
         blob = await self._renders.do((key, variant), lambda: self._variant(index, stored, form, coding))
-        return ReadyList(blob=blob, form=form, coding=coding, serial=stored.serial)
+        ready = ReadyList(blob=blob, form=form, coding=coding, serial=stored.serial)
+        # What could not be stored is in memory only as long as the store keeps it, or somebody reads it.
+        seen = None if isinstance(blob, MemoryBlob) else _seen(blob)
+        if seen is not None:
+            self._given[index.name, form, coding] = _Given(ready, lists, seen)
+        else:
+            self._given.pop((index.name, form, coding), None)
+        return ready
 
-    async def _current(self, index: Index) -> _StoredList:
+    def at_hand(self, index: Index, *, form: Format, coding: Coding) -> ReadyList | None:
+        """What `ready` gave last, where it would give it again without asking upstream; tells nobody."""
+        given = self._given.get((index.name, form, coding))
+        if given is None or _seen(given.ready.blob) != given.seen:
+            return None
+        fresh = all(map(self._names.is_fresh, index.upstreams, given.lists))
+        return given.ready if fresh else None
+
+    def doubt(self, index: Index, ready: ReadyList) -> None:
+        """Has a list whose file could not be read while it was sent rendered anew, for whoever asks next."""
+        self._given = {key: given for key, given in self._given.items() if given.ready.blob != ready.blob}
+        self._doubted[self._key(index), ready.form, ready.coding] = ready.blob.sha256
+
+    def given(self, index: Index, count: int) -> None:
+        """Tells that a list that was at hand was given so many times."""
+        self._names.given(count * len(index.upstreams))
+
+    async def _current(self, index: Index) -> _Current:
         lists = [await self._names.current(upstream) for upstream in index.upstreams]
         stored = await self._load(index)
         serial = lists[0].serial if len(lists) == 1 else None
         sources = [one.blob for one in lists]
         same = stored is not None and (stored.sources, stored.serial) == (sources, serial)
         if stored is not None and same and await self._blobs.find(stored.names) is not None:
-            return stored
+            return _Current(stored, lists)
         names = await self._put_together(index, lists)
         same = stored is not None and (stored.names, stored.serial) == (names, serial)
         made = _StoredList(sources, serial, names, stored.variants if stored is not None and same else {})
         await self._save(index, made)
         if stored is not None:
             await self._put_out(stored, keep=made)
-        return made
+        return _Current(made, lists)
 
     async def _put_out(self, stored: _StoredList, *, keep: _StoredList) -> None:
         """Removes a list's files once a newer one stands in its place: they are of no use to anybody."""
@@ -135,6 +178,9 @@ class ProjectList:
     async def _variant(self, index: Index, stored: _StoredList, form: Format, coding: Coding) -> Blob:
         variant = f"{form.value}+{coding.value}"
         digest = stored.variants.get(variant)
+        doubted = self._doubted.pop((self._key(index), form, coding), None)
+        if doubted is not None:
+            await self._blobs.remove(doubted)
         blob = await self._blobs.find(digest) if digest is not None else None
         if blob is not None:
             return blob
@@ -192,6 +238,15 @@ def _lines(index: Index, fed: frozenset[str], paths: Sequence[Path]) -> Iterator
                 if name and mark not in seen and upstream in index.sought_at(ProjectName(name), fed):
                     seen.add(mark)
                     yield line
+
+
+def _seen(blob: Blob) -> tuple[int, ...] | None:
+    """What tells the file of a blob from another, or from itself before it was changed; None where there is none."""
+    try:
+        status = os.lstat(blob.path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _gone() -> NotFound:

@@ -58,13 +58,21 @@ class UpstreamNames:
         """An upstream's list, an older one while it cannot be had. Raises `UpstreamFault`."""
         return await self._fetches.do(upstream, lambda: self._current(upstream))
 
+    def is_fresh(self, upstream: str, names: Names) -> bool:
+        """Whether a list is young enough to be given unasked."""
+        return self._clock() - names.fetched_at < self._upstreams[upstream].settings.fresh_for
+
+    def given(self, count: int) -> None:
+        """Tells that lists that were at hand were given so many times."""
+        self._observer(CacheLookup(kind="list", hit=True, count=count))
+
     async def _current(self, upstream: str) -> Names:
         stored = await self._load(upstream)
-        now = self._clock()
         settings = self._upstreams[upstream].settings
-        if stored is not None and now - stored.fetched_at < settings.fresh_for:
-            self._observer(CacheLookup(kind="list", hit=True))
+        if stored is not None and self.is_fresh(upstream, stored):
+            self.given(1)
             return stored
+        now = self._clock()
         usable = stored is not None and now - stored.fetched_at <= settings.max_stale
         failed = self._failed.get(upstream)
         if stored is not None and usable and failed is not None and now - failed < RETRY_FAILED_AFTER:

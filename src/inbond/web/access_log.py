@@ -42,6 +42,11 @@ def route_name(request: web.Request) -> str:
     return request.match_info.route.name or "other"
 
 
+def logged_path(request: web.Request) -> str:
+    """The path as lines tell it: as it was asked for, and not longer than that."""
+    return request.raw_path[:MAX_LOGGED_CHARS]
+
+
 def _line(request: web.Request, route: str, status: int, seconds: float) -> None:
     say = log.debug if route in _QUIET else log.info
     say("request", **Line.of(request, status).facts(milliseconds_of(seconds), client_of(request)))
@@ -66,7 +71,7 @@ class Line:
             answer={
                 "status": status,
                 "method": request.method,
-                "path": request.raw_path[:MAX_LOGGED_CHARS],
+                "path": logged_path(request),
                 **notes_of(request),
             },
             agent=request.headers.get("User-Agent", "")[:MAX_LOGGED_CHARS].partition(" {")[0],

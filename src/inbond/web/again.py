@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 from aiohttp import web
 
-MAX_AGAIN_BYTES: Final = 256 * 1024  # of a body; larger ones gain nothing by it
+MAX_AGAIN_BYTES: Final = 8 * 2**20  # of a body in memory; what lies in a stored file may be of any size
 
 
 class Again(Protocol):
@@ -29,5 +31,22 @@ class Again(Protocol):
         """Clients have taken so many bytes of the bodies of such answers."""
         ...
 
+    def doubt(self) -> None:
+        """The disk did not give the bytes of a body that lies there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A body that is `count` bytes of a stored file, from `offset` on."""
+
+    path: Path
+    offset: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
 
 AGAIN: Final = web.RequestKey("again", Again)
+STRETCH: Final = web.RequestKey("stretch", Stretch)  # beside AGAIN, where the body was sent from a stored file

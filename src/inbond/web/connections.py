@@ -12,9 +12,11 @@ from aiohttp import EMPTY_PAYLOAD, web
 
 from inbond.web.again import AGAIN
 from inbond.web.door import DOOR, Admission, Door
+from inbond.web.giving import Giving, give
 from inbond.web.hot import HOT, Hot
-from inbond.web.hot_answer import repeatable
+from inbond.web.hot_answer import HotAnswer, repeatable
 from inbond.web.origin import SERVER, client_at, client_of, is_trusted_proxy
+from inbond.web.outflow import FileShrank
 from inbond.web.problems import problem
 from inbond.web.taking import Taking
 
@@ -29,12 +31,12 @@ class Connection(web.RequestHandler):
 
     What has been answered before goes the hot way (`inbond.web.hot`), where every request so far came by itself, in one
     piece and without a body: then nothing is left in the parser, and the bytes that come are a head from its beginning.
-    While a client takes such an answer, nothing more is read from it (`inbond.web.taking`).
+    While a client takes such an answer, nothing more is read from it (`inbond.web.taking`, `inbond.web.giving`).
     """
 
     __slots__ = (
-        "_admission", "_asked", "_by", "_client", "_door", "_due", "_head_bytes", "_hot", "_peer", "_server_settings",
-        "_taking", "_whole",
+        "_admission", "_asked", "_by", "_client", "_closes", "_door", "_due", "_head_bytes", "_hot", "_peer",
+        "_server_settings", "_taking", "_whole",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, app: web.Application, **settings: Any) -> None:
@@ -46,7 +48,8 @@ class Connection(web.RequestHandler):
         self._asked: bytes | None = None  # the head of the request that is being answered
         self._by = ""  # the trusted proxy that this is, whose heads may say who asks
         self._client = ""
-        self._taking: Taking | None = None  # where a hot answer was not taken at once
+        self._taking: Taking | Giving | None = None  # where a hot answer was not taken at once
+        self._closes = False  # once that is taken
         self._admission = Admission.SHUT
         self._peer = ""
         self._due: asyncio.TimerHandle | None = None
@@ -95,7 +98,10 @@ class Connection(web.RequestHandler):
             and not waiter.done()
             and (answer := self._hot.answer((self._by, data), self._client)) is not None
         ):
-            self._give(answer)
+            if answer.in_one_piece:
+                self._give(answer.ready)
+            elif not self._give_large(answer):
+                self._pass_on(data)
         else:
             self._pass_on(data)
 
@@ -144,6 +150,24 @@ class Connection(web.RequestHandler):
             self._taking = Taking(self.transport, self._hot, self._door)
             self._next_keepalive_close_time += self._taking.longest
 
+    def _give_large(self, answer: HotAnswer) -> bool:
+        """Sends an answer that does not go in one piece; False where the full way is to."""
+        assert self.transport is not None
+        try:
+            giving = give(self.transport, answer, self._hot, self._door)
+        except (OSError, FileShrank):  # nothing has left yet
+            self._hot.withdraw()
+            return False
+        if self._due is not None:
+            self._disarm()
+        self._next_keepalive_close_time = self._hot.now + KEEPALIVE_SECONDS
+        if giving is not None:
+            self.pause_writing()
+            self._taking = giving
+            self._next_keepalive_close_time += giving.longest
+            giving.go_on(self.resume_writing)
+        return True
+
     def resume_writing(self) -> None:
         """Where a hot answer was under way, all of it is taken now."""
         super().resume_writing()
@@ -151,6 +175,15 @@ class Connection(web.RequestHandler):
             self._taking.end()
             self._taking = None
             self._next_keepalive_close_time = self._loop.time() + KEEPALIVE_SECONDS
+        if self._closes:
+            super().close()
+
+    def close(self) -> None:
+        """Ends the connection after the answer that is under way: a large hot one is none to aiohttp."""
+        if isinstance(self._taking, Giving):
+            self._closes = True
+        else:
+            super().close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
         """Lets a hot answer be taken within that time, as an answer that is being made."""

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Final
@@ -28,16 +27,15 @@ from inbond.model.errors import InbondError
 from inbond.web.door import Door
 from inbond.web.hot_answer import HotAnswer
 from inbond.web.hot_places import Places, Room, Untaken
+from inbond.web.hot_source import InFile, InMemory
+from inbond.web.hot_table import Asking, Table
 from inbond.web.hot_telling import Telling
 from inbond.web.metrics import Metrics
+from inbond.web.pieces import PIECE_BYTES
 
-MAX_ANSWERS: Final = 4096
-MAX_BYTES: Final = 64 * 2**20  # of heads and answers
-MAX_HEAD_BYTES: Final = 4096  # of a request that is known again
+MAX_READ_BYTES: Final = 4 * 2**20  # of files, in a turn: they are in memory until it ends
 MOST_UNTOLD: Final = 1000  # answers that were given and not told
 TOLD_WITHIN: Final = 0.01  # seconds
-
-Asking = tuple[str, bytes]  # the trusted proxy whose head may say who asks, else "", and a head
 
 
 class Hot:
@@ -54,8 +52,9 @@ class Hot:
         """`wall`: seconds since the epoch."""
         self._wall = wall
         self._telling = Telling(metrics, wall)
-        self._answers: OrderedDict[Asking, HotAnswer] = OrderedDict()
-        self._bytes = 0
+        self._answers = Table()
+        self._read: list[HotAnswer] = []  # in this turn, out of files
+        self._read_bytes = 0  # of these
         self._turn = 0
         self._ends: asyncio.Handle | None = None
         self._untold = self._telling.untold
@@ -68,8 +67,8 @@ class Hot:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def answer(self, asking: Asking, client: str) -> bytes | None:
-        """What is sent to whoever asked so, which then counts as given; None: the full way."""
+    def answer(self, asking: Asking, client: str) -> HotAnswer | None:
+        """What is sent to whoever asked so, ready, which then counts as given; None: the full way."""
         known = self._answers.get(asking)
         if known is None:
             return None
@@ -82,34 +81,62 @@ class Hot:
                 return None
             known.cleared_for = who
         self._untold.append((known, who, time.perf_counter() - began))
-        return known.ready
+        return known
+
+    def source(self, answer: HotAnswer) -> InMemory | InFile:
+        """Where the bytes come from of the answer that was given last. Raises OSError and `FileShrank`, of its file.
+
+        Short stretches are read once a turn, as far as there is memory for it.
+        """
+        if answer.read is None and answer.is_short_stretch and self._read_bytes + len(answer.body) <= MAX_READ_BYTES:
+            answer.read_stretch()
+            self._read.append(answer)
+            self._read_bytes += len(answer.body)
+        return answer.source()
+
+    def withdraw(self) -> None:
+        """The answer that was given last does not go out, after all."""
+        self._untold.pop()
+
+    def took(self, seconds: float) -> None:
+        """So long it took to send the answer that was given last, where that counts."""
+        answer, client, before = self._untold[-1]
+        if answer.tells_at_end:
+            self._untold[-1] = (answer, client, before + seconds)
 
     def not_taken(self, count: int) -> Untaken:
         """Counts the bytes that a client left of the answer that was given last, until `taken`."""
-        self._turn += 1  # there is less room now: it is looked at anew
         answer, client, _ = self._untold[-1]
-        self._telling.not_taken(answer, client, _of_body(answer, count))
-        return self.room.take(answer, client, count)
+        self._telling.not_taken(answer, client, answer.of_body(count))
+        return self._untaken(Untaken(answer, client, count, held=count))
+
+    def lasts(self, count: int, began: float) -> Untaken:
+        """The same of an answer that does not go in one piece. `began`: by the performance counter."""
+        answer, client, _ = self._untold[-1]
+        held = count if answer.read is not None else min(count, PIECE_BYTES)  # the others lie there in any case
+        if not answer.tells_at_end:
+            self._telling.not_taken(answer, client, answer.of_body(count))
+            return self._untaken(Untaken(answer, client, count, held=held))
+        self._untold.pop()
+        self._telling.began(answer, client)
+        return self._untaken(Untaken(answer, client, len(answer.body), held=held, began=began))
+
+    def _untaken(self, one: Untaken) -> Untaken:
+        self._turn += 1  # there is less room now: it is looked at anew
+        return self.room.take(one)
 
     def taken(self, one: Untaken, *, left: int) -> None:
         """It is taken but for so many bytes, and no more of it will be."""
         self.room.give_back(one)
-        one.answer.again.taken(_of_body(one.answer, one.count) - _of_body(one.answer, left))
+        count = one.answer.of_body(one.count) - one.answer.of_body(left)
+        if one.began is None:
+            one.answer.again.taken(count)
+        else:
+            self._telling.ended(one.answer, one.client, time.perf_counter() - one.began, count)
 
     def learn(self, asking: Asking, answer: HotAnswer) -> None:
         """Keeps an answer that was given to these bytes."""
-        self._forget(asking)
-        if len(asking[1]) > MAX_HEAD_BYTES:
-            return
-        self._answers[asking] = answer
-        self._bytes += len(asking[1]) + answer.weight
-        while len(self._answers) > MAX_ANSWERS or self._bytes > MAX_BYTES:
-            self._forget(next(iter(self._answers)))
-
-    def _forget(self, asking: Asking) -> None:
-        answer = self._answers.pop(asking, None)
-        if answer is not None:
-            self._bytes -= len(asking[1]) + answer.weight
+        self._answers.keep(asking, answer)
 
     def _renewed(self, asking: Asking, known: HotAnswer) -> bool:
         """Whether an answer holds, which is found out once a turn."""
@@ -119,9 +146,9 @@ class Hot:
         except InbondError:  # the full way says what is wrong
             changed = None
         if changed is None:
-            self._forget(asking)
+            self._answers.forget(asking)
             return False
-        self._answers.move_to_end(asking)
+        self._answers.used(asking)
         known.make_ready(self._date(), changed)
         known.turn, known.cleared_for = self._turn, None
         return True
@@ -143,6 +170,9 @@ class Hot:
     def _end(self) -> None:
         """Ends a turn: nothing counts as looked up any more. Tells once no more comes, or it has been long enough."""
         self._turn += 1
+        while self._read:
+            self._read.pop().read = None
+        self._read_bytes = 0
         count = len(self._untold)
         if count == self._counted or count > MOST_UNTOLD or self.now - self._told > TOLD_WITHIN:
             self._ends, self._counted = None, 0
@@ -154,11 +184,6 @@ class Hot:
     def tell(self) -> None:
         """Tells all that was given and is not told yet."""
         self._telling.tell()
-
-
-def _of_body(answer: HotAnswer, count: int) -> int:
-    """How many of the last bytes that are sent of an answer are of its body."""
-    return min(count, len(answer.body))
 
 
 HOT: Final = web.AppKey("hot", Hot)

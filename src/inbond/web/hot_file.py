@@ -1,4 +1,4 @@
-"""Answers about files that may be given again: small ones from memory, core metadata, and that nothing has changed.
+"""Answers about files that may be given again: their bytes, core metadata, and that nothing has changed.
 
 Each for as long as the file is cleared, which the full way goes by as well (`inbond.gateway.clearances`).
 """
@@ -17,7 +17,8 @@ from inbond.gateway.file_service import FileService
 from inbond.gateway.gateway import Gateway
 from inbond.gateway.located import Cleared, Located
 from inbond.model.events import BytesServed, CacheLookup, Observer
-from inbond.web.again import AGAIN
+from inbond.store.protocols import Blob
+from inbond.web.again import AGAIN, STRETCH, Stretch
 
 NOTHING_CHANGED: Final[Mapping[str, str]] = MappingProxyType({})
 # What makes an answer depend on more than the file, unless it names what is asked for itself.
@@ -28,22 +29,28 @@ _CONDITIONS: Final = ("If-Range", "If-None-Match")
 class FileAgain:
     """An answer about a cleared file. `looked_up`: the kind of what was found for it, besides its page and evidence.
 
-    `from_memory`: that its bytes were sent from there. `leaves`: that an answer carries something of the file.
+    `of`: the stored file whose bytes were sent. `leaves`: that an answer carries something of the file.
     """
 
     files: FileService
     observer: Observer
     cleared: Cleared
     looked_up: str | None = None
-    from_memory: bool = False
+    of: Blob | None = None
     leaves: bool = True
 
     def holds(self) -> Mapping[str, str] | None:
         """Nothing changes but the date; None where the file is not cleared any more, or not as it was on its disk."""
         located = self.files.still(self.cleared)
-        if located is None or (self.from_memory and self.files.at_hand(located) is None):
+        if located is None or not self._is_at_hand(located):
             return None
         return NOTHING_CHANGED
+
+    def _is_at_hand(self, located: Located) -> bool:
+        if self.of is None:
+            return True
+        found = self.files.at_hand(located)
+        return found is not None and found.blob == self.of
 
     def given(self, client: str, count: int) -> None:
         """Tells what the full way tells."""
@@ -53,21 +60,30 @@ class FileAgain:
 
     def taken(self, count: int) -> None:
         """Tells of the bytes, where they are those of a file."""
-        if self.from_memory:
+        if self.of is not None:
             self.observer(BytesServed(source="cache", count=count))
 
+    def doubt(self) -> None:
+        """Has the stored file compared with its digest before it leaves again."""
+        if self.of is not None:
+            self.files.doubt(self.of)
 
-def offer_bytes(request: web.Request, gateway: Gateway, located: Located) -> None:
-    """Says that bytes of a file that were sent from memory may be sent again."""
+
+def offer_bytes(
+    request: web.Request, gateway: Gateway, located: Located, blob: Blob, stretch: Stretch | None = None
+) -> None:
+    """Says that bytes of a stored file that were sent from memory, or from a stretch of it, may be sent again."""
     cleared = located.cleared
     if cleared is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
         request[AGAIN] = FileAgain(
-            files=gateway.files, observer=gateway.observer, cleared=cleared, looked_up="blob", from_memory=True
+            files=gateway.files, observer=gateway.observer, cleared=cleared, looked_up="blob", of=blob
         )
+        if stretch is not None:
+            request[STRETCH] = stretch
 
 
-def offer_unchanged(request: web.Request, gateway: Gateway, located: Located) -> None:
-    """The same of the answer that a client has the file already."""
+def offer_without_bytes(request: web.Request, gateway: Gateway, located: Located) -> None:
+    """The same of an answer to HEAD, and of the one that a client has the file already."""
     cleared = located.cleared
     if cleared is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
         request[AGAIN] = FileAgain(files=gateway.files, observer=gateway.observer, cleared=cleared, leaves=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from inbond.web.door import Door
@@ -32,12 +32,18 @@ class Places(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Untaken:
-    """What a client has not taken yet of an answer. `has_place`: whether that takes a place."""
+    """What a client has not taken yet of an answer. `has_place`: whether that takes a place.
+
+    `count`: the bytes; `held`: of these, how many are in memory for it. `began`: by the performance counter, of an
+    answer that is told of when it ends.
+    """
 
     answer: HotAnswer
     client: str
     count: int
-    has_place: bool
+    held: int
+    began: float | None = None
+    has_place: bool = False
 
 
 class Room:
@@ -58,16 +64,16 @@ class Room:
             and self._places.has(route, client)
         )
 
-    def take(self, answer: HotAnswer, client: str, count: int) -> Untaken:
-        """Counts what a client left of an answer, until `give_back`."""
-        self.untaken += count
-        self._of[client] += count
-        return Untaken(answer, client, count, self._places.keep(answer.route, client))
+    def take(self, one: Untaken) -> Untaken:
+        """Counts what a client left of an answer, until `give_back` of what this returns."""
+        self.untaken += one.held
+        self._of[one.client] += one.held
+        return replace(one, has_place=self._places.keep(one.answer.route, one.client))
 
     def give_back(self, one: Untaken) -> None:
         """It is taken, or nobody is there any more to take it."""
-        self.untaken -= one.count
-        self._of[one.client] -= one.count
+        self.untaken -= one.held
+        self._of[one.client] -= one.held
         if not self._of[one.client]:
             del self._of[one.client]
         if one.has_place:

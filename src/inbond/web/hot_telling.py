@@ -28,6 +28,19 @@ class Telling:
         key = (answer, client)
         self._left[key] = self._left.get(key, 0) + count
 
+    def began(self, answer: HotAnswer, client: str) -> None:
+        """Tells of one whose line comes at its end that it was given, before its bytes are."""
+        self._metrics.in_flight.inc()
+        answer.again.given(client, 1)
+
+    def ended(self, answer: HotAnswer, client: str, seconds: float, count: int) -> None:
+        """It has ended, with so many bytes of its body taken."""
+        self._metrics.in_flight.dec()
+        self._count(answer, [seconds])
+        answer.again.taken(count)
+        self._say(answer, client, milliseconds_of(seconds), 1)
+        self._lines.write()
+
     def tell(self) -> None:
         """Tells all that was given and is not told yet."""
         alike: dict[tuple[HotAnswer, str], list[float]] = {}
@@ -40,8 +53,7 @@ class Telling:
 
     def _tell(self, answer: HotAnswer, client: str, times: list[float]) -> None:
         """What each of these answers to a client tells; most took less than a line can tell."""
-        self._metrics.answered(answer.route, answer.status, times)
-        self._metrics.again.labels(answer.route).inc(len(times))
+        self._count(answer, times)
         answer.again.given(client, len(times))
         answer.again.taken(len(answer.body) * len(times) - self._left.pop((answer, client), 0))
         slow = [milliseconds_of(one) for one in times if one > UNTOLD_SECONDS]
@@ -49,6 +61,10 @@ class Telling:
             self._say(answer, client, 0.0, len(times) - len(slow))
         for milliseconds in slow:
             self._say(answer, client, milliseconds, 1)
+
+    def _count(self, answer: HotAnswer, times: list[float]) -> None:
+        self._metrics.answered(answer.route, answer.status, times)
+        self._metrics.again.labels(answer.route).inc(len(times))
 
     def _say(self, answer: HotAnswer, client: str, milliseconds: float, count: int) -> None:
         key = (answer, client, milliseconds)

@@ -1,17 +1,28 @@
-"""The bytes of a file into a connection's socket as it takes them, without passing through Python (sendfile).
+"""The bytes of an answer into a connection's socket as it takes them, without a copy in this process.
+
+Those of a file do not pass through Python (sendfile), and those in memory lie there once for all who wait for them.
 
 asyncio's own sendfile takes half a millisecond of a processor for each piece that must be taken in time, most of it
-for waiting. Here the loop sends as soon as there is room, and a timer sees to it that each piece goes in time.
+for waiting; and its transports copy what is not taken at once. Here the loop sends as soon as there is room, and a
+timer sees to it that each piece goes in time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
-from typing import BinaryIO, Final
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final, Protocol
 
 AT_ONCE_BYTES: Final = 2**20  # then it is others' turn
 PIECE_BYTES: Final = 256 * 1024  # that a client must take in time
+READ_BYTES: Final = 64 * 1024  # of a file at once, where sendfile is not possible
+# What a file system says that cannot do it.
+NO_SENDFILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
+_UNREACHABLE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 
 
 class FileShrank(Exception):
@@ -22,73 +33,153 @@ class TooSlow(Exception):
     """A piece was not taken in time."""
 
 
+class Source(Protocol):
+    """Where bytes come from: `count` in all."""
+
+    count: int
+
+    def send(self, sock: int, sent: int) -> int:
+        """Sends some of those behind the first `sent`; how many the socket took. Raises OSError."""
+        ...
+
+
+class FileSource:
+    """`count` bytes of an open file from `offset` on."""
+
+    def __init__(self, file: int, offset: int, count: int) -> None:
+        """`file`: its descriptor."""
+        self._file = file
+        self._offset = offset
+        self.count = count
+
+    def send(self, sock: int, sent: int) -> int:
+        """By sendfile."""
+        return os.sendfile(sock, self._file, self._offset + sent, min(AT_ONCE_BYTES, self.count - sent))
+
+
+def is_client_gone(error: BaseException) -> bool:
+    """Whether a client went, is not to be reached, or (`TimeoutError`) has left unread for too long what was sent."""
+    if isinstance(error, ConnectionError | TimeoutError):
+        return True
+    return isinstance(error, OSError) and error.errno in _UNREACHABLE
+
+
+def pushed(source: Source, sock: int, sent: int) -> int:
+    """Sends some of the bytes behind the first `sent`; how many. Raises `FileShrank`, and OSError of socket or file."""
+    count = source.send(sock, sent)
+    if not count:
+        raise FileShrank
+    return count
+
+
 class Outflow:
-    """`count` bytes of a file from `offset` on. `sent`: so many by now. On the event loop."""
+    """All bytes of a source. `sent`: so many by now. On the event loop."""
 
     def __init__(
-        self, transport: asyncio.Transport, file: BinaryIO, offset: int, count: int, *, piece_seconds: float
+        self,
+        transport: asyncio.Transport,
+        source: Source,
+        *,
+        piece_seconds: float,
+        piece_bytes: int = PIECE_BYTES,
+        sent: int = 0,
     ) -> None:
-        """`transport`: one over a plain socket, which has nothing to write itself."""
+        """`transport`: one over a plain socket, which has nothing to write itself. `sent`: so many bytes before."""
         self._transport = transport
         self._socket: int = transport.get_extra_info("socket").fileno()
-        self._file = file.fileno()
-        self._offset = offset
-        self._count = count
+        self._source = source
         self._piece_seconds = piece_seconds
-        self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._pieces_until = PIECE_BYTES  # the end of the piece under way
-        self._due = self._loop.time() + piece_seconds  # when that must have been taken
-        self.sent = 0
+        self._piece_bytes = piece_bytes
+        self._pieces_until = 0  # the end of the piece under way
+        self._due = 0.0  # when that must have been taken
+        self._ended: Callable[[Exception | None], object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._reads = False  # whether the transport did before
+        self.sent = sent
+
+    @property
+    def left(self) -> int:
+        """How many bytes are still to be sent."""
+        return self._source.count - self.sent
 
     async def run(self) -> None:
-        """Sends them. Raises `TooSlow`, `FileShrank`, and OSError of the socket or the file."""
-        self._send()
-        if not self._ended.done():
-            await self._send_on()
-        self._ended.result()
-
-    async def _send_on(self) -> None:
-        """Sends whenever there is room."""
-        self._socket = os.dup(self._socket)  # the loop leaves the transport's own number to the transport
-        reads = self._transport.is_reading()
-        self._transport.pause_reading()  # it would close where the client has nothing more to say
-        self._loop.add_writer(self._socket, self._send)
-        timer = self._loop.create_task(self._watch())
+        """Sends all. Raises `TooSlow`, `FileShrank`, and OSError of the socket or the file."""
+        self._push()
+        if not self.left:
+            return
+        ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self.go_on(partial(_settle, ended))
         try:
-            await asyncio.wait([self._ended])
+            error = await ended
         finally:
-            timer.cancel()
-            self._loop.remove_writer(self._socket)
-            os.close(self._socket)
-            if reads and not self._transport.is_closing():
-                self._transport.resume_reading()
+            self.stop()
+        if error is not None:
+            raise error
+
+    def go_on(self, ended: Callable[[Exception | None], object]) -> None:
+        """Sends the rest whenever there is room. `ended` hears how it ended, once, unless `stop` is called before."""
+        loop = asyncio.get_running_loop()
+        self._socket = self._watched(loop)
+        self._ended = ended
+        self._reads = self._transport.is_reading()
+        self._transport.pause_reading()  # it would close where the client has nothing more to say
+        self._begin_piece()
+        self._timer = loop.call_at(self._due, self._watch)
+
+    def _watched(self, loop: asyncio.AbstractEventLoop) -> int:
+        """A number of its own for the socket, that the loop watches: it leaves the transport's to the transport."""
+        number = os.dup(self._socket)
+        try:
+            loop.add_writer(number, self._send)
+        except BaseException:
+            os.close(number)  # it would keep the connection open
+            raise
+        return number
+
+    def stop(self) -> None:
+        """Sends no more. May be called again."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = self._ended = None
+        asyncio.get_running_loop().remove_writer(self._socket)
+        os.close(self._socket)
+        if self._reads and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _push(self) -> None:
+        with suppress(BlockingIOError):
+            self.sent += pushed(self._source, self._socket, self.sent)
 
     def _send(self) -> None:
-        if self._ended.done():
-            return
         try:
-            count = os.sendfile(
-                self._socket, self._file, self._offset + self.sent, min(AT_ONCE_BYTES, self._count - self.sent)
-            )
-        except BlockingIOError:
+            self._push()
+        except (OSError, FileShrank) as error:
+            self._end(error)
             return
-        except OSError as error:
-            self._ended.set_exception(error)
-            return
-        self.sent += count
-        if not count:
-            self._ended.set_exception(FileShrank())
-        elif self.sent == self._count:
-            self._ended.set_result(None)
+        if not self.left:
+            self._end(None)
         elif self.sent >= self._pieces_until:
-            self._pieces_until = self.sent + PIECE_BYTES
-            self._due = self._loop.time() + self._piece_seconds
+            self._begin_piece()
 
-    async def _watch(self) -> None:
-        while not self._ended.done():
-            left = self._due - self._loop.time()
-            if left <= 0:
-                self._ended.set_exception(TooSlow())
-                return
-            await asyncio.sleep(left)
+    def _begin_piece(self) -> None:
+        self._pieces_until = self.sent + self._piece_bytes
+        self._due = asyncio.get_running_loop().time() + self._piece_seconds
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._due:
+            self._end(TooSlow())
+        else:
+            self._timer = loop.call_at(self._due, self._watch)
+
+    def _end(self, error: Exception | None) -> None:
+        ended = self._ended
+        self.stop()
+        if ended is not None:
+            ended(error)
+
+
+def _settle(ended: asyncio.Future[Exception | None], error: Exception | None) -> None:
+    if not ended.done():  # else nobody waits any more
+        ended.set_result(error)

@@ -24,10 +24,11 @@ from inbond.model.errors import Denied, DigestMismatch, NotYet, StoreUnavailable
 from inbond.model.events import BytesServed, CacheLookup, Observer
 from inbond.store.files import open_shared
 from inbond.store.protocols import Blob
+from inbond.web.again import Stretch
 from inbond.web.conditions import Holds, Span, Unsatisfiable, none_match, wanted_span
 from inbond.web.context import note
 from inbond.web.freshness import FRESHNESS
-from inbond.web.hot_file import offer_bytes, offer_unchanged
+from inbond.web.hot_file import offer_bytes, offer_without_bytes
 from inbond.web.pieces import Pieces
 from inbond.web.sender import Sender, sending
 
@@ -55,9 +56,10 @@ async def send_file(
     files, observer = gateway.files, gateway.observer
     own = _Own(located, gateway, until, leaves)
     if none_match(request.headers.get("If-None-Match"), own.holds):
-        offer_unchanged(request, gateway, located)
+        offer_without_bytes(request, gateway, located)
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=own.headers())
     if request.method == "HEAD" and located.file.size is not None:
+        offer_without_bytes(request, gateway, located)
         return _head(own.headers(), located.file.size)
     stored = files.at_hand(located)
     if stored is not None:
@@ -90,14 +92,22 @@ async def send_file(
 async def _send_stored(request: web.Request, stored: AtHand, own: _Own, observer: Observer) -> web.StreamResponse:
     """Answers with a file that was in the store. Raises `FileNotFoundError` where it was evicted a moment ago."""
     note(request, source="cache")
+    blob = stored.blob
     if stored.body is not None:
-        return _send_body(request, stored.body, own, observer)
+        return _send_body(request, blob, stored.body, own, observer)
     return await send_blob(
-        request, stored.blob, own.headers(), observer, holds=own.holds, leaves=own.leaves, doubt=own.files.doubt
+        request,
+        blob,
+        own.headers(),
+        observer,
+        holds=own.holds,
+        leaves=own.leaves,
+        doubt=own.files.doubt,
+        offer=lambda stretch: offer_bytes(request, own.gateway, own.located, blob, stretch),
     )
 
 
-def _send_body(request: web.Request, whole: bytes, own: _Own, observer: Observer) -> web.StreamResponse:
+def _send_body(request: web.Request, blob: Blob, whole: bytes, own: _Own, observer: Observer) -> web.StreamResponse:
     """Answers with a file that is in memory."""
     headers, total = own.headers(), len(whole)
     if request.method == "HEAD":
@@ -108,7 +118,7 @@ def _send_body(request: web.Request, whole: bytes, own: _Own, observer: Observer
     own.leaves()
     body = whole[span.start : span.stop]
     pieces = Pieces(request, body, lambda count: observer(BytesServed(source="cache", count=count)))
-    offer_bytes(request, own.gateway, own.located)
+    offer_bytes(request, own.gateway, own.located, blob)
     return web.Response(status=status, headers=headers, body=pieces)
 
 
@@ -229,11 +239,13 @@ async def send_blob(
     holds: Holds,
     leaves: Callable[[], None] = lambda: None,
     doubt: Callable[[Blob], None] = lambda _blob: None,
+    offer: Callable[[Stretch], None] = lambda _stretch: None,
     source: str = "cache",
 ) -> web.StreamResponse:
     """Answers with a stored file under the given headers, among them a strong ETag. `leaves`: as in `send_file`.
 
-    `doubt` is told of one whose bytes the disk did not give: the next request must not meet it again.
+    `doubt` is told of one whose bytes the disk did not give: the next request must not meet it again. `offer` hears
+    which bytes of it are sent, that may be sent again.
     Raises `FileNotFoundError` where it was evicted a moment ago.
     """
     if request.method == "HEAD":
@@ -244,6 +256,7 @@ async def send_blob(
             return web.Response(status=status, headers=headers)
         response = _of_length(status, headers, len(span))
         leaves()
+        offer(Stretch(path=blob.path, offset=span.start, count=len(span)))
         async with sending(request, response, file, doubted=lambda: doubt(blob)) as sender:
             await sender.send(span.start, len(span))
             await sender.finish()

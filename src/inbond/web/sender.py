@@ -7,7 +7,6 @@ aiohttp would otherwise keep the connection, and the next response, or an error'
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,13 +16,20 @@ import structlog
 from aiohttp import web
 
 from inbond.store.stamps import is_damage
+from inbond.web.access_log import logged_path
 from inbond.web.origin import SERVER
-from inbond.web.outflow import PIECE_BYTES, FileShrank, Outflow, TooSlow
+from inbond.web.outflow import (
+    NO_SENDFILE,
+    PIECE_BYTES,
+    READ_BYTES,
+    FileShrank,
+    FileSource,
+    Outflow,
+    TooSlow,
+    is_client_gone,
+)
 from inbond.web.patience import ClientGone, give_up, patience
 
-READ_BYTES: Final = 64 * 1024  # where sendfile is not possible
-# What a file system says that cannot do it.
-_NO_SENDFILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 log: Final = structlog.get_logger("inbond.web")
 
 
@@ -62,13 +68,13 @@ class Sender:
 
     async def _flow(self, transport: asyncio.Transport, offset: int, count: int) -> None:
         seconds = self._request.app[SERVER].limits.piece_seconds
-        flow = Outflow(transport, self._file, offset, count, piece_seconds=seconds)
+        flow = Outflow(transport, FileSource(self._file.fileno(), offset, count), piece_seconds=seconds)
         try:
             await flow.run()
         except TooSlow as error:
             raise give_up(self._request) from error
         except OSError as error:
-            if flow.sent or error.errno not in _NO_SENDFILE:
+            if flow.sent or error.errno not in NO_SENDFILE:
                 raise
             for start in range(offset, offset + count, PIECE_BYTES):
                 await self._sendfile(transport, start, min(PIECE_BYTES, offset + count - start))
@@ -123,7 +129,7 @@ async def sending(
     except ClientGone:
         pass
     except Exception as error:
-        log.exception("sending failed; the connection was aborted", path=request.path, sent=sender.sent)
+        log.exception("sending failed; the connection was aborted", path=logged_path(request), sent=sender.sent)
         if isinstance(error, FileShrank) or (isinstance(error, OSError) and is_damage(error)):
             doubted()
     finally:
@@ -135,9 +141,7 @@ def _client() -> Iterator[None]:
     """Turns what a vanished client causes into `ClientGone`."""
     try:
         yield
-    except ConnectionError as error:
-        raise ClientGone from error
-    except RuntimeError as error:
-        if "closing" in str(error):
+    except (OSError, RuntimeError) as error:
+        if is_client_gone(error) or (isinstance(error, RuntimeError) and "closing" in str(error)):
             raise ClientGone from error
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final
 
@@ -15,10 +15,12 @@ from inbond.gateway.gateway import Gateway
 from inbond.gateway.indexes import ROOT, Index
 from inbond.gateway.page_service import Ready
 from inbond.gateway.paths import quoted
+from inbond.gateway.project_list import ReadyList
 from inbond.model.aging import stamp
+from inbond.model.events import BytesServed
 from inbond.model.names import ProjectName
 from inbond.simple.negotiate import Coding, Format, negotiate, negotiate_coding
-from inbond.web.again import AGAIN
+from inbond.web.again import AGAIN, STRETCH
 from inbond.web.conditions import none_match
 from inbond.web.freshness import FRESHNESS
 from inbond.web.origin import origin_of
@@ -138,6 +140,9 @@ class _PageAgain:
     def taken(self, _count: int) -> None:
         """The bytes of pages are not counted."""
 
+    def doubt(self) -> None:
+        """They lie in memory."""
+
 
 async def project_list(request: web.Request) -> web.StreamResponse:
     """`GET /simple/`: streamed from a file that was rendered beforehand."""
@@ -159,12 +164,50 @@ async def _send_list(
     ready = await gateway.project_list.ready(index, form=form, coding=coding)
     etag = f'"{ready.blob.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": VARY}
+    again = _ListAgain(gateway, index, ready)
+    if again.holds() is not None:  # else it would only be kept in memory
+        request[AGAIN] = again
     if none_match(request.headers.get("If-None-Match"), etag.__eq__):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = form.content_type
     if coding is not Coding.IDENTITY:
         headers["Content-Encoding"] = coding.value
-    return await send_blob(request, ready.blob, headers, gateway.observer, holds=etag.__eq__, doubt=gateway.files.doubt)
+    return await send_blob(
+        request,
+        ready.blob,
+        headers,
+        gateway.observer,
+        holds=etag.__eq__,
+        doubt=lambda _blob: again.doubt(),
+        offer=partial(request.__setitem__, STRETCH),
+    )
+
+
+class _ListAgain:
+    """A project list that may be given again, for as long as it is the newest, and lies where it lay."""
+
+    def __init__(self, gateway: Gateway, index: Index, ready: ReadyList) -> None:
+        self._gateway = gateway
+        self._index = index
+        self._ready = ready
+
+    def holds(self) -> Mapping[str, str] | None:
+        """Nothing changes but the date; None where it may be another."""
+        ready = self._ready
+        found = self._gateway.project_list.at_hand(self._index, form=ready.form, coding=ready.coding)
+        return {} if found == ready else None
+
+    def given(self, _client: str, count: int) -> None:
+        """Tells of the look-ups."""
+        self._gateway.project_list.given(self._index, count)
+
+    def taken(self, count: int) -> None:
+        """Tells of the bytes: a list is sent as files are."""
+        self._gateway.observer(BytesServed(source="cache", count=count))
+
+    def doubt(self) -> None:
+        """Has it rendered anew: its disk did not give it."""
+        self._gateway.project_list.doubt(self._index, self._ready)
 
 
 async def short_form(request: web.Request) -> web.StreamResponse:
