@@ -19,6 +19,7 @@ from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.evidence import EvidenceKeeper
+from inbond.gateway.files_ahead import FilesAhead
 from inbond.gateway.indexes import Index
 from inbond.gateway.judging import Judged
 from inbond.gateway.likely import Likely
@@ -55,12 +56,14 @@ class Ahead:
         observer: Observer,
         *,
         likely: Likely,
+        files: FilesAhead | None,
     ) -> None:
         self._upstreams = upstreams
         self._evidence = evidence
         self._metadata = metadata
         self._observer = observer
         self._likely = likely
+        self._files = files
         self._asked: LruSet[_Asked] = LruSet(MAX_ASKED)
         self._under_way: Counter[str] = Counter()
         self._spent = {name: Spending(BYTES_A_MINUTE, clock) for name in upstreams}
@@ -68,9 +71,17 @@ class Ahead:
 
     def begin(self, index: Index, state: PageState, judged: Judged) -> None:
         """A page was judged for somebody: what follows from it begins, where it may."""
+        self._start(index, state, judged, settled=True)
+
+    def meanwhile(self, index: Index, state: PageState, judged: Judged) -> None:
+        """The same while the page waits for its evidence; not what hangs on who signed it."""
+        if not index.policy.for_project(state.page.name).demands:
+            self._start(index, state, judged, settled=False)
+
+    def _start(self, index: Index, state: PageState, judged: Judged, *, settled: bool) -> None:
         if not self._may_ask(state):
             return
-        task = asyncio.get_running_loop().create_task(self._follow(index, state, judged))
+        task = asyncio.get_running_loop().create_task(self._follow(index, state, judged, settled=settled))
         self._under_way[state.upstream] += 1
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(state.upstream, done))
@@ -87,13 +98,23 @@ class Ahead:
         if not task.cancelled() and (error := task.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler({"message": "asking ahead failed", "exception": error})
 
-    async def _follow(self, index: Index, state: PageState, judged: Judged) -> None:
-        """Both at once, until both have ended."""
+    async def _follow(self, index: Index, state: PageState, judged: Judged, *, settled: bool) -> None:
+        """All at once, until all have ended. A page that is not settled yet has what it wants of evidence asked for."""
         file = await off_loop(len(state.page.files), self._likely.file, state.page, judged.verdicts)
-        if file is not None:
-            async with asyncio.TaskGroup() as both:
+        if file is None:
+            return
+        self._bytes(index, state, file)
+        async with asyncio.TaskGroup() as both:
+            if settled:
                 both.create_task(self._provenance(index, state, file))
-                both.create_task(self._core_metadata(state, file))
+            both.create_task(self._core_metadata(state, file))
+
+    def _bytes(self, index: Index, state: PageState, file: File) -> None:
+        """The file itself, where it is the next that will be asked for; not what hangs on who signed it."""
+        demands = index.policy.for_project(state.page.name).demands
+        follows = file.core_metadata is False or not self._likely.metadata
+        if self._files is not None and follows and not demands and self._is_new("file", state, file):
+            self._files.begin(state, file, whole=False)
 
     def _is_new(self, kind: str, state: PageState, file: File) -> bool:
         """Whether it was never asked for ahead; from now on it was."""
@@ -111,7 +132,7 @@ class Ahead:
                 await self._evidence.guess(state, file)
 
     async def _core_metadata(self, state: PageState, file: File) -> None:
-        if file.core_metadata is False or not self._likely.metadata_is_wanted:
+        if file.core_metadata is False or not self._likely.metadata:
             return
         with suppress(InbondError):  # as above
             if not self._is_new("metadata", state, file) or await self._metadata.kept(state, file) is not None:
@@ -125,7 +146,7 @@ class Ahead:
             return
         came = GUESS_BYTES  # of what failed nobody knows how much came of it
         try:
-            self._likely.had_ahead()
+            self._likely.metadata.had()
             self._observer(AskedAhead(upstream=state.upstream, kind="metadata"))
             came = len(await self._metadata.guess(state, file) or b"")
         finally:

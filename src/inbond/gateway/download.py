@@ -37,7 +37,12 @@ from inbond.upstream.answers import FileBody
 from inbond.upstream.source import Source
 
 HELD_TAIL: Final = 64 * 1024  # bytes
+# Bytes that come of a file, at most, while nothing says that anybody may have it but a guess; small ones are whole.
+BEGINNING: Final = 2**20
 MAX_FILE_BYTES: Final = 16 * 2**30
+# Of a file that is given to clients as it comes, the first of them need not wait until a batch is full.
+FIRST_SHOWN: Final = 192 * 1024  # bytes
+LARGE: Final = 8 * 2**20  # bytes; smaller ones are given whole
 
 # Has a digest count from now on, in the ledger before it returns. Raises `DigestMismatch`, `StoreUnavailable`.
 Fix = Callable[[str], Awaitable[None]]
@@ -83,6 +88,9 @@ class Download:
         self.doubted = False  # whether the disk did not give its bytes before it was stored for good
         self.received = False  # all bytes are here, and upstream is done with: only checks are missing
         self.followed = False  # whether anybody may have the file, by all that is known; else it began early
+        self.guessed = False  # whether nobody has asked for the file yet: of its failure nothing is remembered
+        self.beginning: int | None = None  # bytes that come until it is followed; None: all
+        self._followed = asyncio.Event()
         self.queued = False  # waiting for one of the places that its kind of download may take
         self._flushed = 0
         self._shown = 0  # bytes; the most that anybody who asked was told to be visible
@@ -111,6 +119,11 @@ class Download:
             case None:
                 self._shown = max(self._shown, self._flushed - HELD_TAIL)
                 return max(0, self._flushed - HELD_TAIL)
+
+    def follow(self) -> None:
+        """Somebody may have the file: all of it comes."""
+        self.followed, self.guessed, self.beginning = True, False, None
+        self._followed.set()
 
     async def progress(self, within: float | None = None) -> bool:
         """Returns True at the next change of anything above, False after `within` seconds without one.
@@ -162,7 +175,13 @@ class Download:
             return await self._settle(writer)
 
     def _answers(self, upstream: Source) -> Answers:
-        return Answers(upstream, self.file.url, renew=self._renew, digest_known=self.sha256 is not None)
+        return Answers(
+            upstream,
+            self.file.url,
+            renew=self._renew,
+            digest_known=self.sha256 is not None,
+            guessed=lambda: self.guessed,
+        )
 
     async def _begin(self, answers: Answers, blobs: Blobs, kept: AsyncExitStack) -> BlobWriter:
         """The file to write to. Upstream is asked first, unless there are bytes that an earlier transfer left."""
@@ -241,7 +260,12 @@ class Download:
                 await writer.write(chunk)
             if self._named:
                 await asyncio.to_thread(self._named.update, chunk)
+            if not self._flushed and writer.size >= FIRST_SHOWN and self.total is not None and self.total > LARGE:
+                async with lock:
+                    await writer.flush()
             self._show(writer)
+            if self.beginning is not None and writer.size >= self.beginning:
+                await self._followed.wait()
 
     def _show(self, writer: BlobWriter) -> None:
         if writer.readable != self._flushed:

@@ -113,17 +113,34 @@ class Downloads:
         a digest: it has the one that the bytes turn out to have count.
         """
         download = self._joined(state, file, fix, renew)
-        download.followed = True
+        download.follow()
         return download
 
-    def ahead(self, state: PageState, file: File, *, renew: Renew) -> Download | None:
+    def ahead(self, state: PageState, file: File, *, renew: Renew, beginning: int | None) -> Download | None:
         """The same for who does not know yet whether the file may leave; None where places are short.
 
-        Whoever may have it then says so with `followed`, who may not calls `break_off`.
+        Whoever may have it then says so with `follow`, who may not calls `break_off`. `beginning`: so many bytes come
+        until then; None: all.
         """
-        if self._found(_key(state, file), file) is None and not self._has_room(state.upstream):
+        known = self._found(_key(state, file), file)
+        if known is None and not self._has_room(state.upstream):
             return None
-        return self._joined(state, file, None, renew)
+        download = self._joined(state, file, None, renew)
+        if known is None:
+            download.beginning = beginning
+        download.guessed = False
+        return download
+
+    def guess(self, state: PageState, file: File, *, renew: Renew, beginning: int | None) -> Download | None:
+        """A new one for nobody; None where there is one, or places are short. Nothing is remembered of its failure.
+
+        See `ahead`.
+        """
+        if self._found(_key(state, file), file) is not None or not self._has_room(state.upstream):
+            return None
+        download = self._joined(state, file, None, renew)
+        download.guessed, download.beginning = True, beginning
+        return download
 
     def _has_room(self, upstream: str) -> bool:
         taking = [one for key, (one, _) in self._running.items() if key[0] == upstream and not one.received]
@@ -181,6 +198,8 @@ class Downloads:
                     if NamedDigests(download.file):
                         self._checked.add(_named(download.file, blob))
                     self._proven.put(download.etag, blob.sha256)
+                case Failed() if download.guessed:
+                    pass  # whoever asks has it asked for anew
                 case Failed(DigestMismatch() as error):
                     # not the one that was raised, which keeps the page and all that was under way in memory
                     self._mismatches.put(key, (self._clock(), error.anew()))
@@ -215,8 +234,8 @@ class Downloads:
         return len(self._running)
 
     async def wait(self) -> None:
-        """Returns when no download is left."""
-        while tasks := [*self._broken_off, *(task for _, task in self._running.values())]:
+        """Returns when no download is left that anybody may be waiting for."""
+        while tasks := [*self._broken_off, *(task for one, task in self._running.values() if one.followed)]:
             await asyncio.wait(tasks)
 
     async def aclose(self) -> None:

@@ -3,19 +3,21 @@
 None of them leaves before the verdict, as of any download. Where the verdict stops the file after all, the transfer is
 broken off; what is whole by then lies in the cache, and leaves to nobody. So a download does not begin early where what
 is known already stops it, where only its provenance can tell whether its publisher is the one that is asked for, and
-where its page claims no provenance; nor for a large file, or one whose page gives no size, beyond a share of the
-download places (`Downloads.ahead`), and where too much was fetched of late for a verdict that stopped it.
+where its page claims no provenance; nor for a file whose page gives no size, beyond a share of the download places
+(`Downloads.ahead`), and where too much was fetched of late for a verdict that stopped it. Of a large file only the
+beginning comes before the verdict.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from inbond.gateway.clock import Clock
-from inbond.gateway.download import Download
+from inbond.gateway.download import BEGINNING, Download
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.indexes import Index
@@ -34,8 +36,9 @@ from inbond.policy.engine import judge_file
 from inbond.store.protocols import Blobs
 from inbond.upstream.source import Source
 
-LARGEST: Final = 16 * 2**20  # bytes that a file may have
-# Bytes of files that were stopped after they had begun to come, and of those whose verdict is still to come.
+LARGEST: Final = 16 * 2**20  # bytes of a file that comes whole; of a larger one only the beginning does
+# Bytes of files that were stopped after they had begun to come, of those whose verdict is still to come, and of those
+# that nobody has asked for yet (`inbond.gateway.files_ahead`).
 STOPPED_A_MINUTE: Final = 64 * 2**20  # of one upstream
 
 
@@ -85,7 +88,7 @@ class EarlyDownloads:
         begun.asked += 1
         try:
             yield download
-            download.followed = True
+            download.follow()
         finally:
             begun.asked -= 1
             if not begun.asked:
@@ -108,17 +111,30 @@ class EarlyDownloads:
         verdict = await off_loop(len(state.page.files), self._foreseen, index, state, file, self._judge.standing(state))
         if not verdict.allowed or not self._affords(state.upstream, file):
             return None
-        try:
-            return self._downloads.ahead(state, file, renew=lambda: self._pages.other_url(state, file))
-        except InbondError:  # what is remembered of it is told after the verdict
-            return None
+        with suppress(InbondError):  # what is remembered of it is told after the verdict
+            return self._downloads.ahead(
+                state,
+                file,
+                renew=lambda: self._pages.other_url(state, file),
+                beginning=None if _comes(file) == file.size else BEGINNING,
+            )
+        return None
 
     def _affords(self, upstream: str, file: File) -> bool:
+        return file.size is not None and self._has_left(upstream, _comes(file))
+
+    def _has_left(self, upstream: str, size: int) -> bool:
         """Whether so much may be fetched for nobody: each that waits for its verdict may be stopped by it."""
-        if file.size is None or file.size > LARGEST:
-            return False
         waiting = sum(one.size for one in self._begun.values() if one.upstream == upstream)
-        return self._stopped[upstream].fits(waiting + file.size)
+        return self._stopped[upstream].fits(waiting + size)
+
+    def take(self, upstream: str, size: int) -> datetime | None:
+        """Spends so many bytes on what nobody has asked for yet; None where there are none left. See `Spending`."""
+        return self._stopped[upstream].take(size) if self._has_left(upstream, size) else None
+
+    def give_back(self, upstream: str, taken: datetime, size: int) -> None:
+        """Somebody asks for it after all, or it is not fetched."""
+        self._stopped[upstream].give_back(taken, size)
 
     def _may_ask(self, index: Index, state: PageState, file: File) -> bool:
         source = self._upstreams[state.upstream]
@@ -142,5 +158,10 @@ class EarlyDownloads:
 
 
 def _begun(located: Located) -> _Begun:
-    assert located.file.size is not None  # else none begins
-    return _Begun(upstream=located.state.upstream, size=located.file.size)
+    return _Begun(upstream=located.state.upstream, size=_comes(located.file))
+
+
+def _comes(file: File) -> int:
+    """How many bytes come of a file before its verdict."""
+    assert file.size is not None  # else none begins
+    return file.size if file.size <= LARGEST else BEGINNING

@@ -16,6 +16,7 @@ from inbond.gateway.download import Complete, Download, Failed
 from inbond.gateway.early import EarlyDownloads
 from inbond.gateway.evidence import EvidenceKeeper
 from inbond.gateway.fetching import Fetching
+from inbond.gateway.files_ahead import FilesAhead
 from inbond.gateway.indexes import Index, find_page, page_at_hand, require_page
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge
@@ -64,6 +65,7 @@ class FileService:
         metadata: MetadataKeeper,
         at_hand: BlobsAtHand,
         early: EarlyDownloads | None = None,
+        ahead: FilesAhead | None = None,
         clock: Clock,
         observer: Observer,
     ) -> None:
@@ -75,6 +77,7 @@ class FileService:
         self._metadata = metadata
         self._at_hand = at_hand
         self._early = early
+        self._ahead = ahead
         self._clearances = Clearances(judge, evidence, inspections, mismatches=downloads, clock=clock)
         self._clock = clock
         self._observer = observer
@@ -226,6 +229,12 @@ class FileService:
         for too many rather than too few. What carries no byte of it, as HEAD and 304, does not.
         """
         self._asked(located, judgement)
+        if self._ahead is None:
+            return
+        if located.metadata:
+            self._ahead.begin(located.state, located.file)
+        else:
+            self._ahead.taken(located.state, located.file)
 
     def _denied(self, located: Located, judgement: Judgement) -> Denied:
         """The denial, told to the audit trail."""

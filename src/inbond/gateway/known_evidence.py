@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.clock import Clock
 from inbond.gateway.evidence_key import EvidenceKey
 from inbond.gateway.generations import Generations
 from inbond.gateway.lru import Lru
+from inbond.gateway.off_loop import SMALL_PAGE_FILES
 from inbond.gateway.page_state import PageState
 from inbond.gateway.provenance import ABSENT_FOR, Verifier
 from inbond.model.evidence import Absent, EvidenceOrPending, Pending, Rejected, Unavailable, Unsupported, Verified
-from inbond.model.names import ProjectName
-from inbond.model.page import Claim, File
+from inbond.model.names import Filename, ProjectName
+from inbond.model.page import Claim, File, Page
+from inbond.policy.case import ABSENT, PENDING
 
 MAX_KNOWN: Final = 100_000  # files whose evidence is kept in memory
+MAX_KEYS: Final = 20_000  # files of large pages whose keys are kept
 # What could not be checked is asked for again by the next request after this long.
 RETRY_UNAVAILABLE_AFTER: Final = timedelta(seconds=15)
 # What is imported says "none" for so long: the next import may bring it, and it costs nothing to ask.
@@ -40,6 +43,15 @@ class Known:
     at: datetime
 
 
+class _Keys(NamedTuple):
+    """The keys of a page's files, and what they were made of. None: there is nothing to be known."""
+
+    page: Page
+    trust: str
+    notes: object
+    keys: list[EvidenceKey | None]
+
+
 class KnownEvidence:
     """Evidence by file and trust. Safe to read and write from threads, but for the generations."""
 
@@ -56,11 +68,38 @@ class KnownEvidence:
         self._clock = clock
         self._is_local = is_local
         self._known: Lru[EvidenceKey, Known] = Lru(MAX_KNOWN, forgot=self._forgot)
+        self._keys: Lru[tuple[str, ProjectName], _Keys] = Lru(MAX_KEYS, lambda kept: len(kept.keys))
         self._hears: Callable[[EvidenceKey], None] | None = None
 
     def key(self, state: PageState, file: File) -> EvidenceKey:
         """What evidence about a file of a page is known under, as trust is now."""
         return EvidenceKey(self._verifier.trust_of(state.upstream), self._attached.key(state, file))
+
+    def of_page(self, state: PageState) -> Mapping[Filename, EvidenceOrPending]:
+        """What is known about each file of a page; the rest is pending, or absent where it has no provenance."""
+        keys = self._keys_of(state)
+        found = self._known.get_many(key for key in keys if key is not None)
+
+        def of(key: EvidenceKey | None) -> EvidenceOrPending:
+            known = found.get(key) if key is not None else None
+            return known.evidence if known is not None else PENDING if key is not None else ABSENT
+
+        return {file.filename: of(key) for file, key in zip(state.page.files, keys, strict=True)}
+
+    def _keys_of(self, state: PageState) -> Sequence[EvidenceKey | None]:
+        """Of large pages they are kept: making them takes longer than all else."""
+        trust, notes, page = self._verifier.trust_of(state.upstream), self._attached.notes, state.page
+        kept = self._keys.get((state.upstream, page.name))
+        if kept is None or kept.page is not page or kept.trust != trust or kept.notes is not notes:
+            made = (None if self.has_none(state, file) else self._attached.key(state, file) for file in page.files)
+            kept = _Keys(page, trust, notes, [EvidenceKey(trust, key) if key is not None else None for key in made])
+            if len(page.files) > SMALL_PAGE_FILES:
+                self._keys.put((state.upstream, page.name), kept)
+        return kept.keys
+
+    def has_none(self, state: PageState, file: File) -> bool:
+        """Whether the page says that there is no provenance, and none was attached."""
+        return file.provenance is Claim.NONE and self._attached.of(state.upstream, file) is None
 
     def get(self, key: EvidenceKey) -> Known | None:
         """What is known, whether it is still believed or not."""

@@ -18,8 +18,28 @@ from inbond.model.page import File, Page
 from inbond.model.verdict import Verdict
 
 MAX_TAGS: Final = 64  # that were asked for last
-MAX_UNWANTED: Final = 16  # core metadata had ahead in a row, and nobody asked for any
+MAX_UNWANTED: Final = 16  # pieces of core metadata had ahead in a row, or beginnings of files, and nobody asked for any
+MAX_FILES_UNWANTED: Final = 300  # the same of whole files: pip wants all core metadata before the first
 ANY: Final = "-none-any"  # on which every installer agrees
+
+
+class Wanted:
+    """Whether anybody asks for a kind of thing at all: until it was had ahead so often in a row, and nobody did."""
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most = at_most
+        self._unwanted = 0
+
+    def __bool__(self) -> bool:
+        return self._unwanted < self._at_most
+
+    def had(self) -> None:
+        """One is had ahead."""
+        self._unwanted += 1
+
+    def asked(self) -> None:
+        """Somebody asked for one."""
+        self._unwanted = 0
 
 
 class Likely:
@@ -28,26 +48,22 @@ class Likely:
     def __init__(self) -> None:
         self._asked: Lru[str, int] = Lru(MAX_TAGS)
         self._count = 0
-        self._unwanted = 0  # core metadata that was had ahead since anybody asked for any
+        self.metadata = Wanted(MAX_UNWANTED)  # those that install from a lock ask for none
+        self.files = Wanted(MAX_FILES_UNWANTED)  # those that make a lock ask for none after core metadata
+        self.beginnings = Wanted(MAX_UNWANTED)  # of files, by their pages alone
 
     def heard(self, event: Event) -> None:
         """Somebody asked for a file, or for its core metadata."""
         if not isinstance(event, FileAsked):
             return
         if event.asked.metadata:
-            self._unwanted = 0
+            self.metadata.asked()
+        else:
+            self.files.asked()
+            self.beginnings.asked()
         if event.asked.filename.endswith(".whl"):
             self._count += 1
             self._asked.put(_tags(event.asked.filename), self._count)
-
-    @property
-    def metadata_is_wanted(self) -> bool:
-        """Whether clients ask for core metadata at all: those that install from a lock do not."""
-        return self._unwanted < MAX_UNWANTED
-
-    def had_ahead(self) -> None:
-        """Core metadata is had that nobody has asked for."""
-        self._unwanted += 1
 
     def file(self, page: Page, verdicts: Mapping[Filename, Verdict]) -> File | None:
         """The file of a page that will probably be asked for, or None."""

@@ -35,7 +35,7 @@ class UpstreamHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedAhead:
-    """An upstream is asked for what nobody has asked for yet. `kind`: metadata or provenance."""
+    """An upstream is asked for what nobody has asked for yet. `kind`: metadata, provenance or file."""
 
     upstream: str
     kind: str
