@@ -1,32 +1,35 @@
 """inbond beside nginx, proxpi and devpi: the same work against all in turn, in the same run.
 
-    make bench        (or: python bench/compare.py [--only "hot page"] [--rounds 5] [--installs 200] [--short] [--list])
+    make bench        (or: python bench/compare.py [--only "hot page"] [--rounds 5] [--add] [--short] [--list])
 
 Needs nginx and wrk; proxpi, devpi and uv are installed into .bench/ from the package index that pip is set up for, and
 left out where that cannot be. All else stays on this machine. Writes .md, .json and .svg of each group to
 bench/results/; where only some works or servers are chosen, to .bench/results/, so that no full run is overwritten by a
-part of one. A group by itself: --only "storm:" --results bench/results.
+part of one. A group by itself: --only "storm:" --results bench/results; with --add, more rounds of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import cold, hot, installs, latency, memory, storm, targets
+from harness.earlier import Earlier, Otherwise, earlier
 from harness.figures import Figures
 from harness.machine import machine
 from harness.peers import PLACE, WANTED, peers
 from harness.plan import Plan, short
-from harness.report import plans, stored, written
+from harness.report import plans, put, stored, written
 from harness.rounds import measured
 from harness.servers import ALL, INBOND, PROXY, STATIC
 from harness.work import Work
 
 RESULTS = Path(__file__).parent / "results"
+STOPPED = 130  # exit code, as a shell gives it for SIGINT
 
 
 def all_works() -> list[Work]:
@@ -56,17 +59,68 @@ def main() -> None:
     told = machine(peers((wanted | clients) & set(WANTED)))
     whole = not (options.only or options.servers or options.short)
     place = options.results or (RESULTS if whole else PLACE / "results")
+    run = Run(works=works, plan=plan, machine=told, place=place, before=_before(options.add, place, works, plan, told))
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
+    try:
+        measured(works, plan, options.servers, run.figures, run.after_round)
+    except BaseException as why:
+        print(f"stopped; what was measured is in {run.stopped()}", file=sys.stderr)
+        if isinstance(why, KeyboardInterrupt):
+            sys.exit(STOPPED)
+        raise
+    print("\n".join(run.written(place)))
+    print(f"written to {place}")
+    if failed := [work.name for work in works if run.figures[work.name].failed(INBOND)]:
+        sys.exit(f"inbond failed at: {', '.join(failed)}")
 
-    def after_round(figures: dict[str, Figures]) -> list[str]:
-        pages = [*written(figures.values(), plan, told, place), targets.table(stored(place), plans(place))]
-        (place / "targets.md").write_text(pages[-1])
+
+@dataclass(kw_only=True)
+class Run:
+    """What is measured, and where it goes."""
+
+    works: list[Work]
+    plan: Plan
+    machine: dict[str, str]
+    place: Path
+    before: Earlier
+    rounds: int = 0  # that are whole
+
+    @property
+    def figures(self) -> dict[str, Figures]:
+        """By work; with those that the run is added to."""
+        return self.before.figures
+
+    def after_round(self, rounds: int) -> None:
+        """So many are whole: what is there is written."""
+        self.rounds = rounds
+        self.written(self.place)
+
+    def stopped(self) -> Path:
+        """Writes what is there; where some work had no round at all it takes no other results' place."""
+        seen = [self.figures[work.name] for work in self.works if work.name in self.figures]
+        if any(one.rounds > self.rounds + self.before.rounds.get(one.group, 0) for one in seen):
+            self.rounds += 1  # the one that was under way
+        whole = len(seen) == len(self.works) and all(one.rounds for one in seen)
+        place = self.place if whole else PLACE / "stopped"
+        self.written(place)
+        return place
+
+    def written(self, place: Path) -> list[str]:
+        """Writes each group and the targets; the pages' texts."""
+        plan = replace(self.plan, rounds=self.rounds)
+        pages = written(self.figures.values(), plan, self.machine, place, self.before.rounds)
+        pages.append(targets.table(stored(place), plans(place)))
+        put(place / "targets.md", pages[-1])
         return pages
 
-    figures = measured(works, plan, options.servers, after_round)
-    print("\n".join(after_round(figures)))
-    print(f"written to {place}")
-    if failed := [work.work for work in figures.values() if work.failed(INBOND)]:
-        sys.exit(f"inbond failed at: {', '.join(failed)}")
+
+def _before(add: bool, place: Path, works: list[Work], plan: Plan, machine: dict[str, str]) -> Earlier:
+    """What the run is added to; ends it where that was measured otherwise."""
+    try:
+        return earlier(place, works, plan, machine) if add else Earlier()
+    except Otherwise as why:
+        sys.exit(str(why))
 
 
 def _there(tool: str, needed: set[str]) -> None:
@@ -84,6 +138,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--installs", type=int, help="clean `uv sync` of a storm, and its clients without work")
     parser.add_argument("--round-trip", type=float, help="milliseconds to upstream, in the cold works")
     parser.add_argument("--short", action="store_true", help="everything small, one round: to see that it works")
+    parser.add_argument("--add", action="store_true", help="the rounds to those that are there, of the same plan")
     parser.add_argument("--list", action="store_true", help="the works' names")
     parser.add_argument("--results", type=Path)
     return parser.parse_args()

@@ -18,10 +18,11 @@ from harness.catalog import JSON
 from harness.compared import same_file, same_page
 from harness.figures import Sample
 from harness.raw import Got, Kept, address, fetched, followed
-from harness.servers import DEVPI, DIRECT, INBOND, PROXPI, PROXY, Server
+from harness.servers import BARE, DEVPI, DIRECT, INBOND, PROXPI, PROXY, Server
 from harness.work import Bench, Work
 
 SERVERS = (DIRECT, PROXY, INBOND, PROXPI, DEVPI)
+WITH_FLOOR = (*SERVERS, BARE)
 GIVEN_UP = 1200.0  # seconds, for all clients of one file together
 FROM_THE_PAGE = "The page and then its file, on one connection that begins with the page; the first byte is the file's."
 HERD = "The page is asked for before them, once; the clock begins with the clients. Provenance counts from the page."
@@ -41,8 +42,8 @@ def works() -> list[Work]:
 
 
 def _work(name: str, unit: str, parts: tuple[str, ...], run: Callable[[Bench, Server, int], Sample], told: str) -> Work:
-    group = "storm" if run is _herd else "cold"
-    return Work(name=name, group=group, unit=unit, servers=SERVERS, reference=DIRECT, parts=parts, run=run, told=told)
+    group, servers = ("storm", SERVERS) if run is _herd else ("cold", WITH_FLOOR)
+    return Work(name=name, group=group, unit=unit, servers=servers, reference=DIRECT, parts=parts, run=run, told=told)
 
 
 def _pages(bench: Bench, to: Server, round_: int) -> Sample:
@@ -123,14 +124,21 @@ def _begun(bench: Bench, *, rate: float = 0.0) -> None:
     bench.upstream.begin(round_trip=bench.plan.round_trip, rate=rate)
 
 
-async def at_once(url: str, clients: int) -> tuple[list[Got], float]:
-    """So many clients for one file, and how long they take together; all must have it whole. The first keeps it."""
+async def at_once(url: str, clients: int, done: Callable[[], None] = lambda: None) -> tuple[list[Got], float]:
+    """So many clients for one file, and how long they take together; all must have it whole. The first keeps it.
+    `done` is called as each of them has it."""
+
+    async def one(number: int) -> Got:
+        got = await fetched(url, keeping=not number)
+        done()
+        return got
+
     loop = asyncio.get_running_loop()
     begun = loop.time()
     async with asyncio.timeout(GIVEN_UP):
-        got = await asyncio.gather(*(fetched(url, keeping=not number) for number in range(clients)))
+        got = await asyncio.gather(*(one(number) for number in range(clients)))
     seconds = loop.time() - begun
-    assert all(one.status == 200 and one.length == got[0].length for one in got), "not all have the whole file"
+    assert all(each.status == 200 and each.length == got[0].length for each in got), "not all have the whole file"
     return got, seconds
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +29,21 @@ class Figures:
     samples: dict[str, list[Sample | None]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)  # by server: why it is not there
 
+    @property
+    def rounds(self) -> int:
+        """How many there were, of the server that took part in most."""
+        return max(map(len, self.samples.values()), default=0)
+
     def add(self, server: str, sample: Sample | None) -> None:
         self.samples.setdefault(server, []).append(sample)
+
+    def even(self, servers: Iterable[str]) -> None:
+        """Fills up what these have missed, so that the next round of each is the same one's."""
+        rounds = self.rounds
+        for server in servers:
+            missed = rounds - len(self.samples.get(server, ()))
+            for _ in range(missed):
+                self.add(server, None)
 
     def failed(self, server: str) -> bool:
         """Whether it failed in some round; figures of those before it say nothing then."""

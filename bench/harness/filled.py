@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
@@ -128,9 +129,10 @@ def _attested(to: Filling) -> None:
 
 
 def _verified(to: Filling) -> None:
-    for round_ in range(to.plan.rounds):
-        for number in range(int(to.plan.verifications * (to.plan.seconds + 1))):
-            to.wheel(names.young(round_), f"1.{number}")
+    for round_, use in product(range(to.plan.rounds), (names.ALONE, names.BESIDE, names.PACED)):
+        for project in names.young(to.plan, round_, use):
+            for number in range(names.YOUNG_FILES):
+                to.wheel(project, f"1.{number}")
 
 
 def _sets(of: Callable[[int], str]) -> Callable[[Filling], None]:

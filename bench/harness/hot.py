@@ -10,13 +10,14 @@ from harness.asking import ask, must, projects_on, until_kept
 from harness.catalog import HTML, JSON
 from harness.compared import OtherBytes, same_file, same_page
 from harness.figures import Sample
-from harness.servers import ALL, DIRECT, INBOND, STATIC, Server
+from harness.servers import ALL, BARE, DIRECT, INBOND, READY, STATIC, Server
 from harness.work import Bench, NotOffered, Work
 from harness.wrk import wrk
 
 CONNECTIONS = 32
 LARGE_CONNECTIONS = 4
-SERVERS = tuple(name for name in ALL if name != DIRECT)
+SERVERS = tuple(name for name in ALL if name not in (DIRECT, BARE))
+NOT_READY = tuple(name for name in SERVERS if name != READY)  # of what the floor does not offer: large files, ranges
 RANGE = {"Range": "bytes=1048576-1114111"}  # 64 KiB, not at the beginning
 _FORMATS: dict[str, dict[str, str]] = {
     "json": {"Accept": JSON},
@@ -63,12 +64,13 @@ def _file(name: str, project: str, connections: int, headers: Mapping[str, str])
     return _work(
         name, where=file_of(project), headers=headers, connections=connections, parts=("files",), warm=warm,
         look=_range_seen(project) if headers else _file_seen(project), by_bytes=by_bytes,
+        servers=SERVERS if project == names.MEDIUM else NOT_READY,
     )  # fmt: skip
 
 
 def _work(
     name: str, *, where: Located, headers: Mapping[str, str], connections: int, parts: tuple[str, ...],
-    warm: Callable[[Bench, Server], None], look: Look, by_bytes: bool = False,
+    warm: Callable[[Bench, Server], None], look: Look, by_bytes: bool = False, servers: tuple[str, ...] = SERVERS,
 ) -> Work:  # fmt: skip
     def run(bench: Bench, to: Server, _: int) -> Sample:
         each = look(bench, to)
@@ -81,7 +83,7 @@ def _work(
 
     return Work(
         name=name, group="hot", client="wrk", unit="MB/s" if by_bytes else "requests/s", less_is_better=False,
-        servers=SERVERS, reference=STATIC, parts=parts, run=run, warm=warm,
+        servers=servers, reference=STATIC, parts=parts, run=run, warm=warm,
     )  # fmt: skip
 
 

@@ -15,10 +15,11 @@ from harness import plan as names
 from harness.figures import Sample
 from harness.installers import pip, uv_pip_sync
 from harness.plan import Plan
-from harness.servers import DEVPI, DIRECT, INBOND, PROXPI, PROXY, Server
+from harness.servers import BARE, DEVPI, DIRECT, INBOND, PROXPI, PROXY, Server
 from harness.work import Bench, Work
 
 SERVERS = (DIRECT, PROXY, INBOND, PROXPI, DEVPI)
+COLD = (*SERVERS, BARE)  # which keeps nothing, so that it is never warm
 Install = Callable[[Bench, Server, int], None]
 
 
@@ -40,8 +41,9 @@ def _work(name: str, part: str, install: Install, *, warm: bool = False) -> Work
         return timed(bench, to, round_, install)
 
     return Work(
-        name=name, group="installs", client=part, unit="s", servers=SERVERS, reference=DIRECT, parts=(part,), run=run
-    )
+        name=name, group="installs", client=part, unit="s", servers=SERVERS if warm else COLD, reference=DIRECT,
+        parts=(part,), run=run,
+    )  # fmt: skip
 
 
 def timed(bench: Bench, to: Server, round_: int, install: Install) -> Sample:

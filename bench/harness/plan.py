@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
@@ -10,6 +11,9 @@ MEDIUM_SIZE = 100_000
 LARGE_SIZE = 64 * 2**20
 COLD_PAGES = 20  # of a round, each asked for once
 COLD_FILES = 10
+YOUNG_FILES = 20  # of a project whose files are verified; each is a release, and the newest is verified with the page
+ALONE, BESIDE, PACED = "alone", "beside", "paced"  # what they are verified for
+PROBE_SECONDS = 2.0  # of finding out how many are verified at most
 PINNED = "1.4"  # the newest version of each package that is installed
 
 
@@ -94,9 +98,11 @@ def replay_set(round_: int) -> str:
     return f"replay{round_}"
 
 
-def young(round_: int) -> str:
-    """A project whose files are verified at a fixed rate while pages are asked for."""
-    return f"verify-{round_}"
+def young(plan: Plan, round_: int, use: str) -> list[str]:
+    """Projects of a few young files each, which are verified while pages are asked for; enough of them for the use."""
+    seconds = plan.seconds + 1 if use == PACED else PROBE_SECONDS
+    count = math.ceil(plan.verifications * seconds / (YOUNG_FILES - 1))
+    return [f"verify-{use}-{round_}-{number:03}" for number in range(count)]
 
 
 def bulk(number: int) -> str:

@@ -12,7 +12,8 @@ from html import escape
 from harness.figures import Figures
 from harness.servers import ALL
 
-COLOURS = dict(zip(ALL, ("#0072b2", "#e69f00", "#f0c75e", "#999999", "#666666", "#56b4e9"), strict=True))
+_COLOURS = ("#0072b2", "#e69f00", "#f0c75e", "#999999", "#666666", "#56b4e9", "#b9a3d0", "#b9a3d0")
+COLOURS = dict(zip(ALL, _COLOURS, strict=True))
 WIDTH, LEFT, RIGHT = 900, 170, 190  # pixels
 BAR, GAP, HEADING, TOP, BOTTOM = 14, 3, 30, 56, 40
 MARGIN = 0.05  # of a power of ten, on either side

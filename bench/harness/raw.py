@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
@@ -16,6 +18,8 @@ CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked", re.IGNORECASE)
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 WITHOUT_BODY = (204, 304)
 HELD = 128 * 2**20  # bytes of a body that is compared: they are hashed when the clock has stopped, more on the way
+MSG_TRUNC = int(socket.MSG_TRUNC)
+READ = 256 * 2**10  # bytes that are taken at once
 
 
 class NothingSeen(ConnectionResetError):
@@ -32,7 +36,7 @@ class Got:
     seconds: float
     sha256: str | None  # of the body as it was sent, where it was kept
     location: str | None
-    body: bytes = b""  # where it was kept, and is not too large
+    body: bytes = field(default=b"", repr=False)  # where it was kept, and is not too large
 
     def later(self, seconds: float) -> Got:
         """The same, of a client that had waited so long before."""
@@ -112,19 +116,37 @@ class Chunks:
         return True
 
 
-class Client(asyncio.Protocol):
-    """One connection, one request at a time."""
+class Discarding(socket.socket):
+    """A socket that can leave what comes to the kernel, which counts it and drops it (MSG_TRUNC, tcp(7)): where 200
+    clients want one file, copying it for each of them costs more than any server takes to send it."""
 
-    def __init__(self, *, keeping: bool = False) -> None:
-        self._keeping = keeping
+    discards = False
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        return super().recv_into(buffer, nbytes, flags | MSG_TRUNC if self.discards else flags)
+
+
+class Client(asyncio.BufferedProtocol):
+    """One connection, one request at a time. Of a body that is not kept only the beginning is looked at."""
+
+    _buffer = bytearray(READ)  # of all connections: what is in it has been dealt with before the next one reads
+
+    def __init__(self, sock: Discarding, *, keeping: bool = False) -> None:
+        self._sock, self._keeping = sock, keeping
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Got] | None = None
 
     @classmethod
     async def connected(cls, url: str, *, keeping: bool = False) -> Client:
         """Connects to the origin of a URL. `keeping`: what is answered is there afterwards, to be compared."""
-        loop = asyncio.get_running_loop()
-        _, client = await loop.create_connection(lambda: cls(keeping=keeping), *address(url))
+        loop, sock = asyncio.get_running_loop(), Discarding()
+        try:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, address(url))
+            _, client = await loop.create_connection(lambda: cls(sock, keeping=keeping), sock=sock)
+        except BaseException:
+            sock.close()
+            raise
         return client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -154,7 +176,31 @@ class Client(asyncio.Protocol):
         self._body = Body() if self._keeping else None
         self._asked = time.perf_counter()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, count: int) -> None:
+        if self._sock.discards:
+            self._seen += count
+        else:
+            self._received(bytes(memoryview(self._buffer)[:count]))
+        self._sock.discards = self._thrown_away and not self._over
+        if self._over:
+            self._done()
+
+    @property
+    def _thrown_away(self) -> bool:
+        """Whether of what is still to come only the length counts."""
+        return bool(self._first) and self._body is None and self._whole is not None
+
+    @property
+    def _over(self) -> bool:
+        """Whether the answer is there whole. One without a length is when the connection ends."""
+        if not self._status:
+            return False
+        return self._chunks.over if self._chunks is not None else self._whole is not None and self._seen >= self._whole
+
+    def _received(self, data: bytes) -> None:
         if not self._status:
             self._head += data
             end = self._head.find(b"\r\n\r\n")
@@ -169,8 +215,6 @@ class Client(asyncio.Protocol):
         self._seen += len(data)
         if self._body is not None:
             self._body.take(data)
-        if self._chunks.over if self._chunks is not None else self._whole is not None and self._seen >= self._whole:
-            self._done()
 
     def _read_head(self, head: bytes) -> None:
         self._status = int(head[9:12])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,27 +25,39 @@ TITLES = {
 }
 
 
-def written(figures: Iterable[Figures], plan: Plan, machine: dict[str, str], place: Path) -> list[str]:
-    """Writes the results of each group; the pages' texts."""
+def written(
+    figures: Iterable[Figures], plan: Plan, machine: dict[str, str], place: Path, more: Mapping[str, int] | None = None
+) -> list[str]:
+    """Writes the results of each group in which something was measured; the pages' texts. `more`: rounds that were
+    there before, by group."""
     place.mkdir(parents=True, exist_ok=True)
     groups: dict[str, list[Figures]] = {}
     for one in figures:
-        groups.setdefault(one.group, []).append(one)
-    return [_group(name, works, plan, machine, place) for name, works in groups.items()]
+        if one.rounds or one.notes:
+            groups.setdefault(one.group, []).append(one)
+    of = {name: replace(plan, rounds=plan.rounds + (more or {}).get(name, 0)) for name in groups}
+    return [_group(name, works, of[name], machine, place) for name, works in groups.items()]
+
+
+def put(path: Path, text: str) -> None:
+    """Writes a file as a whole or not at all, whenever the run is stopped."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text)
+    beside.replace(path)
 
 
 def stored(place: Path) -> dict[str, Figures]:
     """The works whose results are there, of this run or of those before it."""
-    found = [Figures.from_json(work) for content in _contents(place).values() for work in content["works"]]
+    found = [Figures.from_json(work) for content in contents(place).values() for work in content["works"]]
     return {work.work: work for work in found}
 
 
 def plans(place: Path) -> dict[str, str]:
     """What of the plan of each group of results that is there was not the default."""
-    return {name: not_default(content["plan"]) for name, content in _contents(place).items()}
+    return {name: not_default(content["plan"]) for name, content in contents(place).items()}
 
 
-def _contents(place: Path) -> dict[str, dict[str, Any]]:
+def contents(place: Path) -> dict[str, dict[str, Any]]:
     """The results that are there, by group; those of another form are not."""
     found = {}
     for name in TITLES:
@@ -58,10 +70,10 @@ def _contents(place: Path) -> dict[str, dict[str, Any]]:
 
 def _group(name: str, works: list[Figures], plan: Plan, machine: dict[str, str], place: Path) -> str:
     content = {"form": FORM, "machine": machine, "plan": asdict(plan), "works": [work.as_json() for work in works]}
-    (place / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
-    (place / f"{name}.svg").write_text(bars(TITLES[name], works))
+    put(place / f"{name}.json", json.dumps(content, indent=1) + "\n")
+    put(place / f"{name}.svg", bars(TITLES[name], works))
     text = "\n".join(_lines(name, works, plan, machine)) + "\n"
-    (place / f"{name}.md").write_text(text)
+    put(place / f"{name}.md", text)
     return text
 
 

@@ -29,7 +29,7 @@ class Rounds:
     bench: Bench
     works: list[Work]
     figures: dict[str, Figures]
-    after_round: Callable[[dict[str, Figures]], object]
+    after_round: Callable[[int], object]
     _warmed: set[tuple[str, str]] = field(default_factory=set)
 
     def run(self) -> None:
@@ -41,11 +41,11 @@ class Rounds:
             for work in self.works:
                 if round_ < work.most_rounds:
                     self._one_round(work, round_)
-            self.after_round(self.figures)
+            self.after_round(round_ + 1)
 
     def _one_round(self, work: Work, round_: int) -> None:
         names = [name for name in work.servers if name in self.bench.servers]
-        turn = round_ % len(names) if names else 0
+        turn = self.figures[work.name].rounds % len(names) if names else 0
         for name in (*names[turn:], *names[:turn]):
             if name not in self.figures[work.name].notes:
                 self._one(work, self.bench.servers[name], round_)
@@ -75,10 +75,13 @@ def measured(
     works: list[Work],
     plan: Plan,
     only_servers: Iterable[str] | None,
-    after_round: Callable[[dict[str, Figures]], object],
-) -> dict[str, Figures]:
-    """Starts what the works need, runs them, and gives back what was seen; after each round it is told."""
-    figures = {work.name: _empty(work) for work in works}
+    figures: dict[str, Figures],
+    after_round: Callable[[int], object],
+) -> None:
+    """Starts what the works need, and runs them; what is seen goes to `figures`. `after_round` hears how many are
+    whole."""
+    for work in works:
+        figures.setdefault(work.name, _empty(work))
     with TemporaryDirectory(prefix="inbond-bench-") as scratch:
         place = Path(scratch)
         place.chmod(0o755)  # nginx's worker looks into it
@@ -86,7 +89,6 @@ def measured(
             bench = Bench(plan=plan, upstream=up, place=place)
             with _running(bench, works, only_servers):
                 Rounds(bench, works, figures, after_round).run()
-    return figures
 
 
 @contextmanager

@@ -20,8 +20,11 @@ from harness.processes import Running, free_port, started
 from harness.upstream import Upstream
 
 INBOND, STATIC, PROXY, PROXPI, DEVPI, DIRECT = "inbond", "nginx", "nginx proxy", "proxpi", "devpi", "direct"
-ALL = (INBOND, STATIC, PROXY, PROXPI, DEVPI, DIRECT)
+READY, BARE = "bare asyncio", "bare aiohttp"  # the floors: see harness/bare.py
+FLOORS = (READY, BARE)
+ALL = (INBOND, STATIC, PROXY, PROXPI, DEVPI, DIRECT, *FLOORS)
 PROXPI_THREADS = 8
+BENCH = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,7 @@ class Server:
     origin: str
     simple: str = "/simple/"
     running: Running | None = None  # None: upstream itself
-    www: Path | None = None  # where a static server's files lie
+    www: Path | None = None  # where the files of one lie that serves ready bytes
     _found: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def page(self, project: str) -> str:
@@ -104,6 +107,28 @@ def _nginx_proxy(upstream: Upstream, home: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def _ready(_: Upstream, home: Path) -> Iterator[Server]:
+    www = home / "www"
+    www.mkdir(mode=0o755)
+    with _bare("ready", str(www), home) as (running, origin):
+        yield Server(name=READY, origin=origin, running=running, www=www)
+
+
+@contextmanager
+def _bare_proxy(upstream: Upstream, home: Path) -> Iterator[Server]:
+    with _bare("proxy", upstream.origin, home) as (running, origin):
+        yield Server(name=BARE, origin=origin, running=running)
+
+
+@contextmanager
+def _bare(kind: str, what: str, home: Path) -> Iterator[tuple[Running, str]]:
+    port = free_port()
+    command = [sys.executable, "-m", "harness.bare", kind, str(port), what]
+    with started(command, port=port, log=home / "log", env=plain() | {"PYTHONPATH": str(BENCH)}) as running:
+        yield running, f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def _proxpi(upstream: Upstream, home: Path) -> Iterator[Server]:
     port = free_port()
     env = plain() | {
@@ -161,4 +186,5 @@ def plain() -> dict[str, str]:
 
 STARTERS: dict[str, Callable[[Upstream, Path], AbstractContextManager[Server]]] = {
     INBOND: _inbond, STATIC: _nginx_static, PROXY: _nginx_proxy, PROXPI: _proxpi, DEVPI: _devpi, DIRECT: _direct,
+    READY: _ready, BARE: _bare_proxy,
 }  # fmt: skip

@@ -25,7 +25,10 @@ SERVERS = (PROXY, INBOND, PROXPI)  # the first of them is the reference
 PROBE_EVERY = 0.05  # seconds, a page that everybody knows, meanwhile
 LINES = 4  # connections of each client that does no work
 MOST_ROUNDS = 3
-BEFORE = "The pages are asked for before the clock begins, by one client, at the same round trip: *provenance before*."
+BEFORE = (
+    "The pages are asked for before the clock begins, by one client, at the same round trip: *provenance before*, and "
+    "*files before* where a server has had them ahead by then."
+)
 
 
 def works() -> list[Work]:
@@ -116,7 +119,7 @@ def _meanwhile(bench: Bench, to: Server, storm: Coroutine[None, None, None]) -> 
     extra = {
         "page p50, ms": probe.percentile(50), "page p99, ms": probe.percentile(99),
         "files upstream": float(counts["file"]), "provenance upstream": float(counts["provenance"]),
-        "provenance before": float(before["provenance"]),
+        "provenance before": float(before["provenance"]), "files before": float(before["file"]),
     }  # fmt: skip
     if to.running is not None:
         extra["CPU s"] = to.running.processor_seconds() - spent

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -101,6 +102,7 @@ def upstream(plan: Plan, parts: Iterable[str], place: Path) -> Iterator[Upstream
 
 
 def _serve(control: Connection, plan: Plan, parts: list[str], place: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it tells it to end, when all else has
     asyncio.run(_serving(control, plan, parts, place))
 
 

@@ -24,6 +24,7 @@ class Bench:
     servers: dict[str, Server] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)  # servers that did not start, and why
     peaks: dict[tuple[str, int], float] = field(default_factory=dict)  # requests/s of a hot page, by server and round
+    quiet: dict[tuple[str, int], float] = field(default_factory=dict)  # its p99.9, ms, while nothing else goes on
 
     def scratch(self) -> Path:
         """A new directory that goes with the run."""
