@@ -99,6 +99,16 @@ async def test_chunks_are_taken_apart_wherever_they_are_cut() -> None:
         assert (found, chunks.over) == (body + b"abcde", True)
 
 
+async def test_a_body_that_is_thrown_away_counts_whole_and_the_next_answer_is_read_again() -> None:
+    length = 5 * 2**20  # more than is taken at once
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + bytes(length)
+    async with answering(lambda number: BUSY if number == 1 else large) as (url, asked):
+        with closing(await bench("raw").Kept.to(url)) as line:
+            got = [await line.get(url, {}) for _ in range(3)]
+    assert [(one.status, one.length) for one in got] == [(200, length), (503, 0), (200, length)]
+    assert len(asked) == 3
+
+
 async def test_what_the_first_of_many_clients_gets_is_compared() -> None:
     async with answering(lambda _: OK) as (url, _):
         got, _ = await bench("cold").at_once(url, 3)
@@ -177,23 +187,37 @@ def row(run: dict[str, Any], holds: str) -> str:
 def test_a_target_is_not_met_by_what_was_measured_before_a_failure(failing: str) -> None:
     page = bench("targets").PAGE
     run = {page: of_work(page, "nginx", inbond=90, nginx=100)}
-    assert row(run, "hot small page, to static nginx").endswith("| 0.9 | met |")
+    assert row(run, "hot small page, to static nginx").endswith("| 0.9 | - | met |")
     run[page].notes[failing] = "failed: Socket errors: read 4711"
-    assert row(run, "hot small page, to static nginx").endswith(f"| - | **failed**: {failing} |")
+    assert row(run, "hot small page, to static nginx").endswith(
+        f"| - | {'failed' if failing == 'nginx' else '-'} | **failed**: {failing} |"
+    )
 
 
 def test_a_load_that_was_not_reached_is_named() -> None:
     targets, latency, figures = bench("targets"), bench("latency"), bench("figures")
     text = "p99.9 at 70 % load with 500 verifications a second, to without"
-    run = {name: of_work(name, "inbond", inbond=2.0) for name in (targets.LATENCY, targets.VERIFYING)}
+    run = {targets.VERIFYING: of_work(targets.VERIFYING, "inbond", inbond=2.0)}
+    most = "(without pages 280 are the most here)"
     for share, verified, verdict in (
         (69.0, 490.0, "met"),
-        (38.4, 490.0, "met, but only at 38 % of its most and 490 verifications a second"),
-        (69.0, 270.0, "met, but only at 69 % of its most and 270 verifications a second"),
+        (38.4, 490.0, f"met, but only at 38 % of its most and 490 verifications a second {most}"),
+        (69.0, 270.0, f"met, but only at 69 % of its most and 270 verifications a second {most}"),
     ):
-        seen = figures.Sample(value=2.0, extra={latency.SHARE: share, latency.VERIFIED: verified})
-        run[targets.VERIFYING].samples["inbond"] = [seen]
-        assert row(run, text).endswith(f"| 1 | {verdict} |")
+        extra = {latency.SHARE: share, latency.VERIFIED: verified, latency.ALONE: 280.0, latency.TO_WITHOUT: 1.0}
+        run[targets.VERIFYING].samples["inbond"] = [figures.Sample(value=2.0, extra=extra)]
+        assert row(run, text).endswith(f"| 1 | - | {verdict} |")
+
+
+def test_a_floor_stands_beside_what_was_found_and_is_nobodys_rival() -> None:
+    targets = bench("targets")
+    page, large = targets.PAGE, targets.LARGE
+    run = {
+        page: of_work(page, "nginx", **{"inbond": 90, "nginx": 100, "bare asyncio": 120}),
+        large: of_work(large, "nginx", **{"inbond": 90, "nginx": 60, "bare asyncio": 900}),
+    }
+    assert row(run, "hot small page, to static nginx").endswith("| 0.9 | 1.2 | met |")
+    assert row(run, "hot file of 64 MiB, to the fastest other").endswith("| 1.5 | - | met |")
 
 
 def test_answers_of_another_length_than_the_one_that_was_looked_at_are_others() -> None:

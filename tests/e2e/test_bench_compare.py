@@ -22,14 +22,15 @@ STALL = 0.4  # seconds
 def test_a_short_run_writes_its_page_its_figures_and_its_plot(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCH / "compare.py"), "--short", "--results", str(tmp_path)]
     command += ["--only", "2,000 attested", "--only", "cold file, 100 kB", "--servers", "direct"]
+    command += ["--servers", "bare aiohttp"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     stored = json.loads((tmp_path / "cold.json").read_text())
     work, files = stored["works"]
-    assert set(work["values"]) == {"inbond", "direct"}
+    assert set(work["values"]) == {"inbond", "direct", "bare aiohttp"}
     # Each file's provenance is asked for once, ahead of it: what that costs lies within what is measured.
-    ((inbond,), (direct,)) = (files["extra"][server] for server in ("inbond", "direct"))
-    assert inbond["provenance requests each"] == 1.0
+    ((inbond,), (direct,), (bare,)) = (files["extra"][server] for server in ("inbond", "direct", "bare aiohttp"))
+    assert inbond["provenance requests each"] == bare["provenance requests each"] == 1.0
     assert direct["provenance requests each"] == 0.0
     assert min(inbond["page, ms"], direct["page, ms"]) >= 30
     ratio = statistics.median(
