@@ -74,7 +74,7 @@ def test_no_more_is_kept_than_there_is_room_for(
             one = replace(one, page=replace(one.page, versions=tuple(map(str, range(64)))))
         if grown == "remembered":
             gone = {f"{k}.whl": OLD for k in range(64)}
-            one = replace(one, memory=replace(one.memory, first_seen=gone))  # type: ignore[arg-type]
+            one = replace(one, memory=replace(one.memory, first_seen=gone))  # type: ignore[arg-type]  # plain texts
         pages.of(INDEX, one, standing)
     assert 1 <= len(pages._pages) < 8
     assert pages._pages.weight <= LIMIT

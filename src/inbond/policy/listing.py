@@ -85,7 +85,7 @@ def to_settle(
     facts = index, page, memory, settings
     shared = (
         kept.case(now)
-        if kept is not None and kept.is_about(*facts, kept.standing)
+        if kept is not None and kept.is_about(*facts, kept.standing)  # what stands has no part in this
         else PageCase.of(index=index, page=page, memory=memory, settings=settings, now=now)
     )
     if settings.listing is Listing.LAZY or not shared.project_policy.asks_for_evidence:
