@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve wheel test test-covered test-again test-network test-container test-others check fmt bench lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks faults
+.PHONY: browser serve wheel test test-covered test-again test-network test-container test-others check fmt bench tools lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks faults
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -19,7 +19,7 @@ test: $(VENV)/.dev ## run the tests with coverage
 	@$(MAKE) --no-print-directory test-covered
 
 test-covered: ## that the pure rooms are covered by the last run to the last branch
-	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/bundles/*,*/inbond/archive/*,*/inbond/advisories/*,*/inbond/policy/*,*/inbond/locks/*,*/inbond/reporting/*'
+	$(BIN)/coverage report --fail-under=100 --skip-covered --include='*/inbond/model/*,*/inbond/simple/*,*/inbond/attest/*,*/inbond/bundles/*,*/inbond/archive/*,*/inbond/advisories/*,*/inbond/policy/*,*/inbond/locks/*,*/inbond/access/*,*/inbond/reporting/*'
 
 # A few tests that failed beside all others, on a busy machine, are run three times by themselves. One that fails again
 # is wrong; one that does not is unsteady, and stands in the output to be mended.
@@ -50,6 +50,8 @@ test-network: $(VENV)/.dev ## the tests that use the package registry
 
 test-container: $(VENV)/.dev ## build and try deploy/Containerfile, as root with buildah and debootstrap; no container engine
 	$(BIN)/python -m pytest -m container
+
+browser: $(VENV)/.browser ## what the walk through the pages needs besides the system's Chromium
 
 check: $(VENV)/.dev ## lint, types, import order
 	$(BIN)/ruff check .
@@ -108,16 +110,19 @@ findings: $(VENV)/.dev ## write docs/findings.md from the meanings of all findin
 presets: $(VENV)/.dev ## write docs/presets.md: what each preset stops and what it costs
 	$(BIN)/python docs/presets.py
 
-# `make clients ARGS=--check` compares with the page instead; `ARGS='--only pdm'` runs one client.
+# `make clients ARGS=--check` compares with the pages instead; `ARGS='--only pdm'` runs one client.
 ARGS ?=
-clients: $(VENV)/.dev ## write docs/clients.md from runs of every client (their environments need the package index)
+clients: $(VENV)/.dev ## write docs/clients.md, and what docs/access.md says of clients, from runs of each (needs the package index)
 	cd tests && ../$(BIN)/python -m clients $(ARGS)
+	cd tests && ../$(BIN)/python -m clients.tokens $(ARGS)
 
 evidence: $(VENV)/.dev ## write docs/evidence.md from files signed in production (uses the package index)
 	$(BIN)/python docs/evidence.py
 
+tools: .tools/.installed ## what checks the files in deploy/ against the schemas of their formats, in an environment of its own
+
 lock: $(VENV)/.dev ## resolve requirements/*.in anew, with hashes and without addresses
-	cd requirements && for name in serve dev $$(ls clients/*.in | sed 's/\.in$$//'); do \
+	cd requirements && for name in serve dev browser tools $$(ls clients/*.in | sed 's/\.in$$//'); do \
 	  ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt || exit 1; done
 
 $(VENV)/pyvenv.cfg:
@@ -135,5 +140,14 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.serve
 
+$(VENV)/.browser: requirements/browser.txt $(VENV)/.dev
+	$(BIN)/pip install --quiet --require-hashes -r requirements/browser.txt
+	@touch $@
+
+.tools/.installed: requirements/tools.txt
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-3.* .clients .bench .data dist htmlcov .coverage*
+	rm -rf $(VENV) .venv-3.* .tools .clients .bench .data dist htmlcov .coverage*

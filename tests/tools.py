@@ -9,15 +9,17 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import pytest
 
+TOOLS: Final = Path(__file__).parent.parent / ".tools" / "bin"
+
 
 def tool(name: str) -> str:
-    """The path of a program, from this environment or the machine's PATH."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
+    """The path of a program, from this environment, from `make tools`, or the machine's PATH."""
+    places = (Path(sys.executable).parent, TOOLS)
+    found = next((str(place / name) for place in places if (place / name).exists()), None) or shutil.which(name)
     if found is None:
         missing(f"{name} is not installed here")
     return found

@@ -82,6 +82,8 @@ def test_a_backup_is_taken_while_others_write(filled: Path) -> None:
         "imported_projects": 1,
         "imported_documents": 1,
         "attached_evidence": 1,
+        "tokens": 0,
+        "acts": 1,
         "requests": 1,
         "occurrences": 1,
         "deliveries_waiting": 0,

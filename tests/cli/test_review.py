@@ -13,11 +13,11 @@ from click.testing import CliRunner
 
 from cli.desk import Desk, configured, young
 from inbond.cli.main import cli
-from inbond.cli.review_queue import ID_MARK, queue_of
 from inbond.model.history import Asked, AskedRow
 from inbond.model.names import Filename, ProjectName
 from inbond.model.verdict import Decision, Finding, Outcome
 from inbond.reporting.fates import Fate, Untold
+from inbond.reporting.review_queue import ID_MARK, queue_of
 from sim.attested import attested_files
 from sim.index import SimIndex
 from sim.sigstore import GitHub

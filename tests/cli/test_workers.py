@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,13 +22,15 @@ from structlog.testing import capture_logs
 
 from e2e.service import plain_environment
 from inbond.cli import worker_process, workers
-from inbond.cli.config import Config, load_config
+from inbond.cli.config import Config, load_config, settings_of
 from inbond.cli.leader import candidate
 from inbond.cli.listening import bound
 from inbond.cli.main import cli
 from inbond.cli.options import GivenOptions
+from inbond.cli.reload_changes import digest_of
+from inbond.cli.reload_source import Source
 from inbond.cli.worker import serve_as_worker
-from inbond.cli.worker_place import OPTION, WorkerPlace, fingerprint, release, require_same
+from inbond.cli.worker_place import OPTION, WorkerPlace, release, require_same
 from inbond.cli.workers import Pauses, serve_by_workers
 from inbond.cli.workers_directory import workers_directory
 from inbond.gateway.verifier_spare import Spare
@@ -79,6 +82,12 @@ class Home:
             found, server=replace(found.server, listen=ListenAddress(host="127.0.0.1", port=0), workers=count)
         )
 
+    @property
+    def read(self) -> dict[str, Any]:
+        """What was read of the configuration: there is no file."""
+        source = Source(file=None, overrides={"data": str(self.place / "data")}, environ={})
+        return {"source": source, "raw": None, "loaded": source.load(None)}
+
     def does(self, what: str) -> None:
         (self.place / "does").write_text(what)
 
@@ -91,9 +100,7 @@ class Home:
         return []
 
     async def serve(self, count: int = 2) -> None:
-        await serve_by_workers(
-            self.config(count), [str(self.place)], fingerprint="x", command=self.command, pauses=QUICK
-        )
+        await serve_by_workers(self.config(count), [str(self.place)], **self.read, command=self.command, pauses=QUICK)
 
     @asynccontextmanager
     async def serving(self, capsys: pytest.CaptureFixture[str], count: int = 2) -> AsyncIterator[asyncio.Task[None]]:
@@ -248,7 +255,7 @@ async def test_those_that_do_not_stop_are_ended(
 async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
     config = Home(tmp_path).config()
     with pytest.raises(OperatorFault, match="worker 1 cannot be started"):
-        await serve_by_workers(config, [], fingerprint="", command=[str(tmp_path / "gone")])
+        await serve_by_workers(config, [], **Home(tmp_path).read, command=[str(tmp_path / "gone")])
 
 
 def test_pauses_grow_to_a_bound() -> None:
@@ -322,12 +329,13 @@ def place_of(tmp_path: Path, sockets: list[int], line: int) -> WorkerPlace:
 async def test_a_worker_serves_on_the_socket_that_it_is_given_and_ends_with_its_supervisor(tmp_path: Path) -> None:
     environ = {name: value for name, value in plain_environment(tmp_path).items() if name.startswith("INBOND_")}
     overrides = {"data": str(tmp_path / "data"), "upstream": "http://127.0.0.1:9/simple/", "policy": "default"}
-    config = load_config(file=None, overrides=overrides, environ=environ)
+    source = Source(file=None, overrides=overrides, environ=environ)
+    loaded = source.load(None)
     (listening,) = bound(ListenAddress(host="127.0.0.1", port=0))
     port = listening.getsockname()[1]
     own, other = socket.socketpair()
     place = place_of(tmp_path, [listening.detach()], other.detach())
-    task = asyncio.create_task(serve_as_worker(config, place, Spare()))
+    task = asyncio.create_task(serve_as_worker(settings_of(loaded), place, Spare(), source, loaded))
     reader, writer = await asyncio.open_connection(sock=own)
     said = json.loads(await asyncio.wait_for(reader.readline(), 60))["announcement"]
     assert f"http://127.0.0.1:{port}/simple/" in said
@@ -342,10 +350,11 @@ async def test_a_worker_serves_on_the_socket_that_it_is_given_and_ends_with_its_
 def test_a_worker_does_not_start_by_another_configuration_than_the_others(tmp_path: Path) -> None:
     file = tmp_path / "inbond.toml"
     file.write_text("")
-    before = fingerprint(file, {})
+    source = Source(file=file, overrides={}, environ={})
+    before = digest_of(source.load(None))
+    assert digest_of(source.load(b"")) == before
     file.write_text("[server]\nworkers = 2\n")
-    assert fingerprint(None, {"INBOND_CONFIG": str(file)}) == fingerprint(file, {}) != before
-    assert fingerprint(None, {}) == fingerprint(tmp_path / "gone", {}) == ""
+    assert digest_of(source.load(None)) == digest_of(source.load(source.raw())) != before
     with pytest.raises(OperatorFault, match="the configuration was changed since the others did"):
         require_same(place_of(tmp_path, [], 0), before)
 

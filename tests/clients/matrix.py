@@ -130,7 +130,7 @@ def run_cell(cell: Cell, ground: Ground) -> Result:
     for place in (project, home / "tmp"):
         place.mkdir(parents=True)
     environ = {**bare(home), **cell.client.environ(ground.index, home)}
-    _target(cell, project, environ)
+    into(cell, project, environ)
     printed = _steps(_commands(cell, ground, project), project, environ)
     if cell.act is Act.LOCK and cell.policy == "allowed" and not printed.code:
         _keep(cell.client, project, ground.locks)
@@ -143,7 +143,7 @@ def run_cell(cell: Cell, ground: Ground) -> Result:
     )
 
 
-def _target(cell: Cell, project: Path, environ: Mapping[str, str]) -> None:
+def into(cell: Cell, project: Path, environ: Mapping[str, str]) -> None:
     """The environment to install into; pip and pip-tools need a pip in it, so they get a copy of one."""
     client = cell.client
     if client.distribution in {"pip", "pip-tools"}:

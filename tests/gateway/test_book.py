@@ -15,15 +15,17 @@ import pytest
 from inbond.gateway import book
 from inbond.gateway.asking import stop_of
 from inbond.gateway.book import Book, HistorySettings
+from inbond.model.acts import COMMAND, Act, ActKind
 from inbond.model.errors import StoreUnavailable
-from inbond.model.events import CacheLookup, FileAsked, Happened, Recorded
+from inbond.model.events import Answered, BytesServed, CacheLookup, Did, FileAsked, Happened, Recorded
 from inbond.model.history import Asked, AskedRow
 from inbond.model.names import Filename
 from inbond.model.occurrence import Occurrence, OccurrenceKind
+from inbond.model.traffic import TrafficHour, TrafficKind, TrafficOutcome
 from inbond.model.verdict import Decision
 from inbond.store.ledger import Ledger, open_ledger
 from store.heard import Heard
-from store.samples import ASKED, HAPPENED, T0, T1, T3, path_in, rows_from
+from store.samples import ACT, ASKED, HAPPENED, T0, T1, T3, TRAFFIC, path_in, rows_from
 
 DENIED = replace(ASKED, decision=Decision.DENY, would=Decision.DENY, rule="review", code="rejected", message="no")
 
@@ -63,6 +65,14 @@ class Failing:
     async def happened(self, found: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
         self._check()
         return await self._ledger.happened(found)
+
+    async def record_acts(self, acts: Sequence[Act]) -> int:
+        self._check()
+        return await self._ledger.record_acts(acts)
+
+    async def record_traffic(self, hours: Sequence[TrafficHour]) -> None:
+        self._check()
+        await self._ledger.record_traffic(hours)
 
     async def forget(self, *, before: datetime) -> int:
         return await self._ledger.forget(before=before)
@@ -348,3 +358,85 @@ async def test_whatever_goes_wrong_the_book_goes_on(
             await asyncio.sleep(0.01)
     await told.aclose()
     assert set(events.alerts) == {"history-failing"}
+
+
+async def test_acts_and_traffic_are_written_with_the_rest(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    told(Did(act=ACT))
+    told(Answered(index="root", kind=TrafficKind.PAGE, outcome=TrafficOutcome.HIT, count=2, size=9))
+    told(BytesServed(source="cache", count=7, index="root"))
+    await told.write()
+    assert [kept.act for kept in await ledger.acts()] == [ACT]
+    assert [(one.kind, one.count, one.size) for one in await ledger.traffic(T0)] == [
+        (TrafficKind.FILE, 0, 7),
+        (TrafficKind.PAGE, 2, 9),
+    ]
+
+
+async def test_who_is_stopped_is_written_down_as_an_act_once_an_hour(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    for _ in range(3):
+        told(FileAsked(asked=replace(DENIED, who="token:t-1 (ci)")))
+        await told.write()
+    told(FileAsked(asked=replace(DENIED, decision=Decision.HOLD, at=T1 + timedelta(hours=1))))
+    told(FileAsked(asked=ASKED))  # let through
+    await told.aclose()
+    held, denied = (kept.act for kept in await ledger.acts())
+    assert (denied.kind, denied.by, denied.client) == (ActKind.FILE_DENIED, "token:t-1 (ci)", "192.0.2.7")
+    assert denied.message == "flask-3.1.0.tar.gz was denied by rule review: no"
+    assert (held.by, held.message.split(" by ")[0]) == ("anonymous", "flask-3.1.0.tar.gz was held")
+    assert [row.count for row in await ledger.asked(since=T0, stopped=True) if row.first.who] == [3]
+
+
+async def test_refusals_that_were_joined_are_written_when_inbond_stops(ledger: Ledger, events: Heard) -> None:
+    told = book_of(ledger, events)
+    told.start()
+    for number in range(5):
+        told(Did(act=replace(ACT, kind=ActKind.SIGN_IN_FAILED, at=T3 + timedelta(milliseconds=number))))
+    await told.aclose()
+    assert [kept.act.detail.get("count") for kept in await ledger.acts()] == ["4", None]
+
+
+async def test_neither_who_nor_from_where_is_kept_of_requests_where_that_is_not_wanted(
+    ledger: Ledger, events: Heard
+) -> None:
+    told = book_of(ledger, events, HistorySettings(clients=False))
+    told(FileAsked(asked=replace(DENIED, who="person:ada")))
+    told(Did(act=ACT))
+    told(Did(act=replace(ACT, client=COMMAND, by="ada")))
+    await told.aclose()
+    assert [(row.first.client, row.first.who) for row in await ledger.asked(since=T0)] == [("", "")]
+    found = {(kept.act.kind, kept.act.by, kept.act.client) for kept in await ledger.acts()}
+    assert found == {
+        (ActKind.FILE_DENIED, "", ""),
+        (ActKind.SIGN_IN, ACT.by, ""),
+        (ActKind.SIGN_IN, "ada", COMMAND),
+    }
+
+
+@pytest.mark.parametrize(("keep_acts", "left"), [(timedelta(hours=1), 1), (None, 2)])
+async def test_old_acts_and_hours_are_removed(
+    ledger: Ledger, events: Heard, keep_acts: timedelta | None, left: int
+) -> None:
+    await ledger.record_acts([ACT, replace(ACT, at=T3)])
+    await ledger.record_traffic([TRAFFIC])
+    told = book_of(ledger, events, HistorySettings(keep=timedelta(hours=1), keep_acts=keep_acts))
+    told.start()
+    async with asyncio.timeout(60):
+        while await ledger.traffic(T0 - timedelta(days=1)) or len(await ledger.acts()) > left:
+            await asyncio.sleep(0.01)
+    await told.aclose()
+    assert len(await ledger.acts()) == left
+
+
+async def test_acts_that_could_not_be_written_are_written_later_once(ledger: Ledger, events: Heard) -> None:
+    failing = Failing(ledger, 1)
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]  # a double
+    told(Did(act=ACT))
+    told(Answered(index="root", kind=TrafficKind.PAGE, outcome=TrafficOutcome.HIT, count=2))
+    with pytest.raises(StoreUnavailable):
+        await told.write()
+    await told.write()
+    await told.write()
+    assert [kept.act for kept in await ledger.acts()] == [ACT]
+    assert [one.count for one in await ledger.traffic(T0)] == [2]

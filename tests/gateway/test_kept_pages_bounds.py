@@ -194,7 +194,7 @@ async def test_what_is_let_through_for_what_it_mends_is_looked_at_sooner(code: s
     keeper: Any = None  # nobody is asked
     inspections: InspectionKeeper = keeper
     clearances = Clearances(keeper, keeper, inspections, mismatches=NothingDownloaded(), clock=clock)
-    basis = ("1", ("1", 0, ""), 0, 0)
+    basis = ("policy", "1", ("1", 0, ""), 0, 0)
     cleared = clearances.keep(Located(index=INDEX, state=one, file=one.page.files[0]), judgement, None, basis)
     assert cleared is not None
     assert cleared.until - cleared.since == timedelta(seconds=seconds)

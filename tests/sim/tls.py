@@ -36,6 +36,12 @@ class Authority:
 
     def server(self, *names: str, lasts: timedelta = timedelta(days=1)) -> ssl.SSLContext:
         """What a server on 127.0.0.1, reached by these names too, speaks TLS with."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate(*names, lasts=lasts))
+        return context
+
+    def certificate(self, *names: str, lasts: timedelta = timedelta(days=1)) -> Path:
+        """A key and the certificate for it, in one file, for a server on 127.0.0.1 that has these names too."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
         known = [x509.IPAddress(IPv4Address("127.0.0.1")), *map(x509.DNSName, names)]
@@ -49,9 +55,8 @@ class Authority:
         pem = self._place / f"server-{certificate.serial_number}.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         pem.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pem)
-        return context
+        pem.chmod(0o600)
+        return pem
 
     def revocations(self) -> Path:
         """A list of what the authority revoked, in PEM."""

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from inbond.model.acts import Act, ActKind
 from inbond.model.decisions import Pin, Rejection, Target, Waiver
 from inbond.model.history import Asked, AskedRow
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.publisher import PublisherPattern
 from inbond.model.standing import Established
+from inbond.model.traffic import TrafficHour, TrafficKind, TrafficOutcome
 from inbond.model.verdict import Decision
 
 FLASK = ProjectName("flask")
@@ -44,6 +46,25 @@ ASKED = Asked(
     rule="cooldown",
     code="young",
     message="it is 2 hours old",
+)
+ACT = Act(
+    at=T1,
+    kind=ActKind.SIGN_IN,
+    by="token:t-1a2b3c4d (ci)",
+    client="192.0.2.7",
+    message="signed in",
+    index="root",
+    project="flask",
+    target="t-1a2b3c4d",
+    detail={"role": "reader", "b": "Grüße"},
+)
+TRAFFIC = TrafficHour(
+    hour=T0.replace(minute=0, second=0, microsecond=0),
+    index="root",
+    kind=TrafficKind.FILE,
+    outcome=TrafficOutcome.HIT,
+    count=3,
+    size=1000,
 )
 HAPPENED = Occurrence(
     key="publisher-changed/pypi/flask/3.1.0",

@@ -189,7 +189,7 @@ async def test_a_long_look_through_the_audit_trail_keeps_no_page_waiting(ledger:
     insert = f"""
         WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {MANY_ROWS})
         INSERT INTO asked SELECT randomblob(16), '192.0.2.' || n, 'root', 'pypi', 'flask',
-            'flask-1.' || (n % 300) || '.tar.gz', '1', NULL, 'allow', 'allow', '', '', '', 0, 1, 1, 1 FROM number
+            'flask-1.' || (n % 300) || '.tar.gz', '1', NULL, 'allow', 'allow', '', '', '', 0, 1, 1, 1, '' FROM number
     """  # noqa: S608 (a constant)
     with contextlib.closing(sqlite3.connect(path_in(tmp_path))) as raw, raw:
         raw.execute(insert)

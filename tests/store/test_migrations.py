@@ -20,10 +20,26 @@ from inbond.store.ledger_file import connect, open_file
 from inbond.store.migrations import STEPS, migrate, schema_version
 from store.brought import ATTACHED, DOCUMENT, MADE, PROJECT, UPSTREAM, take
 from store.heard import Heard
-from store.samples import ASKED, FLASK, HAPPENED, PIN, REJECTION, REPOSITORY, T0, T1, T2, WAIVER, path_in, rows_from
+from store.samples import (
+    ACT,
+    ASKED,
+    FLASK,
+    HAPPENED,
+    PIN,
+    REJECTION,
+    REPOSITORY,
+    T0,
+    T1,
+    T2,
+    TRAFFIC,
+    WAIVER,
+    path_in,
+    rows_from,
+)
 
 SDIST = Filename("flask-3.0.0.tar.gz")
 ADDED_2 = {"decision", "repository", "standing", "asked", "occurrence", "webhook", "delivery"}
+ADDED_5 = {"token", "session", "token_use", "act", "act_kept", "traffic"}
 ADDED_3 = {"import", "imported_upstream", "imported_project", "imported_document", "attached", "detached"}
 
 
@@ -71,6 +87,8 @@ async def fill(ledger: Ledger) -> None:
     await ledger.remember_digest("pypi", FLASK, SDIST, "c" * 64, now=T0)
     await take(ledger)
     await ledger.attach(ATTACHED)
+    await ledger.record_acts([ACT])
+    await ledger.record_traffic([TRAFFIC])
 
 
 async def check_filled(ledger: Ledger) -> None:
@@ -87,6 +105,8 @@ async def check_filled(ledger: Ledger) -> None:
     assert await ledger.imported_documents() == (DOCUMENT,)
     assert await ledger.imported_upstreams() == (UPSTREAM,)
     assert await ledger.all_attached() == (ATTACHED,)
+    assert ACT in [kept.act for kept in await ledger.acts()]
+    assert await ledger.traffic(T0 - (T1 - T0)) == (TRAFFIC,)
 
 
 async def test_a_ledger_of_the_first_schema_keeps_what_it_held_and_takes_what_is_new(tmp_path: Path) -> None:
@@ -129,7 +149,7 @@ def test_a_step_that_is_interrupted_leaves_the_ledger_as_it_was(
         assert tables_of(path) == before
     with contextlib.closing(open_file(path)) as connection:
         assert schema_version(connection) == len(STEPS)
-    assert tables_of(path) == before | ADDED_2 | ADDED_3 | {"sqlite_sequence"}
+    assert tables_of(path) == before | ADDED_2 | ADDED_3 | ADDED_5 | {"sqlite_sequence"}
 
 
 @EARLIER
@@ -178,7 +198,7 @@ def test_two_processes_at_once_take_the_step_once(tmp_path: Path) -> None:
         process.stdin.write(b"\n")
         process.stdin.close()
     assert [process.wait(60) for process in both] == [0, 0]
-    assert tables_of(path) >= ADDED_2 | ADDED_3
+    assert tables_of(path) >= ADDED_2 | ADDED_3 | ADDED_5
 
 
 async def test_a_backup_holds_all_of_it(tmp_path: Path) -> None:

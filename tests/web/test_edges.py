@@ -213,7 +213,7 @@ async def test_ready_gives_reasons(tmp_path: Path) -> None:
         assert status == 503
         assert json.loads(body) == {
             "ready": False,
-            "checks": ["ledger", "one", "storage", "two", "upstreams"],
+            "checks": ["access", "ledger", "one", "storage", "two", "upstreams"],
             "problems": {"one": "it is broken"},
             "advice": {"two": "look at this"},
         }

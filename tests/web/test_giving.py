@@ -294,14 +294,16 @@ async def test_what_is_read_for_a_turn_is_bounded_and_let_go(tmp_path: Path, mon
         monkeypatch.setattr(hot, "MAX_READ_BYTES", 2 * PART)
         for _ in range(2):  # each turn may read as much
             await asyncio.sleep(0)
-            found = [answers.answer(("", head), "127.0.0.1") for head in heads]
+            found = []
+            for head in heads:
+                found.append(answers.answer(("", head), "127.0.0.1"))
+                answers.withdraw()
             assert None not in found
             sources = [answers.source(one) for one in found if one is not None]
             assert [type(one) for one in sources] == [InMemory, InMemory, InFile]
             assert [len(one.read or b"") for one in found if one is not None] == [PART, PART, 0]
             for source in sources:
                 source.close()
-                answers.withdraw()
             await asyncio.sleep(0)
             assert [one.read for one in found if one is not None] == [None] * 3
             assert not answers._read

@@ -16,10 +16,6 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from inbond.gateway.why import Subject
 from inbond.web import views
-from inbond.web.operations import IMPORTS
-from inbond.web.origin import SERVER
-from inbond.web.settings import ListenAddress, ServerSettings
-from inbond.web.simple_routes import GATEWAY
 from sim.attested import attested_files
 from sim.index import SimFile, SimIndex, Status
 from sim.sigstore import GitHub
@@ -233,9 +229,9 @@ upstreams = ["acme", "pypi"]
 """
 
 
-async def test_home_says_what_stands_behind_each_index_and_what_its_policy_means(tmp_path: Path) -> None:
+async def test_the_page_of_use_says_what_stands_behind_each_index_and_what_its_policy_means(tmp_path: Path) -> None:
     async with SimIndex() as index, inbond(tmp_path, index, config=ONE_INDEX + SEVERAL) as proxy:
-        parsed = await page(proxy, "/")
+        parsed = await page(proxy, "/-/use")
         told = {inside(card, "h3"): facts(card) for card in parsed.css("section.card")}
     assert told == {
         "root": {
@@ -266,24 +262,11 @@ async def test_home_says_what_stands_behind_each_index_and_what_its_policy_means
 
 
 @pytest.mark.parametrize(
-    ("urls", "shown"),
-    [(None, "pypi"), ({"pypi": "http://user:secret@packages.acme.example/simple/"}, "http://packages.acme.example/simple/")],
-)  # fmt: skip
-async def test_no_credentials_are_shown_whatever_the_application_was_given(
-    tmp_path: Path, urls: dict[str, str] | None, shown: str
-) -> None:
-    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
-        app = web.Application()
-        app[GATEWAY] = proxy.up.gateway
-        app[SERVER] = ServerSettings(listen=ListenAddress(host="127.0.0.1", port=0))
-        app[IMPORTS] = proxy.up.imports
-        if urls is not None:
-            app[views.UPSTREAMS] = urls
-        app.router.add_get("/", views.home)
-        async with TestServer(app) as server, aiohttp.request("GET", server.make_url("/")) as response:
-            body = await response.text()
-        assert facts(LexborHTMLParser(body))["In front of"] == shown
-        assert "secret" not in body
+    ("url", "shown"),
+    [("http://user:secret@packages.acme.example/simple/", "http://packages.acme.example/simple/"), ("pypi", "pypi")],
+)
+def test_no_credentials_are_shown(url: str, shown: str) -> None:
+    assert views.without_credentials(url) == shown
 
 
 async def test_pages_load_nothing_but_the_style_and_the_icon_from_here(tmp_path: Path) -> None:

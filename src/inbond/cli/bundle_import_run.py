@@ -9,11 +9,13 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from inbond.bundles.keys import PublicKey
+from inbond.cli.acts import act_of_command
 from inbond.cli.bundle_input import Input, reading
 from inbond.cli.bundle_scratch import copied_to_look_at, scratch_directory
 from inbond.cli.check_locks import PATIENT
@@ -32,6 +34,8 @@ from inbond.mirror.import_outcome import Imported
 from inbond.mirror.importing import Importer
 from inbond.mirror.receiving import Told
 from inbond.mirror.rejudging import Bench
+from inbond.model.acts import Act, ActKind
+from inbond.model.text import counted, printable
 from inbond.store.files import make_private
 from inbond.store.ledger import Ledger, open_ledger
 from inbond.upstream.settings import UpstreamSettings
@@ -90,6 +94,8 @@ async def run(config: Config, wanted: Wanted, *, clock: Clock = utc_now, verifie
             told = partial(_transferring, doing)
             before, fed = await ledger.imports(), {one.name for one in await ledger.imported_upstreams()}
             done = await _unless_cancelled(asyncio.create_task(importer.run(coming.stream, told)), coming)
+            if done.kept:
+                await ledger.record_acts([_act(done, clock())])
             return replace(
                 done,
                 again=done.sha256 in {one.manifest for one in before},
@@ -97,6 +103,17 @@ async def run(config: Config, wanted: Wanted, *, clock: Clock = utc_now, verifie
             )
         finally:
             await ledger.aclose()
+
+
+def _act(done: Imported, now: datetime) -> Act:
+    name = done.manifest.name
+    return act_of_command(
+        ActKind.BUNDLE_IMPORTED,
+        f"the bundle {printable(name)} was imported: {counted(len(done.taken), 'file')} taken",
+        now=now,
+        target=name,
+        detail={"manifest": done.sha256, "key": done.key},
+    )
 
 
 def _transferring(doing: str, files: int, size: int) -> AbstractContextManager[Told]:

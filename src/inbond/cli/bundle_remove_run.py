@@ -7,12 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from inbond.cli.acts import act_of_command
 from inbond.cli.bundle_scratch import import_directory
 from inbond.cli.config import Config
 from inbond.cli.ledger_opened import opened_ledger
 from inbond.cli.logs import log_alerts
+from inbond.gateway.clock import utc_now
 from inbond.mirror.sweeping import Swept, withdraw
+from inbond.model.acts import ActKind
 from inbond.model.imports import Withdrawn
+from inbond.model.text import printable
 from inbond.store.files import unavailable
 from inbond.store.ledger import Ledger
 
@@ -56,6 +60,10 @@ async def remove(config: Config, name: str) -> Removed:
         with import_directory(mirror):
             async with _opened(config) as ledger:
                 done = await withdraw(ledger, mirror, name)
+                if done is not None:
+                    message = f"what bundles of the name {printable(name)} brought was removed"
+                    act = act_of_command(ActKind.BUNDLE_REMOVED, message, now=utc_now(), target=name)
+                    await ledger.record_acts([act])
     except OSError as error:
         raise unavailable("remove a bundle", error) from error
     if done is None:

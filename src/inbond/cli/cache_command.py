@@ -177,6 +177,8 @@ def gc(*, to: int | None, older: timedelta, dry_run: bool, form: str, given: Giv
         from inbond.cli import cache_gc_run  # noqa: PLC0415 (as above)
 
         wanted = cache_gc_run.Wanted(to=to, older=older, dry_run=dry_run)
-        done = cache_gc_run.collected(config_from_options(given), wanted)
+        config = config_from_options(given)
+        done = cache_gc_run.collected(config, wanted)
+        cache_gc_run.told(config, done)
         say(cache_gc_run.as_json(done) if form == "json" else cache_gc_run.as_text(done))
         sys.exit(done.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -11,10 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from inbond.cli.acts import act_of_command, record
 from inbond.cli.cache_stats_run import ASIDE
 from inbond.cli.config import Config, StorageSettings
 from inbond.cli.quota import BLOBS, Quota
 from inbond.cli.storing import space_of
+from inbond.gateway.clock import utc_now
+from inbond.model.acts import ActKind
 from inbond.model.errors import StoreUnavailable
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
@@ -72,6 +76,17 @@ def collected(config: Config, wanted: Wanted) -> Collected:
     return Collected(
         directory=storage.cache_dir, wanted=wanted, evicted=evicted or Evicted(left=0), dead=dead, aside=len(aside)
     )
+
+
+def told(config: Config, done: Collected) -> None:
+    """Writes into the audit trail what somebody had removed. Raises `OperatorFault`."""
+    evicted = done.evicted
+    if done.wanted.dry_run or not (evicted.files or done.aside):
+        return
+    message = f"{counted(evicted.files, 'file')} removed from the cache, {format_size(evicted.size)}"
+    detail = {"files": str(evicted.files), "size": str(evicted.size), "put_aside": str(done.aside)}
+    act = act_of_command(ActKind.CACHE_CHANGED, message, now=utc_now(), target="gc", detail=detail)
+    asyncio.run(record(config.storage, act))
 
 
 def _excess(storage: StorageSettings, wanted: Wanted) -> Excess:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from inbond.cli.access_checks import access_check
 from inbond.cli.advising import advisory_checks
 from inbond.cli.among import Among
 from inbond.cli.config import Config
@@ -15,6 +16,7 @@ from inbond.cli.foundation import USER_AGENT, Foundation, T, both, closing_in, f
 from inbond.cli.imports_checks import imports_checks
 from inbond.cli.logs import log_alerts, log_events
 from inbond.cli.shelves import shelves_of
+from inbond.cli.signing_in import SigningIn, signing_in
 from inbond.cli.storing import space_of, storing_check
 from inbond.cli.trusting import checks_of, trusting
 from inbond.cli.upstream_checks import upstream_checks
@@ -24,12 +26,14 @@ from inbond.gateway.backlog import DOCUMENT, Backlog
 from inbond.gateway.blobs_at_hand import BlobsAtHand
 from inbond.gateway.checked_blobs import CheckedBlobs
 from inbond.gateway.clock import Clock, utc_now
+from inbond.gateway.deciding import ConfiguredDecisions
 from inbond.gateway.download_answers import DownloadAnswers
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.early import EarlyDownloads
 from inbond.gateway.file_service import FileService
 from inbond.gateway.files_ahead import FilesAhead
 from inbond.gateway.gateway import Gateway
+from inbond.gateway.in_force import IndexesInForce
 from inbond.gateway.judging import Judge
 from inbond.gateway.leading import Leading, starting
 from inbond.gateway.likely import Likely
@@ -45,6 +49,7 @@ from inbond.gateway.settling import Settler
 from inbond.gateway.shared_downloads import DOWNLOAD, SharedDownloads
 from inbond.gateway.stored_bytes import StoredBytes
 from inbond.gateway.trust_keeper import POLL_EVERY, TrustKeeper
+from inbond.gateway.upstream_answers import UpstreamAnswers
 from inbond.gateway.verifier_spare import Spare
 from inbond.gateway.why import WhyBook
 from inbond.mirror.in_force import ImportsKeeper
@@ -58,6 +63,7 @@ from inbond.upstream.limits import DEFAULT, Limits
 from inbond.upstream.settings import UpstreamSettings
 from inbond.web.metrics import Metrics
 from inbond.web.operations import Check
+from inbond.web.readiness import readiness
 from inbond.web.together import Together
 from inbond.webhooks.telling import Tellers
 
@@ -82,6 +88,10 @@ class Running:
     checks: dict[str, Callable[[], Awaitable[Check]]]
     upstream_urls: Mapping[str, str]
     imports: ImportsKeeper
+    configured: ConfiguredDecisions
+    answers: UpstreamAnswers
+    signing_in: SigningIn
+    trust: TrustKeeper | None = None  # None where a verifier was given that keeps no roots
     together: Together | None = None  # where several processes serve
 
 
@@ -109,7 +119,7 @@ async def running(
         upstreams = config.upstreams_at(verifier.hello.publish_predicate_type)
         async with assembled(config, upstreams, verifier, clock=clock, metrics=metrics, among=among) as up:
             up.checks.update(checks_of(verifier))
-            yield up
+            yield replace(up, trust=verifier)
 
 
 @asynccontextmanager
@@ -129,7 +139,7 @@ async def assembled(
     `serving`: else it is a command's, which may run beside a server: webhooks and unfinished work are left to that one,
     and no request is told to the audit trail.
     """
-    metrics = metrics or Metrics()
+    metrics, answers = metrics or Metrics(), UpstreamAnswers(clock)
     leading = Leading() if among is None else among.leading
     log = log_events if serving else log_alerts
     webhooks = () if config.offline else config.webhooks  # the outbox keeps what they are to be told
@@ -145,7 +155,7 @@ async def assembled(
                 upstream_settings,
                 verifier,
                 clock=clock,
-                observer=both(metrics, log, tellers),
+                observer=both(metrics, log, tellers, answers),
                 limits=limits,
                 serving=serving,
                 leading=leading,
@@ -196,7 +206,7 @@ async def assembled(
             clock=clock,
             observer=observer,
         )
-        indexes = indexes_of(config, upstream_settings)
+        indexes = IndexesInForce(indexes_of(config, upstream_settings))
         unfinished = Backlog(documents, evidence.busy, clock, document=DOCUMENT if among is None else among.backlog)
         settler = closing(Settler(evidence, judge, unfinished, observer))
         if serving:
@@ -256,6 +266,9 @@ async def assembled(
             if serving:
                 looking_back = Retroactive(base.advisories, base.ledger, indexes, clock=clock, observer=observer)
                 await leading.begin(starting(closing(looking_back).start))
+        access = await stack.enter_async_context(
+            signing_in(config, base.ledger, clock, base.observer, serving=serving)
+        )
         up = Running(
             gateway=Gateway(
                 indexes=indexes,
@@ -286,11 +299,15 @@ async def assembled(
                 **advisory_checks(base.advisories),
                 **imports_checks(config, base.imports),
                 **upstream_checks(upstreams),
+                "access": access_check(config, access.access.sign_in, base.ledger, clock),
                 "ledger": _ledger_check(base.ledger),
                 "storage": storing_check(cached),
             },
             upstream_urls={one.name: one.url for one in upstream_settings},
             imports=base.imports,
+            configured=ConfiguredDecisions(config.placed_decisions),
+            answers=answers,
+            signing_in=access,
         )
         if among is not None:
             up = await _among_others(up, among, closing, downloads)
@@ -305,6 +322,7 @@ async def _among_others(
 
     async def exposition() -> bytes:
         await up.imports.known()  # a gauge cannot wait for it
+        up.metrics.readiness(await readiness(up.checks))  # nor for this
         return up.metrics.exposition()
 
     together = Together(among.peers, exposition, up.checks)

@@ -17,13 +17,17 @@ from typing import Any, Final
 from packaging.requirements import Requirement
 from platformdirs import user_cache_path, user_data_path
 
+from inbond.access.settings import AccessSettings
+from inbond.cli.config_access import access_of, unsaid
+from inbond.cli.config_access_ci import ci_of
 from inbond.cli.config_advisories import sources_of
-from inbond.cli.config_decisions import SECTION, Placed, read_decisions
+from inbond.cli.config_decisions import SECTION, read_decisions
 from inbond.cli.config_environ import SHORT_NAMES, read_environment
+from inbond.cli.config_fields import parse_keep_or_forever
 from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import DEFAULT, KeyPath, Layer, merged, place_of
 from inbond.cli.config_locks import read_locks
-from inbond.cli.config_model import BUILT_IN, MirrorTable, StorageTable, UpstreamTable, Written
+from inbond.cli.config_model import BUILT_IN, MirrorTable, ServerTable, StorageTable, UpstreamTable, Written
 from inbond.cli.config_networks import Access, read_networks
 from inbond.cli.config_paths import parse_path
 from inbond.cli.config_policy import policy_digest, policy_settings
@@ -38,13 +42,22 @@ from inbond.gateway.book import HistorySettings
 from inbond.gateway.clock import utc_now
 from inbond.gateway.settings import IndexSettings
 from inbond.mirror.settings import ImportsSettings, MirrorSettings, Wheels
-from inbond.model.decisions import Decided
+from inbond.model.decisions import Decided, Placed
 from inbond.model.units import parse_duration, parse_moment, parse_size
+from inbond.oidc.settings import CiSettings
 from inbond.policy.settings import PolicySettings
 from inbond.store.mounts import OnNetwork, network_mount_of
 from inbond.upstream.proxies import Proxies
 from inbond.upstream.settings import Integrity, UpstreamSettings
-from inbond.web.settings import ListenAddress, ServerLimits, ServerSettings, parse_host, parse_network, parse_public_url
+from inbond.web.settings import (
+    ListenAddress,
+    ServerLimits,
+    ServerSettings,
+    TlsSettings,
+    parse_host,
+    parse_network,
+    parse_public_url,
+)
 from inbond.webhooks.settings import WebhookSettings
 
 __all__ = [
@@ -101,6 +114,7 @@ class Config:
     indexes: tuple[IndexSettings, ...]
     upstream_tables: Mapping[str, UpstreamTable]  # as written: see `upstreams_at`
     accesses: Mapping[str, Access]  # of the same upstreams
+    access: AccessSettings
     placed_decisions: tuple[Placed, ...] = ()
     advisories: tuple[AdvisorySource, ...] = ()
     imports: ImportsSettings = field(default_factory=ImportsSettings)
@@ -108,6 +122,7 @@ class Config:
     offline: bool = False
     history: HistorySettings = field(default_factory=HistorySettings)
     webhooks: tuple[WebhookSettings, ...] = ()
+    ci: CiSettings = field(default_factory=CiSettings)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -139,6 +154,7 @@ class Loaded:
     surroundings: Proxies  # on the way to trusted roots
     to_advisories: Mapping[str, Access]
     to_webhooks: Mapping[str, Access]
+    to_issuers: tuple[Access, ...]
     webhook_keys: Mapping[str, tuple[bytes, ...]] = field(repr=False)
     decisions: tuple[Placed, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -163,15 +179,17 @@ def load_config(*, file: Path | None, overrides: Mapping[str, Any], environ: Map
     return settings_of(load_written(file=file, overrides=overrides, environ=environ))
 
 
-def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
-    """As `load_config`, without the last step."""
+def load_written(
+    *, file: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str], raw: bytes | None = None
+) -> Loaded:
+    """As `load_config`, without the last step. `raw`: what the file held, where it was read before."""
     named = file or (Path(name) if (name := environ.get(SHORT_NAMES["config"])) else None)
     variables, problems = read_environment(environ)
     short, more_problems = from_environment(environ)
     problems += [*more_problems, *unknown_flags(overrides)]
 
     built_in = Layer(values=BUILT_IN, places={(): DEFAULT})
-    layers = [*([read_file(named)] if named else []), variables]
+    layers = [*([read_file(named, raw=raw)] if named else []), variables]
     layers = [built_in, *preset_layers(layers, [short, overrides]), *layers]
     layers.append(as_layer(short, layers, flags=False))
     layers.append(as_layer(overrides, layers, flags=True))
@@ -195,9 +213,10 @@ def load_written(*, file: Path | None, overrides: Mapping[str, Any], environ: Ma
         surroundings=networks.surroundings,
         to_advisories=networks.advisories,
         to_webhooks=networks.webhooks,
+        to_issuers=networks.issuers,
         webhook_keys=secrets.keys,
         decisions=decisions.decisions,
-        warnings=(*warnings, *network_disks(_storage(written.storage))),
+        warnings=(*warnings, *network_disks(_storage(written.storage)), *unsaid(written)),
         in_locks=locks.digests,
     )
 
@@ -213,6 +232,7 @@ def settings_of(loaded: Loaded) -> Config:
             public_url=parse_public_url(server.public_url) if server.public_url else None,
             hosts=frozenset(map(parse_host, server.hosts)),
             trusted_proxies=tuple(map(parse_network, server.trusted_proxies)),
+            tls=_tls(server),
             limits=ServerLimits(max_requests=server.max_requests, max_connections=server.max_connections),
         ),
         storage=_storage(written.storage),
@@ -241,8 +261,14 @@ def settings_of(loaded: Loaded) -> Config:
         ),
         mirrors=tuple(_mirror(name, table) for name, table in written.mirrors.items()),
         offline=server.offline,
-        history=HistorySettings(keep=parse_duration(written.history.keep), clients=written.history.clients),
+        history=HistorySettings(
+            keep=parse_duration(written.history.keep),
+            keep_acts=parse_keep_or_forever(written.history.keep_acts),
+            clients=written.history.clients,
+        ),
         webhooks=webhooks_of(written.webhooks, loaded.webhook_keys, loaded.to_webhooks),
+        access=access_of(written),
+        ci=ci_of(written.access.ci, loaded.to_issuers),
         warnings=loaded.warnings,
     )
 
@@ -253,6 +279,12 @@ def _with_files(values: Mapping[str, Any], files: Mapping[str, str]) -> Mapping[
         return values
     section = values[SECTION]
     return {**values, SECTION: {**section, "files": [files.get(text, text) for text in section["files"]]}}
+
+
+def _tls(table: ServerTable) -> TlsSettings | None:
+    if not table.tls_certificate:
+        return None
+    return TlsSettings(certificate=parse_path(table.tls_certificate), key=parse_path(table.tls_key))
 
 
 def _storage(table: StorageTable) -> StorageSettings:

@@ -7,7 +7,7 @@ each with its file and line.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -15,14 +15,14 @@ from typing import Any, Final, assert_never
 
 from pydantic import ValidationError
 
-from inbond.cli.config_fields import did_you_mean
 from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
 from inbond.cli.config_model import DecisionsFile, DecisionsTable, PinTable, RejectionTable, WaiverTable
 from inbond.cli.config_paths import parse_path
 from inbond.cli.config_problems import Problem, missing_in, problems_in
-from inbond.model.decisions import Decided, Pin, Rejection, Source, Target, Waiver
+from inbond.model.decisions import Decided, Pin, Placed, Rejection, Source, Target, Waiver
 from inbond.model.errors import ConfigurationError
+from inbond.model.meant import did_you_mean
 from inbond.model.names import ProjectName
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_moment
@@ -31,14 +31,6 @@ from inbond.policy.waiving import MAX_WAIVED
 
 SECTION: Final = "decisions"
 _FILES: Final = (SECTION, "files")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A decision and where it is written."""
-
-    decided: Decided
-    place: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

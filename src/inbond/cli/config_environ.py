@@ -12,10 +12,10 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from inbond.cli.config_fields import did_you_mean
 from inbond.cli.config_layers import PREFIX, KeyPath, Layer, assigned
 from inbond.cli.config_model import Written, holds_tables, is_list, is_table, keys_of, kind_at
 from inbond.cli.config_problems import Problem
+from inbond.model.meant import did_you_mean
 
 SOURCE: Final = "environment"
 # The variables of flags, by the flag; `config` is used before anything is read.

@@ -6,9 +6,9 @@ the rooms' settings (`inbond.cli.config`).
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,6 +19,7 @@ from inbond.cli.config_credentials import parse_source
 from inbond.cli.config_paths import parse_path
 from inbond.model.advisory import Severity
 from inbond.model.errors import ConfigurationError
+from inbond.model.meant import did_you_mean, nearest
 from inbond.model.occurrence import OccurrenceKind
 from inbond.model.publisher import PublisherPattern
 from inbond.model.units import parse_duration, parse_moment, parse_size
@@ -52,6 +53,7 @@ from inbond.upstream.proxies import Proxy
 from inbond.upstream.settings import Integrity, UpstreamSettings
 from inbond.web.settings import RESERVED_WORDS, ListenAddress, parse_host, parse_network, parse_public_url
 
+FOREVER: Final = "forever"
 PYPI: Final = "pypi"  # the preset's name as an upstream's url
 AUTO: Final = "auto"  # the trusted root, kept fresh by TUF
 BUNDLED: Final = "bundled"  # the trusted root that sigstore ships
@@ -97,19 +99,6 @@ def one_of(*choices: str) -> AfterValidator:
             raise ValueError(f"{text!r} is none of {listed(choices)}{near}")
 
     return reads(parse)
-
-
-def did_you_mean(text: str, known: Collection[str]) -> str:
-    """`; did you mean 'x'?`, or all that is known where nothing comes near."""
-    if near := nearest(text, known):
-        return f"; did you mean {near!r}?"
-    return f"; known here: {', '.join(sorted(known))}" if known else ""
-
-
-def nearest(text: str, known: Iterable[str]) -> str | None:
-    """The known word that a text was perhaps meant to be."""
-    near = difflib.get_close_matches(text, map(str, known), n=1, cutoff=0.5)
-    return near[0] if near else None
 
 
 def listed(words: Iterable[str]) -> str:
@@ -251,6 +240,14 @@ def _parse_keep(text: str) -> None:
         raise ValueError(f"{text!r}: nothing would be kept")
 
 
+def parse_keep_or_forever(text: str) -> timedelta | None:
+    """For how long, or None for "forever". Raises ValueError."""
+    if text == FOREVER:
+        return None
+    _parse_keep(text)
+    return parse_duration(text)
+
+
 def parse_python(text: str) -> str:
     """A Python by its first two numbers, as in "3.12". Raises ValueError."""
     if not re.fullmatch(r"3\.[0-9]{1,2}", text):
@@ -283,6 +280,7 @@ TufUrl = Annotated[str, reads_or_empty(parse_tuf)]
 Issuer = Annotated[str, reads(parse_issuer)]
 WebhookUrl = Annotated[str, reads(parse_webhook_url)]
 Keep = Annotated[str, reads(_parse_keep)]
+KeepOrForever = Annotated[str, reads(parse_keep_or_forever)]
 Secret = Annotated[str, reads(parse_source)]
 OccurrenceWord = Annotated[str, one_of(*OccurrenceKind)]
 AdvisoriesUrl = Annotated[str, reads_or_empty(_parse_advisories_url)]

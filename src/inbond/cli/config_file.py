@@ -17,14 +17,11 @@ _HEADER: Final = re.compile(rf"\s*\[\s*(?P<table>{_DOTTED})\s*\]|\s*\[\[\s*(?P<i
 _KEY: Final = re.compile(rf"\s*(?P<key>{_DOTTED})\s*=")
 
 
-def read_file(path: Path, *, shown: str | None = None) -> Layer:
-    """Reads a file; `shown` is how messages name it. Raises `ConfigurationError`."""
+def read_file(path: Path, *, shown: str | None = None, raw: bytes | None = None) -> Layer:
+    """Reads a file; `shown` is how messages name it, `raw` what it held. Raises `ConfigurationError`."""
     name = shown or str(path)
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigurationError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if raw is None:
+        raw = read_raw(path, shown=name)
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigurationError(f"{name}: is larger than {MAX_FILE_BYTES} bytes")
     try:
@@ -39,6 +36,15 @@ def read_file(path: Path, *, shown: str | None = None) -> Layer:
     around = [(key[:length], line) for key, line in lines for length in range(1, len(key))]
     places = {key: f"{name}:{line}" for key, line in [*reversed(around), *reversed(lines)]} | {(): name}
     return Layer(values=values, places=places, sources=(name,))
+
+
+def read_raw(path: Path, *, shown: str | None = None) -> bytes:
+    """What a file holds, or a little more than it may. Raises `ConfigurationError`."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{shown or path}: cannot be read: {error.strerror or error}") from error
 
 
 def _lines(text: str) -> list[tuple[KeyPath, int]]:

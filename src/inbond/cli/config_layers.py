@@ -5,7 +5,7 @@ Tables are joined key by key, lists and plain values are replaced whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -82,3 +82,11 @@ def tables_at(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
     """The named tables of a section; none where something else stands there, which is reported elsewhere."""
     found = values.get(section)
     return found if isinstance(found, Mapping) else {}
+
+
+def rows_at(values: Mapping[str, Any], section: str, key: str) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    """The tables of a list in a section, each with its path. Whatever is none is passed over, as above."""
+    found = tables_at(values, section).get(key)
+    for number, row in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(row, Mapping):
+            yield (section, key, number), row

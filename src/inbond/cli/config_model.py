@@ -10,6 +10,10 @@ from typing import Annotated, Any, Final, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
+from inbond.access.roles import Role
+from inbond.access.statement import is_exact
+from inbond.cli import access_fields as access
+from inbond.cli import ci_fields as ci
 from inbond.cli import config_fields as fields
 from inbond.cli import decision_fields as decided
 from inbond.cli.config_fields import AUTO, PUBLIC, PYPI
@@ -30,8 +34,17 @@ class ServerTable(Table):
     public_url: fields.PublicUrl = ""
     hosts: tuple[fields.Host, ...] = ()
     trusted_proxies: tuple[fields.Network, ...] = ()
+    tls_certificate: fields.PathText = ""
+    tls_key: fields.PathText = ""
     max_requests: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 2000
     max_connections: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 4000
+
+    @model_validator(mode="after")
+    def _whole_pair(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            missing = "tls_key" if self.tls_certificate else "tls_certificate"
+            raise ValueError(f"TLS needs a certificate and its key: {missing} is missing")
+        return self
 
 
 class StorageTable(Table):
@@ -146,6 +159,7 @@ class IndexTable(Table):
 
     policy: fields.Name = "default"
     freeze: fields.Moment = ""
+    readers: access.IndexReadersWord = ""
     upstreams: fields.UpstreamNames = (PYPI,)
 
 
@@ -233,6 +247,7 @@ class HistoryTable(Table):
     """`[history]`: what the audit trail of requests keeps."""
 
     keep: fields.Keep = "90d"
+    keep_acts: fields.KeepOrForever = "365d"
     clients: Annotated[bool, Strict()] = True
 
 
@@ -244,6 +259,62 @@ class WebhookTable(Table):
     events: tuple[fields.OccurrenceWord, ...] = ()
     ca_bundle: fields.PathText = ""
     proxy: fields.ProxyText = Field(default="", repr=False)  # may carry a password
+
+
+class CiTable(Table):
+    """`[[access.ci]]`: jobs of a CI system, by what it states about them."""
+
+    name: ci.EntryName
+    issuer: ci.IssuerText
+    audience: ci.Audience
+    claims: ci.Claims
+    role: ci.RoleWord = "reader"
+    indexes: ci.Indexes
+    ca_bundle: fields.PathText = ""
+    proxy: fields.ProxyText = Field(default="", repr=False)  # may carry a password
+
+    @model_validator(mode="after")
+    def _decides_for_few(self) -> Self:
+        if self.role != Role.READER and (loose := [name for name, one in self.claims.items() if not is_exact(one)]):
+            raise ValueError(f"role {self.role!r} needs claims without '*', and {loose[0]!r} has one")
+        return self
+
+
+class TokenTable(Table):
+    """`[[access.tokens]]`: a token that stands in the configuration, by the digest of its secret."""
+
+    name: access.Title
+    sha256: access.TokenDigest
+    role: ci.RoleWord = "reader"
+    indexes: ci.Indexes
+    expires: fields.Moment = ""
+
+
+class PeopleTable(Table):
+    """`[[access.people]]`: people whom a trusted front has signed in."""
+
+    names: tuple[access.Title, ...] = ()
+    groups: tuple[access.Title, ...] = ()
+    role: ci.RoleWord = "reader"
+    indexes: ci.Indexes
+
+    @model_validator(mode="after")
+    def _about_somebody(self) -> Self:
+        if not self.names and not self.groups:
+            raise ValueError('is about nobody: set names or groups; names = ["*"] is everybody whom the front signed in')
+        return self
+
+
+class AccessTable(Table):
+    """`[access]`: who may do what."""
+
+    readers: access.ReadersWord = "auto"
+    metrics: access.MetricsWord = "readers"
+    front_header: access.Header = ""
+    front_groups_header: access.Header = ""
+    tokens: tuple[TokenTable, ...] = ()
+    people: tuple[PeopleTable, ...] = ()
+    ci: tuple[CiTable, ...] = ()
 
 
 class Written(Table):
@@ -261,6 +332,7 @@ class Written(Table):
     mirrors: dict[fields.Name, MirrorTable] = Field(default_factory=dict)
     history: HistoryTable = Field(default_factory=HistoryTable)
     webhooks: dict[fields.Name, WebhookTable] = Field(default_factory=dict)
+    access: AccessTable = Field(default_factory=AccessTable)
 
 
 # The named tables that are there without being written; every other default is a field's.

@@ -9,18 +9,20 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from yarl import URL
 
 from inbond.cli.config_credentials import authorization_from, exposed, parse_source, renewal
 from inbond.cli.config_fields import AUTO, parse_proxy
-from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
+from inbond.cli.config_layers import KeyPath, Layer, place_of, rows_at, tables_at
 from inbond.cli.config_paths import parse_path
 from inbond.cli.config_problems import Problem, dotted
 from inbond.upstream.certificates import trusting
 from inbond.upstream.credentials import authorization_in
 from inbond.upstream.proxies import DIRECT, Proxies, Proxy
+
+CI_SECTION: Final = ("access", "ci")  # a list of tables, each of which names an issuer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,13 @@ class Networks:
     """The access to each upstream, what is wrong with it, and what an operator should know.
 
     `surroundings`: the proxies on the way to trusted roots, as the environment names them. `advisories`: the access to
-    each source of advisories; `webhooks`: to each webhook.
+    each source of advisories; `webhooks`: to each webhook; `issuers`: to that of each entry of `[[access.ci]]`.
     """
 
     accesses: Mapping[str, Access]
     advisories: Mapping[str, Access]
     webhooks: Mapping[str, Access]
+    issuers: tuple[Access, ...]
     surroundings: Proxies
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
@@ -54,17 +57,22 @@ def read_networks(values: Mapping[str, Any], layers: Sequence[Layer], environ: M
     problems: list[Problem] = []
     warnings: list[str] = []
 
+    def access(path: KeyPath, table: Mapping[str, Any]) -> Access:
+        reading = _Reading(path=path, table=table, layers=layers, environ=environ)
+        found = reading.access()
+        problems.extend(reading.problems)
+        warnings.extend(reading.warnings)
+        return found
+
     def accesses(section: str) -> Mapping[str, Access]:
         found: dict[str, Access] = {}
         for name, table in tables_at(values, section).items():
             if isinstance(table, Mapping):
-                reading = _Reading(path=(section, name), table=table, layers=layers, environ=environ)
-                found[name] = reading.access()
-                problems.extend(reading.problems)
-                warnings.extend(reading.warnings)
+                found[name] = access((section, name), table)
         return MappingProxyType(found)
 
     upstreams, advisories, webhooks = accesses("upstreams"), accesses("advisories"), accesses("webhooks")
+    issuers = [access(path, {**entry, "url": entry.get("issuer", "")}) for path, entry in rows_at(values, *CI_SECTION)]
     to_roots: list[Problem] = []
     surroundings = _way_to_roots(tables_at(values, "trust"), environ, to_roots)
     # Inbond serves without a fresh root, so this alone is no error.
@@ -73,6 +81,7 @@ def read_networks(values: Mapping[str, Any], layers: Sequence[Layer], environ: M
         accesses=upstreams,
         advisories=advisories,
         webhooks=webhooks,
+        issuers=tuple(issuers),
         surroundings=surroundings,
         problems=tuple(problems),
         warnings=tuple(warnings),

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from inbond.cli.config_fields import did_you_mean
 from inbond.cli.config_layers import KeyPath, Layer
 from inbond.cli.config_model import Table, Written, keys_of, kind_at
 from inbond.cli.config_presets import preset_path
 from inbond.model.errors import ConfigurationError
+from inbond.model.meant import did_you_mean
 
 _WANTED: Final = {
     "string_type": "a text in quotes",

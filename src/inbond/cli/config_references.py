@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeGuard
 
+from inbond.cli.config_access import loose_access
+from inbond.cli.config_access_ci import loose_entries
 from inbond.cli.config_advisories import loose_keys
-from inbond.cli.config_fields import AUTO, BUNDLED, IMPORTS, PUBLIC, did_you_mean, parse_name, parse_root
+from inbond.cli.config_fields import AUTO, BUNDLED, IMPORTS, PUBLIC, parse_name, parse_root
 from inbond.cli.config_layers import KeyPath, Layer, place_of, tables_at
 from inbond.cli.config_paths import parse_path
 from inbond.cli.config_presets import PRESET_POLICIES
 from inbond.cli.config_problems import Problem
 from inbond.cli.config_short import ROOT
+from inbond.model.meant import did_you_mean
 from inbond.model.units import parse_duration
 
 _OWN_ROOT: Final = (
@@ -55,6 +58,8 @@ def _loose_ends(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for name, mirror in tables_at(values, "mirrors").items():
         if isinstance(mirror, Mapping):
             yield from _mirrored(values, name, mirror.get("index", ROOT))
+    yield from loose_entries(values)
+    yield from loose_access(values)
 
 
 def left_out(values: Mapping[str, Any]) -> Iterator[str]:

@@ -8,11 +8,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from inbond.cli.config_environ import SHORT_NAMES, SOURCE
-from inbond.cli.config_fields import did_you_mean
 from inbond.cli.config_file import read_file
 from inbond.cli.config_layers import KeyPath, Layer, assigned, merged, tables_at
 from inbond.cli.config_presets import PRESET_POLICIES, preset_path
 from inbond.cli.config_problems import Problem
+from inbond.model.meant import did_you_mean
 from inbond.policy.settings import EVERY_RULE
 from inbond.upstream.credentials import masked
 

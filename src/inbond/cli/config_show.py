@@ -15,7 +15,7 @@ from inbond.cli.config_problems import dotted
 from inbond.upstream.credentials import masked
 
 _COMMENT_COLUMN: Final = 40
-_ASKED: Final = frozenset({"upstreams", "advisories", "webhooks"})  # sections of what is asked over the network
+_ASKED: Final = frozenset({"upstreams", "advisories", "webhooks", "access"})  # sections of what is asked for elsewhere
 _SIGNED: Final = frozenset({"url", "proxy"})  # keys whose values may carry a password
 
 
@@ -68,7 +68,13 @@ def _keys(loaded: Loaded, path: KeyPath, table: BaseModel) -> Iterator[str]:
 
 
 def _masked(path: KeyPath, value: Any) -> Any:
-    return masked(value) if path[0] in _ASKED and path[-1] in _SIGNED else value
+    match value:
+        case [*rows] if path[0] in _ASKED and any(isinstance(row, Mapping) for row in rows):
+            return [{key: _masked((*path, key), below) for key, below in row.items()} for row in rows]
+        case str() if path[0] in _ASKED and path[-1] in _SIGNED:
+            return masked(value)
+        case _:
+            return value
 
 
 def literal(value: Any) -> str:

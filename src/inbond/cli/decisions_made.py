@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from inbond.cli.deciding import Made, told
 from inbond.gateway.clock import utc_now
+from inbond.gateway.deciding import Made, told
 from inbond.model.decisions import Waiver
 from inbond.model.text import printable
 from inbond.web.decision_json import decision_json

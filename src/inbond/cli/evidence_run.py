@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from inbond.attest.limits import MAX_PROVENANCE_BYTES
+from inbond.cli.acts import act_of_command
 from inbond.cli.config import Config
 from inbond.cli.deciding import author, has_ledger, opened
-from inbond.cli.decision_fields import parse_reason
 from inbond.cli.evidence_place import Beside, NotAttached, places_of
 from inbond.cli.foundation import looking
 from inbond.cli.verifying import verifying
@@ -23,11 +23,13 @@ from inbond.gateway.attached import note_of
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.on_demand import VerifierOnDemand
 from inbond.gateway.verifier import VerifierFailed, VerifierTimeout
+from inbond.model.acts import Act, ActKind
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.evidence import Rejected, Unsupported, Verified
 from inbond.model.imports import Attached, AttachedNote
 from inbond.model.names import Filename, is_sha256
 from inbond.model.occurrence import Occurrence, OccurrenceKind
+from inbond.policy.decision_words import parse_reason
 
 CHUNK_BYTES: Final = 1 << 20
 _NO_PUBLISHING: Final = "an attestation of how a file was built does not say who published it: sign the file itself"
@@ -146,7 +148,9 @@ def _refused(place: Beside, finding: Verified | Rejected | Unsupported) -> NotAt
 async def _stored(config: Config, attached: Sequence[Attached]) -> tuple[bool, Attached]:
     """Whether any is new, and what counts now for the first: what was there, where that is the same."""
     async with opened(config) as ledger:
-        new = [one for one in attached if await ledger.attach(one)]
+        new = [
+            one for one in attached if await ledger.attach(one, _act(ActKind.EVIDENCE_ATTACHED, one, one.by, one.at))
+        ]
         if new:
             await ledger.happened([_occurrence(OccurrenceKind.DECISION_MADE, one, one.by, one.at) for one in new])
         first = (new or attached)[0]
@@ -182,9 +186,21 @@ async def remove(config: Config, which: str, by: str | None, *, clock: Clock = u
         )
     async with opened(config) as ledger:
         for note in meant:
-            await ledger.detach(note.upstream, note.sha256)
+            await ledger.detach(note.upstream, note.sha256, _act(ActKind.EVIDENCE_REMOVED, note, who, now))
         await ledger.happened([_occurrence(OccurrenceKind.DECISION_REVOKED, note, who, now) for note in meant])
     return tuple(meant)
+
+
+def _act(kind: ActKind, one: Attached | AttachedNote, by: str, now: datetime) -> Act:
+    did = "attached evidence to" if kind is ActKind.EVIDENCE_ATTACHED else "removed the evidence attached to"
+    return act_of_command(
+        kind,
+        f"{by} {did} {one.filename} of {one.upstream}",
+        now=now,
+        target=one.filename,
+        detail={"upstream": one.upstream, "sha256": one.sha256, "reason": one.reason},
+        by=by,
+    )
 
 
 def _occurrence(kind: OccurrenceKind, one: Attached | AttachedNote, by: str, now: datetime) -> Occurrence:

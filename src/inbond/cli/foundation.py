@@ -29,7 +29,7 @@ from inbond.gateway.pages import PageKeeper
 from inbond.gateway.provenance import Verifier
 from inbond.gateway.repositories import Repositories
 from inbond.gateway.standing_keeper import StandingKeeper
-from inbond.gateway.standings import Standings
+from inbond.gateway.traffic import note_lookup
 from inbond.gateway.why import WhyBook
 from inbond.mirror.imported import ImportedIndex
 from inbond.mirror.in_force import ImportsKeeper
@@ -96,7 +96,7 @@ class Foundation:
     pages: PageKeeper
     evidence: EvidenceKeeper
     inspections: InspectionKeeper
-    standings: Standings
+    standings: StandingKeeper
     advisories: AdvisoryKeeper | NoAdvisories
 
 
@@ -130,7 +130,7 @@ async def foundation(
         ledger = closing_in(stack, opened_ledger(config.storage, observer=observer, look_behind=serving))
         leading = leading or Leading()
         book = closing_in(stack, Book(ledger, observer, clock=clock, settings=config.history, prunes=leading))
-        observer = both(observer, book)
+        observer = both(observer, book, note_lookup)
         if serving:
             book.start()
         advisories = await stack.enter_async_context(

@@ -14,19 +14,10 @@ from inbond.gateway.indexes import Index
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.model.evidence import EvidenceOrPending
-from inbond.model.names import Filename, ProjectName
+from inbond.model.names import Filename
 from inbond.reporting.fates import Told, told
 
 EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)  # before anything that history can hold
-
-
-async def kept_page(look: Looking, index: Index, project: ProjectName) -> PageState | None:
-    """The page that the index would show, if it is kept: of the first of its upstreams that has one here."""
-    for upstream in index.sought_at(project, look.pages.fed):
-        state = await look.pages.kept(upstream, project)
-        if state is not None:
-            return state
-    return None
 
 
 async def kept_fates(look: Looking, index: Index, state: PageState) -> Mapping[Filename, Told]:

@@ -107,6 +107,6 @@ def restore(*, file: Path, given: GivenOptions) -> None:
         from inbond.cli import ledger_run  # noqa: PLC0415 (as above)
 
         path = ledger_run.path_of(config_from_options(given))
-        done = ledger_run.restore(file, path)
+        done = ledger_run.restored(file, path)
         say(ledger_run.restored_text(done, file, path))
         sys.exit(WHOLE if isinstance(done, ledger_run.Restored) else DAMAGED)

@@ -7,7 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from inbond.cli.acts import act_of_command
 from inbond.cli.config import Config
+from inbond.gateway.clock import utc_now
+from inbond.model.acts import ActKind
 from inbond.model.errors import ConfigurationError, StoreUnavailable
 from inbond.model.text import counted, printable
 from inbond.model.units import format_size
@@ -26,7 +29,7 @@ __all__ = [
     "checked",
     "examine",
     "path_of",
-    "restore",
+    "restored",
     "restored_text",
 ]
 
@@ -59,6 +62,13 @@ def checked(config: Config) -> LedgerFacts:
     path = path_of(config)
     with beside_others(path):
         return examine(path)
+
+
+def restored(backup: Path, path: Path) -> Restored | NotRestored:
+    """Restores a backup, which the ledger then tells. Raises `OperatorFault`, `StoreUnavailable`."""
+    message = f"a backup was restored in the ledger's place: {printable(str(backup))}"
+    told = act_of_command(ActKind.LEDGER_RESTORED, message, target=backup.name, now=utc_now())
+    return restore(backup, path, told=told)
 
 
 def as_text(facts: LedgerFacts, path: Path) -> str:

@@ -11,7 +11,11 @@ import structlog
 
 from inbond.cli.log_lines import PlainRenderer, Stamper, json_renderer
 from inbond.cli.options import JSON
-from inbond.model.events import Alert, Event, Recorded
+from inbond.model.acts import Act, ActKind
+from inbond.model.events import Alert, Did, Event, Recorded
+
+# Acts that somebody watching the log should see as not in order.
+_WARNED: Final = frozenset({ActKind.SIGN_IN_FAILED, ActKind.REFUSED, ActKind.CONFIGURATION_REFUSED})
 
 log: Final = structlog.get_logger("inbond")
 
@@ -76,10 +80,19 @@ def log_alerts(event: Event) -> None:
 
 
 def log_events(event: Event) -> None:
-    """An observer that writes alerts to the log, and what happened for the first time."""
+    """An observer that writes alerts to the log, what happened for the first time, and what was done by whom."""
     log_alerts(event)
+    if isinstance(event, Did):
+        _log_act(event.act)
     if isinstance(event, Recorded):
         one = event.occurrence
         facts = {"index": one.index, "upstream": one.upstream, "project": one.project, "filename": one.filename}
         told = {name: str(value) for name, value in facts.items() if value is not None}
         log.warning(one.message, occurrence=str(one.kind), at=one.at.isoformat(), **told)
+
+
+def _log_act(act: Act) -> None:
+    facts = {"client": act.client, "index": act.index, "project": act.project}
+    told = {name: str(value) for name, value in facts.items() if value}
+    tell = log.warning if act.kind in _WARNED else log.info
+    tell(act.message, act=str(act.kind), by=act.by, **told)

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from inbond.cli.config import Config, load_config, load_written, policy_digest, settings_of
 from inbond.cli.config_environ import SHORT_NAMES
-from inbond.cli.config_fields import did_you_mean
 from inbond.cli.config_layers import tables_at
 from inbond.cli.config_presets import PRESET_POLICIES
 from inbond.cli.options import GivenOptions
 from inbond.gateway.indexes import Index
 from inbond.model.errors import ConfigurationError
+from inbond.model.meant import did_you_mean
 from inbond.policy.settings import PolicySettings
 
 _PATH_MARKS: Final = ("/", os.sep, ".")

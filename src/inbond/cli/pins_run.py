@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from inbond.cli.config import Config
 from inbond.cli.config_decisions import decisions_in
 from inbond.cli.config_file import read_file
 from inbond.cli.config_model import DecisionsFile
 from inbond.cli.config_problems import missing_in, problems_in, refuse
-from inbond.cli.deciding import Made, author, decide, listed, opened
-from inbond.cli.decision_fields import parse_reason, parse_repository_id
+from inbond.cli.deciding import author, decide, listed, opened
 from inbond.cli.decisions_toml import dumps
-from inbond.cli.review_kept import kept, looking_at_kept
+from inbond.cli.review_kept import looking_at_kept
 from inbond.cli.waive_run import read
 from inbond.cli.whole_files import write_whole
 from inbond.gateway.clock import Clock, utc_now
+from inbond.gateway.deciding import Made
+from inbond.gateway.reviewing import unknown_publisher
 from inbond.model.decisions import Pin, Source
 from inbond.model.errors import ConfigurationError, InbondError
 from inbond.model.names import ProjectName
 from inbond.model.publisher import PublisherPattern
-from inbond.policy.signing import Signer, signers_of
-
-MAX_PUBLISHERS: Final = 3  # named in a warning
+from inbond.policy.decision_words import parse_reason, parse_repository_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +55,11 @@ async def accept(config: Config, asked: AskedPin, *, clock: Clock = utc_now) -> 
 
 
 async def _nobody_known(config: Config, pin: Pin) -> tuple[str, ...]:
-    """A warning where publishers of the project are known by kept evidence, and the pattern matches none of them."""
-    signers: dict[str, Signer] = {}
     try:
         async with looking_at_kept(config) as look:
-            for index in look.indexes.values():
-                page = await kept(look, index, pin.project)
-                evidence = page.judged.evidence.values() if page is not None else ()
-                signers |= {signer.publisher: signer for one in evidence for signer in signers_of(one)}
+            return await unknown_publisher(look, pin)
     except InbondError:  # the pin is in force all the same
         return ()
-    if not signers or any(pin.publisher.matches(signer.identity) for signer in signers.values()):
-        return ()
-    named = ", ".join(sorted(signers)[:MAX_PUBLISHERS])
-    more = f" and {len(signers) - MAX_PUBLISHERS} more" if len(signers) > MAX_PUBLISHERS else ""
-    return (f"{pin.publisher} is no publisher of {pin.project} that is known here; those are {named}{more}",)
 
 
 async def exported(config: Config) -> str:

@@ -14,11 +14,12 @@ from inbond.cli.check_locks import PATIENT, index_named
 from inbond.cli.check_targets import read_lock_file
 from inbond.cli.config import Config
 from inbond.cli.foundation import Looking, looking
-from inbond.cli.kept_verdicts import EVER, kept_evidence, kept_page
+from inbond.cli.kept_verdicts import EVER, kept_evidence
 from inbond.cli.verifying import verifying
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.indexes import Index, find_page
 from inbond.gateway.provenance import Verifier
+from inbond.gateway.reviewing import kept_page
 from inbond.locks.lock import Lock
 from inbond.model.errors import UpstreamFault
 from inbond.model.names import ProjectName

@@ -10,13 +10,14 @@ from inbond.cli.check_locks import index_named
 from inbond.cli.check_targets import read_lock_file
 from inbond.cli.config import Config
 from inbond.cli.foundation import Looking, looking
-from inbond.cli.kept_verdicts import EVER, kept_fates, kept_page
+from inbond.cli.kept_verdicts import EVER, kept_fates
 from inbond.cli.new_policy import tried
 from inbond.cli.options import GivenOptions
 from inbond.cli.verifying import verifying
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.indexes import Index
 from inbond.gateway.provenance import Verifier
+from inbond.gateway.reviewing import kept_page
 from inbond.locks.lock import Lock
 from inbond.reporting.difference import Compared, Comparison, compare
 from inbond.reporting.questions import Question, answers, questions, unknown

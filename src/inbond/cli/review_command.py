@@ -86,9 +86,12 @@ def show(*, since: str, index: str | None, form: str, given: GivenOptions) -> No
     with ending():
         lazily()
         from inbond.cli import review_run, review_shown  # noqa: PLC0415 (see `lazily`)
+        from inbond.cli.deciding import ledger_of  # noqa: PLC0415 (see `lazily`)
 
-        queue = asyncio.run(review_run.queue(config_from_options(given), since=since, index=index))
-        say(review_shown.as_json(queue) + "\n" if form == "json" else review_shown.as_text(queue), nl=False, color=True)
+        config = config_from_options(given)
+        queue, ledger = asyncio.run(review_run.queue(config, since=since, index=index)), ledger_of(config)
+        text = review_shown.as_json(queue, ledger) + "\n" if form == "json" else review_shown.as_text(queue, ledger)
+        say(text, nl=False, color=True)
         sys.exit(WAITING if queue.entries else CLEAR)
 
 
@@ -169,6 +172,6 @@ def _decide(how: str, given: GivenOptions, form: str, asked: dict[str, Any]) -> 
 
 
 def _code_of(error: InbondError) -> int:
-    from inbond.cli.review_meant import NotWaiting  # noqa: PLC0415 (see `lazily`)
+    from inbond.reporting.review_meant import NotWaiting  # noqa: PLC0415 (see `lazily`)
 
     return NOT_WAITING if isinstance(error, NotWaiting) else UNTOLD

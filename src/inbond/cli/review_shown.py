@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
@@ -11,17 +12,17 @@ from rich.table import Table
 from inbond.check.files import Result
 from inbond.cli.check_table import PADDING, STYLES, WIDE, screen
 from inbond.cli.decisions_toml import written
-from inbond.cli.review_meant import Queue
-from inbond.cli.review_queue import Entry
 from inbond.model.text import counted, printable
 from inbond.model.units import about
 from inbond.policy.explain import ending_of
+from inbond.reporting.review_meant import Queue
+from inbond.reporting.review_queue import Entry
 
 
-def as_text(queue: Queue) -> str:
+def as_text(queue: Queue, ledger: Path) -> str:
     """A table, and on a narrow screen what was found below it; with a newline at the end."""
     if not queue.entries:
-        return f"{_nothing(queue)}\n"
+        return f"{_nothing(queue, ledger)}\n"
     console = screen(to_file=False)
     wide = console.width >= WIDE
     with console.capture() as captured:
@@ -33,17 +34,17 @@ def as_text(queue: Queue) -> str:
     return PADDING.sub("", captured.get())
 
 
-def _nothing(queue: Queue) -> str:
+def _nothing(queue: Queue, ledger: Path) -> str:
     if queue.recorded_since is None:
-        return printable(f"nothing waits: no request is recorded in {queue.ledger}")
-    return printable(f"nothing waits, by {queue.ledger}")
+        return printable(f"nothing waits: no request is recorded in {ledger}")
+    return printable(f"nothing waits, by {ledger}")
 
 
-def as_json(queue: Queue) -> str:
+def as_json(queue: Queue, ledger: Path) -> str:
     """`{"queue": [{id, index, target, …}], "ledger": …, "recorded_since": …}`; times in RFC 3339."""
     since = written(queue.recorded_since) if queue.recorded_since is not None else None
     entries = [_object(entry) for entry in queue.entries]
-    return json.dumps({"queue": entries, "ledger": str(queue.ledger), "recorded_since": since}, indent=2)
+    return json.dumps({"queue": entries, "ledger": str(ledger), "recorded_since": since}, indent=2)
 
 
 def _object(entry: Entry) -> dict[str, Any]:

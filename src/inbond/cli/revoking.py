@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from inbond.cli.config import Config
-from inbond.cli.deciding import author, has_ledger, not_in_force, opened, revoke, told
+from inbond.cli.deciding import author, has_ledger, opened
 from inbond.gateway.clock import utc_now
+from inbond.gateway.deciding import not_in_force, revoke, told
 from inbond.model.decisions import Decided
 from inbond.model.text import printable
 

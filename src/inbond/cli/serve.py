@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,18 +18,35 @@ from aiohttp import web
 from yarl import URL
 
 from inbond import __version__
+from inbond.cli.access_checks import access_advice
 from inbond.cli.among import Among
 from inbond.cli.compose import Running, running
-from inbond.cli.config import Config
+from inbond.cli.config import Config, Loaded
+from inbond.cli.control import controlled
 from inbond.cli.descriptors import with_descriptors
 from inbond.cli.listening import BACKLOG, cannot_listen
+from inbond.cli.reload import Reloading
+from inbond.cli.reload_alone import Alone
+from inbond.cli.reload_signal import reloading_by_signal
+from inbond.cli.reload_source import Source
+from inbond.cli.started import started, stopped
 from inbond.cli.stopping import STOP_SECONDS, stopping_by_signal
+from inbond.cli.tls import TLS, TlsInForce, checked
+from inbond.gateway.coverage import Coverage
+from inbond.gateway.overview_sums import OverviewSums
+from inbond.gateway.reviewing import Look
+from inbond.gateway.trust_standing import standing_of
 from inbond.gateway.verifier_spare import Spare
 from inbond.mirror.in_force import InForce, told
+from inbond.model.acts import Act
+from inbond.model.events import Did
 from inbond.web.app import build_app
+from inbond.web.behind import BEHIND, LEDGER, Behind
+from inbond.web.desk import DESK, Desk
 from inbond.web.operations import TOGETHER
-from inbond.web.origin import is_loopback
 from inbond.web.runner import Runner
+from inbond.web.server_in_force import ServerInForce
+from inbond.web.token_pages import SENT, Sent
 from inbond.web.views import UPSTREAMS
 
 # Once a stop is asked for, requests under way may take so long to finish. aiohttp waits for as long again where a
@@ -47,14 +65,27 @@ class Say(Protocol):
         ...
 
 
-async def serve_until_stopped(config: Config, spare: Spare) -> None:
-    """Serves until SIGINT or SIGTERM. Raises `OperatorFault` where it cannot start."""
+Reloads = Callable[[Running, web.Application], AbstractAsyncContextManager[None]]
+
+
+async def serve_until_stopped(config: Config, spare: Spare, source: Source, loaded: Loaded) -> None:
+    """Serves until SIGINT or SIGTERM. Raises `OperatorFault` where it cannot start.
+
+    `source`: of the configuration, and of others to come; `loaded`: this one as it was read.
+    """
+    stop = stopping_by_signal()
 
     async def say(up: Running, text: str) -> None:
         click.echo(text)
         await warn(up, config)
 
-    await serve_until(stopping_by_signal(), config, say=say, spare=spare)
+    @asynccontextmanager
+    async def reloads(up: Running, app: web.Application) -> AsyncIterator[None]:
+        alone = Alone(source, Reloading(source, loaded, config, up, app), up)
+        async with reloading_by_signal(alone.reload, stop), controlled(config.storage.ledger_dir, alone.reload):
+            yield
+
+    await serve_until(stop, config, say=say, spare=spare, reloads=reloads)
 
 
 async def serve_until(
@@ -65,11 +96,12 @@ async def serve_until(
     spare: Spare | None = None,
     among: Among | None = None,
     sockets: Sequence[socket.socket] = (),
+    reloads: Reloads | None = None,
 ) -> None:
     """Serves until then, and lets finish what is under way. Raises `OperatorFault` where it cannot start.
 
     `spare`: of a verifier process. `among`: the processes that this one is of. `sockets`: listening ones, instead of
-    the configured address.
+    the configured address. `reloads`: how another configuration comes into force meanwhile, if it does.
     """
     config = replace(config, server=with_descriptors(config.server))
     async with running(config, among=among, spare=spare) as up:
@@ -78,12 +110,21 @@ async def serve_until(
         try:
             await say(up, announcement(up, config, runner, await up.imports.current()))
             keep_collections_short()
-            await stop.wait()
+            _tell(up, started(address_of(runner), up.gateway.clock()), among)
+            async with nullcontext() if reloads is None else reloads(up, runner.app):
+                await stop.wait()
         finally:
             lag.cancel()
+            _tell(up, stopped(up.gateway.clock()), among)
             log.info("stopping: requests and downloads under way may finish", seconds=STOP_SECONDS)
             await finish(up, runner, seconds=STOP_SECONDS)
     log.info("stopped")
+
+
+def _tell(up: Running, act: Act, among: Among | None) -> None:
+    """Into the audit trail: once for several processes, by the first."""
+    if among is None or among.peers.number == 1:
+        up.gateway.observer(Did(act=act))
 
 
 def keep_collections_short() -> None:
@@ -116,11 +157,27 @@ async def start(
     sockets: Sequence[socket.socket] = (),
 ) -> web.AppRunner:
     """Listens: at the configured address, or by way of `sockets`. Raises `OperatorFault` where that cannot be had."""
-    app = build_app(up.gateway, config.server, up.metrics, up.checks, up.imports)
+    tls = None if config.server.tls is None else await asyncio.to_thread(TlsInForce.of, config.server.tls)
+    if tls is not None:
+        up.checks["certificate"] = partial(checked, tls, up.gateway.clock)
+        up.metrics.certificate(lambda: tls.certificate.not_after)
+    app = build_app(
+        up.gateway, ServerInForce(config.server), up.metrics, up.checks, up.imports, access=up.signing_in.access
+    )
+    if tls is not None:
+        app[TLS] = tls
     app[UPSTREAMS] = up.upstream_urls
+    app[LEDGER] = up.parts.base.ledger
+    app[BEHIND] = _behind(up)
+    app[SENT] = Sent()
+    app[DESK] = Desk(
+        ledger=up.parts.base.ledger,
+        look=Look(indexes=up.gateway.indexes, pages=up.parts.base.pages, judge=up.parts.judge),
+        configured=up.configured,
+    )
     if up.together is not None:
         app[TOGETHER] = up.together
-    runner = Runner(app, shutdown_timeout=shutdown_seconds)
+    runner = Runner(app, shutdown_timeout=shutdown_seconds, secured=tls)
     await runner.setup()
     listen = config.server.listen
     try:
@@ -132,6 +189,18 @@ async def start(
         await runner.cleanup()
         raise cannot_listen(listen, error) from error
     return runner
+
+
+def _behind(up: Running) -> Behind:
+    base = up.parts.base
+    return Behind(
+        sums=OverviewSums(
+            base.ledger, Coverage(base.pages, base.evidence, frozenset(base.upstreams)), up.gateway.clock
+        ),
+        sources=base.upstreams,
+        answers=up.answers,
+        roots=None if up.trust is None else partial(standing_of, up.trust),
+    )
 
 
 async def _share(runner: web.AppRunner, sockets: Sequence[socket.socket]) -> None:
@@ -184,7 +253,8 @@ def _upstream(config: Config, name: str, url: str, imported: InForce) -> str:
 
 def announcement(up: Running, config: Config, runner: web.AppRunner, imported: InForce) -> str:
     """Where clients find this, and what stands behind it."""
-    origin = config.server.public_url or f"http://{_name_of(config, runner)}"
+    scheme = "http" if config.server.tls is None else "https"
+    origin = config.server.public_url or f"{scheme}://{_name_of(config, runner)}"
     offline = " offline: nothing is asked over the network" if config.offline else ""
     lines = [f"inbond {__version__} is serving{offline}"]
     for index in up.gateway.indexes.values():
@@ -209,10 +279,9 @@ async def warn(up: Running, config: Config) -> None:
     """Tells what is configured or imported, and not as it should be."""
     for warning in config.warnings:
         log.warning(warning)
-    if not is_loopback(config.server.listen.host):
-        log.warning(
-            "listening beyond this machine: anybody who reaches the port may read", listen=str(config.server.listen)
-        )
+    access = up.signing_in.access
+    for warning in await access_advice(config, access.sign_in.settings, access.tokens, up.gateway.clock):
+        log.warning(warning, listen=str(config.server.listen))
     for warning in (*await up.imports.problems(), *await up.imports.advice()):
         log.warning(warning)
 

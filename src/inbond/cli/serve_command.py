@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING
 
 import click
 
-from inbond.cli.options import JSON, TEXT, GivenOptions, config_from_options, config_options
-from inbond.cli.worker_place import OPTION, WorkerPlace, fingerprint, read_place, require_same
+from inbond.cli.options import JSON, TEXT, GivenOptions, config_options
+from inbond.cli.worker_place import OPTION, WorkerPlace, read_place, require_same
 from inbond.gateway.verifier_spare import Spare, beginning
 
 if TYPE_CHECKING:
-    from inbond.cli.config import Config
+    from inbond.cli.config import Config, Loaded
+    from inbond.cli.reload_source import Source
 
 
 @click.command("serve")
@@ -38,32 +38,44 @@ async def _serve(given: GivenOptions, place: WorkerPlace | None, log_form: str, 
         from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
 
         set_up_logging(log_form, verbose=verbose, worker=None if place is None else place.number)
-        read = fingerprint(given.file, os.environ)  # before the file is: what changes in between makes a worker refuse
-        config = config_from_options(given)
+        source, raw, loaded, config = _read(given, place)
         if place is not None:
-            require_same(place, read)
-            await _worker(config, place, spare)
+            await _worker(config, place, spare, source, loaded)
             return
         if config.server.workers == 1:
-            await _alone(config, spare)
+            await _alone(config, spare, source, loaded)
             return
     flags = ["--log", log_form, *(["--verbose"] if verbose else [])]
-    await _workers(config, [*given.arguments(), *flags], read)
+    await _workers(config, [*given.arguments(), *flags], source, raw, loaded)
 
 
-async def _alone(config: Config, spare: Spare) -> None:
+def _read(given: GivenOptions, place: WorkerPlace | None) -> tuple[Source, bytes | None, Loaded, Config]:
+    """Where the configuration comes from, what its file held, and what it says; a worker's is what all go by."""
+    from inbond.cli.config import settings_of  # noqa: PLC0415 (as said above)
+    from inbond.cli.reload_changes import digest_of  # noqa: PLC0415 (as said above)
+    from inbond.cli.reload_source import Source  # noqa: PLC0415 (as said above)
+
+    source = Source.of(given)
+    raw = source.raw() if place is None else place.raw()
+    loaded = source.load(raw)
+    if place is not None:
+        require_same(place, digest_of(loaded))
+    return source, raw, loaded, settings_of(loaded)
+
+
+async def _alone(config: Config, spare: Spare, source: Source, loaded: Loaded) -> None:
     from inbond.cli.serve import serve_until_stopped  # noqa: PLC0415 (as said above)
 
-    await serve_until_stopped(config, spare)
+    await serve_until_stopped(config, spare, source, loaded)
 
 
-async def _worker(config: Config, place: WorkerPlace, spare: Spare) -> None:
+async def _worker(config: Config, place: WorkerPlace, spare: Spare, source: Source, loaded: Loaded) -> None:
     from inbond.cli.worker import serve_as_worker  # noqa: PLC0415 (as said above)
 
-    await serve_as_worker(config, place, spare)
+    await serve_as_worker(config, place, spare, source, loaded)
 
 
-async def _workers(config: Config, arguments: list[str], read: str) -> None:
+async def _workers(config: Config, arguments: list[str], source: Source, raw: bytes | None, loaded: Loaded) -> None:
     from inbond.cli.workers import serve_by_workers  # noqa: PLC0415 (as said above)
 
-    await serve_by_workers(config, arguments, fingerprint=read)
+    await serve_by_workers(config, arguments, source=source, raw=raw, loaded=loaded)

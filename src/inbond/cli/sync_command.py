@@ -164,8 +164,9 @@ def exit_code(done: Sequence[Done]) -> int:
 
 
 def _wheels(pythons: tuple[str, ...], platforms: tuple[str, ...], *, wheels_only: bool) -> Wheels:
-    from inbond.cli.config_fields import PLATFORMS, did_you_mean, parse_python  # noqa: PLC0415 (as above)
+    from inbond.cli.config_fields import PLATFORMS, parse_python  # noqa: PLC0415 (as above)
     from inbond.mirror.settings import Wheels  # noqa: PLC0415 (as above)
+    from inbond.model.meant import did_you_mean  # noqa: PLC0415 (as above)
 
     for python in pythons:
         try:

@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, assert_never
 
+from inbond.cli.acts import act_of_command, record
 from inbond.cli.config import Config
-from inbond.cli.config_fields import did_you_mean
 from inbond.cli.config_trust import ScopeSettings
 from inbond.cli.telling import UNTOLD
 from inbond.cli.trust_sources import source_of, trust_dir
@@ -23,8 +23,10 @@ from inbond.gateway.trust_candidate import Checked, Differences, check_candidate
 from inbond.gateway.trust_files import TrustFiles
 from inbond.gateway.trust_kept import Fetched
 from inbond.gateway.trust_update import AutoSource, Overtaken
+from inbond.model.acts import Act, ActKind
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.events import unobserved
+from inbond.model.meant import did_you_mean
 from inbond.model.text import counted
 from inbond.model.trust import RootFacts, TrustScope
 
@@ -98,7 +100,22 @@ class _Candidate:
 async def run(config: Config, wanted: Wanted, *, clock: Clock = utc_now) -> tuple[Outcome, ...]:
     """Renews the scopes that are meant, one after the other. Raises `ConfigurationError` where none can be."""
     chosen = _chosen(config, wanted)
-    return tuple([await _Change(config, scope, wanted, clock).run() for scope in chosen])
+    outcomes = []
+    for scope in chosen:
+        outcomes.append(outcome := await _Change(config, scope, wanted, clock).run())
+        if isinstance(outcome, Installed) and outcome.before != outcome.after:
+            await record(config.storage, _act(outcome))
+    return tuple(outcomes)
+
+
+def _act(done: Installed) -> Act:
+    return act_of_command(
+        ActKind.TRUST_CHANGED,
+        f"the trusted root of scope {done.scope} was replaced",
+        now=done.now,
+        target=done.scope,
+        detail={"before": done.before or "", "after": done.after, "where": done.where},
+    )
 
 
 def _chosen(config: Config, wanted: Wanted) -> tuple[ScopeSettings, ...]:

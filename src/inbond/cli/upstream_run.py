@@ -9,19 +9,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from inbond.cli.acts import act_of_command
 from inbond.cli.config import Config
 from inbond.cli.deciding import author, opened
-from inbond.cli.decision_fields import parse_reason
 from inbond.cli.foundation import USER_AGENT
 from inbond.cli.logs import log_alerts
 from inbond.cli.upstream_sources import asked as asked_over_the_network
 from inbond.cli.verifying import verifying
 from inbond.cli.waive_run import read
 from inbond.gateway.clock import Clock, utc_now
+from inbond.model.acts import Act, ActKind
 from inbond.model.errors import ConfigurationError
 from inbond.model.names import ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.serials import SerialReset
+from inbond.policy.decision_words import parse_reason
 from inbond.upstream.answers import FetchedPage, NotModified, ProjectUnknown
 from inbond.upstream.index import Upstream
 
@@ -71,7 +73,7 @@ async def accept_serials(config: Config, asked: Asked, *, clock: Clock = utc_now
             if one.serial is not None and one.goes_back
         ]
         now = clock()
-        taken = await ledger.accept_serials([(one, _occurrence(one, by, reason, now)) for one in resets])
+        taken = await ledger.accept_serials([_told(one, by, reason, now) for one in resets])
     accepted = {reset.project for reset, was in zip(resets, taken, strict=True) if was}
     return tuple(replace(one, accepted=one.project in accepted) for one in found)
 
@@ -130,6 +132,21 @@ async def _pages(
 
 def _serial(page: FetchedPage | NotModified | ProjectUnknown) -> int | None:
     return page.page.serial if isinstance(page, FetchedPage) else None
+
+
+def _told(reset: SerialReset, by: str, reason: str, now: datetime) -> tuple[SerialReset, Occurrence, Act]:
+    """With what tells it: webhooks by the one, the audit trail by the other."""
+    occurrence = _occurrence(reset, by, reason, now)
+    act = act_of_command(
+        ActKind.SERIAL_ACCEPTED,
+        occurrence.message,
+        now=now,
+        project=str(reset.project),
+        target=occurrence.detail["id"],
+        detail={"upstream": reset.upstream, "highest": str(reset.highest), "serial": str(reset.serial)},
+        by=by,
+    )
+    return reset, occurrence, act
 
 
 def _occurrence(reset: SerialReset, by: str, reason: str, now: datetime) -> Occurrence:

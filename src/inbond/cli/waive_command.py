@@ -52,7 +52,7 @@ listing_format_option = click.option(
 
 def code_of(error: InbondError) -> int:
     """The exit code of a fault: 1 where nothing was to be revoked, 2 for all others."""
-    from inbond.cli.deciding import NotInForce  # noqa: PLC0415 (as below)
+    from inbond.gateway.deciding import NotInForce  # noqa: PLC0415 (as below)
 
     return NOT_IN_FORCE if isinstance(error, NotInForce) else UNTOLD
 
@@ -131,7 +131,7 @@ def revoke(*, waiver_id: str, by: str | None, given: GivenOptions) -> None:
 
 
 def _added_text(added: Added) -> str:
-    from inbond.cli.deciding import told  # noqa: PLC0415 (as above)
+    from inbond.gateway.deciding import told  # noqa: PLC0415 (as above)
     from inbond.model.text import counted, printable  # noqa: PLC0415 (as above)
 
     waiver, lifted = added.waiver, added.lifted

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
 from inbond.cli.config import Config
-from inbond.cli.config_fields import did_you_mean
-from inbond.cli.deciding import Made, author, decide, opened
-from inbond.cli.decision_fields import parse_reason, parse_waived_rule
+from inbond.cli.deciding import author, decide, opened
 from inbond.cli.review_kept import Lifted, lifted_by
 from inbond.gateway.clock import Clock, utc_now
+from inbond.gateway.deciding import Made
 from inbond.model.decisions import Target, Waiver
 from inbond.model.errors import ConfigurationError
-from inbond.model.units import format_duration, parse_duration, parse_moment
-from inbond.policy.rule import stamp
-from inbond.policy.waiving import MAX_WAIVED
+from inbond.model.meant import did_you_mean
+from inbond.policy.decision_words import UnusableEnd, parse_reason, parse_until, parse_waived_rule
 
 T = TypeVar("T")
-_SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +68,11 @@ def read(name: str, parse: Callable[[str], T], text: str) -> T:
 
 def until_of(text: str, now: datetime) -> datetime:
     """When a waiver ends: a date, a time, or a length from now, to the second. Raises `ConfigurationError`."""
-    until = read("--until", lambda given: _moment(given, now), text)
-    if until <= now:
-        raise ConfigurationError(
-            f"--until: {stamp(until)} is past", remedy="name a time to come, or a length such as '7d'"
-        )
-    if until - now > MAX_WAIVED:
-        longest = format_duration(MAX_WAIVED)
-        raise ConfigurationError(
-            f"--until: {stamp(until)} is more than {longest} away",
-            remedy="what shall stay so belongs into the policy, as in [[policies.NAME.rules]]",
-        )
-    return until
+    try:
+        return parse_until(text, now)
+    except ValueError as error:
+        remedy = error.remedy if isinstance(error, UnusableEnd) else None
+        raise ConfigurationError(f"--until: {error}", remedy=remedy) from error
 
 
 def index_of(config: Config, name: str | None) -> str | None:
@@ -91,14 +81,3 @@ def index_of(config: Config, name: str | None) -> str | None:
     if name is not None and name not in known:
         raise ConfigurationError(f"--index: there is no index {name!r}{did_you_mean(name, known)}")
     return name
-
-
-def _moment(text: str, now: datetime) -> datetime:
-    try:
-        length = parse_duration(text)
-    except ValueError:
-        if not text[:4].isdecimal():
-            raise ValueError(f"{text!r} is no time: write a length, '7d', or a date, '2026-12-01'") from None
-        return parse_moment(text)
-    until = (now + length).replace(microsecond=0)
-    return until + _SECOND if length and now.microsecond else until

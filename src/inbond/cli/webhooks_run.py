@@ -6,10 +6,10 @@ import secrets
 from typing import Final, assert_never
 
 from inbond.cli.config import Config
-from inbond.cli.config_fields import did_you_mean
 from inbond.cli.foundation import USER_AGENT
 from inbond.gateway.clock import utc_now
 from inbond.model.errors import ConfigurationError
+from inbond.model.meant import did_you_mean
 from inbond.model.text import printable
 from inbond.webhooks.message import Message
 from inbond.webhooks.sending import Answer, Arrived, Failed, Sender, Unwanted

@@ -29,8 +29,9 @@ from inbond.model.units import format_size
 from inbond.model.verdict import Judgement
 from inbond.policy.explain import commands, ending_of
 from inbond.web.identity_facts import identity_facts
+from inbond.web.rendered import STATES
+from inbond.web.stories import logged_at
 from inbond.web.verdict_json import judgement_json
-from inbond.web.views import STATES, logged_at
 
 DECISIONS: Final[Mapping[Result, str]] = {
     Result.CLEAR: "allowed",

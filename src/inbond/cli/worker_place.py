@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
-from hashlib import sha256
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ import click
 import msgspec
 
 from inbond import __version__
+from inbond.cli.worker_steps import MAX_LINE_BYTES, STEP, Answer, Step
 from inbond.model.errors import OperatorFault
 
 OPTION: Final = "--as-worker"
@@ -27,7 +28,8 @@ OPTION: Final = "--as-worker"
 class WorkerPlace(msgspec.Struct, frozen=True, kw_only=True):
     """`number` of `count`. `sockets`, `line`: descriptors. `fingerprint`: of the configuration that all go by.
 
-    `release`: of inbond, as the supervisor has it; an installation may be replaced while it runs.
+    `release`: of inbond, as the supervisor has it; an installation may be replaced while it runs. `configuration`:
+    where the supervisor keeps what the configuration's file held; empty where there is none.
     """
 
     number: int
@@ -37,6 +39,17 @@ class WorkerPlace(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     fingerprint: str
     release: str = ""
+    configuration: str = ""
+
+    def raw(self) -> bytes | None:
+        """What the configuration's file held that all go by; None where there is none. Raises `OperatorFault`."""
+        try:
+            return Path(self.configuration).read_bytes() if self.configuration else None
+        except OSError as error:
+            raise OperatorFault(
+                f"worker {self.number} does not start: what all go by cannot be read: {error.strerror or error}",
+                remedy="restart inbond as a whole",
+            ) from error
 
     def written(self) -> str:
         """As the option's value."""
@@ -55,18 +68,6 @@ def read_place(_context: click.Context, _parameter: click.Parameter, text: str |
         return None if text is None else msgspec.json.decode(text, type=WorkerPlace)
     except msgspec.MsgspecError as error:
         raise click.BadParameter("it is inbond's own, for the processes that it starts") from error
-
-
-def fingerprint(file: Path | None, environ: Mapping[str, str]) -> str:
-    """Differs when the configuration's file does. What cannot be read is told by whoever reads it next."""
-    # Reading configuration imports pydantic: `--help` does not wait for that.
-    from inbond.cli.config_environ import SHORT_NAMES  # noqa: PLC0415 (as said above)
-
-    path = file or (Path(name) if (name := environ.get(SHORT_NAMES["config"])) else None)
-    try:
-        return "" if path is None else sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
 
 
 def release() -> str:
@@ -89,7 +90,7 @@ def require_same(place: WorkerPlace, found: str) -> None:
     if found != place.fingerprint:
         raise OperatorFault(
             f"worker {place.number} does not start: the configuration was changed since the others did",
-            remedy="restart inbond as a whole, so that all workers go by the same configuration",
+            remedy="run inbond reload, so that all workers go by the same configuration",
         )
 
 
@@ -104,16 +105,24 @@ class Line:
     async def of(cls, descriptor: int) -> Line:
         """Takes it over."""
         os.set_inheritable(descriptor, False)  # noqa: FBT003 (positional only)
-        return cls(*await asyncio.open_connection(sock=socket.socket(fileno=descriptor)))
+        return cls(*await asyncio.open_connection(sock=socket.socket(fileno=descriptor), limit=MAX_LINE_BYTES))
 
     async def say(self, serving: Serving) -> None:
         """Tells that this worker serves."""
         self._writer.write(msgspec.json.encode(serving) + b"\n")
         await self._writer.drain()
 
-    async def ended(self) -> None:
-        """Returns when the supervisor is gone."""
-        await self._reader.read()
+    async def steps(self) -> AsyncIterator[Step]:
+        """What the supervisor wants, one after the other, until it is gone; each is to be answered."""
+        with suppress(OSError, ValueError, msgspec.MsgspecError):
+            while line := await self._reader.readline():
+                yield STEP.decode(line)
+
+    async def answer(self, answer: Answer) -> None:
+        """Says what came of the last."""
+        self._writer.write(msgspec.json.encode(answer) + b"\n")
+        with suppress(OSError):
+            await self._writer.drain()
 
     def close(self) -> None:
         """Hangs up."""

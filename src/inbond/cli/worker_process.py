@@ -13,6 +13,7 @@ from typing import Final, Self
 import msgspec
 
 from inbond.cli.worker_place import OPTION, Serving, WorkerPlace
+from inbond.cli.worker_steps import ANSWER, MAX_LINE_BYTES, Answer, Step
 
 # The first look at advisories may take a minute; who serves later than this is taken for hanging.
 READY_WITHIN: Final = 180.0  # seconds
@@ -24,7 +25,7 @@ Place = Callable[[int], WorkerPlace]  # of a worker whose end of the line is thi
 
 
 class WorkerProcess:
-    """`start` it, wait until it is `ready`, then until it has `ended`."""
+    """`start` it, wait until it is `ready`, then until it has `ended`; meanwhile `ask` it, one thing at a time."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -45,7 +46,7 @@ class WorkerProcess:
                     *command, *arguments, OPTION, told.written(), pass_fds=(other.fileno(), *told.sockets)
                 )
             failing.callback(_kill, process)
-            worker = cls(process, *await asyncio.open_connection(sock=own))
+            worker = cls(process, *await asyncio.open_connection(sock=own, limit=MAX_LINE_BYTES))
             failing.pop_all()
         return worker
 
@@ -60,6 +61,16 @@ class WorkerProcess:
                 await self._process.wait()
         self.kill()
         return None
+
+    async def ask(self, step: Step, within: float) -> Answer | None:
+        """What it says to a step; None where it has ended, or does not answer in time: then it is ended."""
+        try:
+            self._writer.write(msgspec.json.encode(step) + b"\n")
+            async with asyncio.timeout(within):
+                return ANSWER.decode(await self._reader.readline())
+        except (TimeoutError, OSError, ValueError, msgspec.MsgspecError):
+            self.kill()
+            return None
 
     async def ended(self) -> str:
         """How it ended, for people."""

@@ -19,12 +19,16 @@ from typing import Any, Final
 import click
 import structlog
 
-from inbond.cli.config import Config
+from inbond.cli.config import Config, Loaded
+from inbond.cli.control import controlled
 from inbond.cli.listening import bound
+from inbond.cli.reload_signal import reloading_by_signal
+from inbond.cli.reload_source import Source
 from inbond.cli.stopping import STOP_SECONDS, stopping_by_signal
 from inbond.cli.worker_place import Serving, WorkerPlace, release
 from inbond.cli.worker_process import COMMAND, WorkerProcess
 from inbond.cli.workers_directory import workers_directory
+from inbond.cli.workers_reload import WorkersConfiguration, WorkersReload
 from inbond.model.errors import OperatorFault
 
 FAILED_STARTS: Final = 5  # one after the other, while nobody serves
@@ -52,29 +56,35 @@ async def serve_by_workers(
     config: Config,
     arguments: Sequence[str],
     *,
-    fingerprint: str,
+    source: Source,
+    raw: bytes | None,
+    loaded: Loaded,
     command: Sequence[str] = COMMAND,
     pauses: Pauses = PAUSES,
 ) -> None:
     """Serves until SIGINT or SIGTERM. Raises `OperatorFault` where it cannot start, or not go on.
 
-    `arguments`: those of `inbond serve`, for each worker. `fingerprint`: of the configuration.
+    `arguments`: those of `inbond serve`, for each worker. `source`: of the configuration, and of others to come;
+    `raw`, `loaded`: what its file held, and this one as it was read.
     """
     stop = stopping_by_signal()
     with ExitStack() as stack:
         sockets = [stack.enter_context(one) for one in await asyncio.to_thread(bound, config.server.listen)]
         directory = stack.enter_context(workers_directory(config.storage.ledger_dir))
+        configuration = WorkersConfiguration(directory, source, raw, loaded)
         crew = Crew(
             config.server.workers,
             directory,
             sockets,
             arguments,
-            fingerprint=fingerprint,
+            configuration=configuration,
             command=command,
             pauses=pauses,
         )
         async with crew.serving(stop):
-            await _first_of(stop.wait(), crew.given_up())
+            reload = WorkersReload(configuration, crew).reload
+            async with reloading_by_signal(reload, stop), controlled(config.storage.ledger_dir, reload):
+                await _first_of(stop.wait(), crew.given_up())
             log.info("stopping: requests and downloads under way may finish", seconds=STOP_SECONDS)
     log.info("stopped")
 
@@ -89,7 +99,7 @@ class Crew:
         sockets: Sequence[socket.socket],
         arguments: Sequence[str],
         *,
-        fingerprint: str,
+        configuration: WorkersConfiguration,
         command: Sequence[str],
         pauses: Pauses,
     ) -> None:
@@ -97,7 +107,7 @@ class Crew:
         self._directory = directory
         self._sockets = sockets
         self._arguments = arguments
-        self._fingerprint = fingerprint
+        self._configuration = configuration
         self._command = command
         self._pauses = pauses
         self._living: dict[int, WorkerProcess] = {}
@@ -129,6 +139,16 @@ class Crew:
     def _numbers(self) -> range:
         return range(1, self._count + 1)
 
+    @property
+    def serving_now(self) -> dict[int, WorkerProcess]:
+        """Those that serve, by number."""
+        return {number: self._living[number] for number in sorted(self._serving)}
+
+    @property
+    def starting_now(self) -> dict[int, WorkerProcess]:
+        """Those that have been started, and do not serve yet."""
+        return {number: worker for number, worker in self._living.items() if number not in self._serving}
+
     async def _started(self) -> str:
         """All serve; what the first says of it. Raises `OperatorFault` where one does not."""
         first = await self._first_start(1)
@@ -153,15 +173,17 @@ class Crew:
                 directory=str(self._directory),
                 sockets=[one.fileno() for one in self._sockets],
                 line=line,
-                fingerprint=self._fingerprint,
+                fingerprint=self._configuration.fingerprint,
                 release=release(),
+                configuration=self._configuration.path,
             )
 
         try:
-            worker = await WorkerProcess.start(self._arguments, place, self._command)
+            async with self._configuration.lock:  # a reload under way ends first
+                worker = await WorkerProcess.start(self._arguments, place, self._command)
+                self._living[number] = worker
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started
             raise OperatorFault(f"worker {number} cannot be started: {error}") from error
-        self._living[number] = worker
         if self._stopping:
             worker.stop()
         serving = await worker.ready()

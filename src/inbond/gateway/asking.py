@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from inbond.access.principal import Anonymous
+from inbond.model.acts import Act, ActKind
 from inbond.model.history import Asked
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.verdict import Decision, Finding, Judgement, Outcome, Verdict
 
+ANONYMOUS: Final = str(Anonymous())
 # A finding that a retry may lift at once: nobody has to hear of it.
 _PASSING = frozenset({"unavailable"})
 
 
 @dataclass(slots=True)
 class Asking:
-    """Who asks for a file, by address, and whether the request was told as stopped."""
+    """Who asks for a file, by address and as a principal, and whether the request was told as stopped."""
 
     client: str = ""
+    who: str = ""
     stopped: bool = False
 
 
-def asked_of(upstream: str, judgement: Judgement, *, client: str, metadata: bool, now: datetime) -> Asked:
+def asked_of(upstream: str, judgement: Judgement, *, client: str, who: str, metadata: bool, now: datetime) -> Asked:
     """A request as the audit trail keeps it."""
     verdict = judgement.verdict
     would = verdict.would or verdict.decision
@@ -41,6 +46,7 @@ def asked_of(upstream: str, judgement: Judgement, *, client: str, metadata: bool
         code=finding.code if finding is not None else "",
         message=finding.message if finding is not None else "",
         metadata=metadata,
+        who=who,
     )
 
 
@@ -77,4 +83,31 @@ def stop_of(asked: Asked) -> Occurrence | None:
             **({"sha256": asked.sha256} if asked.sha256 is not None else {}),
             **({"version": asked.version} if asked.version is not None else {}),
         },
+    )
+
+
+def denial_of(asked: Asked) -> Act | None:
+    """That somebody was stopped, as the act of which there is one an hour; None where nobody was."""
+    if asked.decision is Decision.ALLOW:
+        return None
+    verb = "held" if asked.decision is Decision.HOLD else "denied"
+    facts = {
+        "upstream": asked.upstream,
+        "version": asked.version,
+        "sha256": asked.sha256,
+        "decision": str(asked.decision),
+        "rule": asked.rule,
+        "code": asked.code,
+        "asked_for": "metadata" if asked.metadata else "file",
+    }
+    return Act(
+        at=asked.at,
+        kind=ActKind.FILE_DENIED,
+        by=asked.who or (ANONYMOUS if asked.client else ""),
+        client=asked.client,
+        message=f"{asked.filename} was {verb} by rule {asked.rule}: {asked.message}",
+        index=asked.index,
+        project=str(asked.project),
+        target=str(asked.filename),
+        detail={name: fact for name, fact in facts.items() if fact},
     )

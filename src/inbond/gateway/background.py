@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,9 +12,11 @@ from inbond.gateway.indexes import Index
 from inbond.gateway.judging import Judge, Judged
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
+from inbond.model.names import Filename
+from inbond.model.page import File
 from inbond.model.standing import Standing
 from inbond.model.verdict import Judgement
-from inbond.policy.case import Case, PageCase
+from inbond.policy.case import Case, PageCase, evidence_of
 from inbond.policy.timeline import Timeline, timeline
 
 
@@ -62,6 +65,19 @@ async def project_background(
         about=about,
     )
     return ProjectBackground(judged=judged, timeline=told, standing=standing)
+
+
+def trusted_times(
+    index: Index, state: PageState, told: ProjectBackground, files: Sequence[File]
+) -> Mapping[Filename, datetime | None]:
+    """The trusted time of some of a project's files; None where the index gives none that could be trusted."""
+    shared = _shared(index, state, told.standing, told.judged.at)
+    evidence = told.judged.evidence
+    times = {
+        file.filename: Case(shared=shared, file=file, evidence=evidence_of(file, evidence)).trusted_time
+        for file in files
+    }
+    return {name: time if isinstance(time, datetime) else None for name, time in times.items()}
 
 
 def _shared(index: Index, state: PageState, standing: Standing, now: datetime) -> PageCase:

@@ -1,11 +1,14 @@
-"""The book: requests and occurrences on their way into the ledger, in batches, so that no request waits for a disk.
+"""The book: what is on its way into the ledger, in batches, so that no request waits for a disk.
 
-An observer among others. What it hears is queued, which takes a microsecond, and written within a second and when
-inbond stops; a process that is killed loses what was not written yet, at most that second's. Equal requests wait as one
+Requests, occurrences, acts, and traffic by the hour. An observer among others. What it hears is queued, which takes a
+microsecond, and written within a second and when inbond stops; a process that is killed loses what was not written yet, at most that second's. Equal requests wait as one
 entry with their number, as the ledger holds them: who asks again and again takes no room from others. While the ledger
 cannot be written the queue grows to its bounds, and what is lost beyond is counted in an alert: serving goes on, as
 what was decided is decided by what the ledger holds, not by what it is told here. An entry that no ledger takes is
 dropped, with an alert, and stops no other.
+
+Whoever is stopped at a file is written down twice: in the sum of equal requests, and once an hour as an act, which
+nobody can change afterwards.
 """
 
 from __future__ import annotations
@@ -19,39 +22,50 @@ from datetime import timedelta
 from threading import Lock
 from typing import Final, Protocol, TypeVar
 
-from inbond.gateway.asking import stop_of
+from inbond.gateway.act_queue import ActQueue
+from inbond.gateway.asking import denial_of, stop_of
 from inbond.gateway.clock import Clock
 from inbond.gateway.lru import LruSet
+from inbond.gateway.traffic import Traffic
+from inbond.model.acts import COMMAND, Act, ActKind
 from inbond.model.errors import StoreUnavailable
-from inbond.model.events import Alert, Event, FileAsked, Happened, Observer, Recorded
+from inbond.model.events import Alert, Answered, BytesServed, Did, Event, FileAsked, Happened, Observer, Recorded
 from inbond.model.history import Asked, AskedRow
 from inbond.model.occurrence import Occurrence
-from inbond.store.protocols import History, Occurrences
+from inbond.model.traffic import TrafficHour
+from inbond.store.acts import key_of
+from inbond.store.protocols import Acts, History, Occurrences, TrafficRecord
 
 WRITE_EVERY: Final = 1.0  # seconds
 RETRY_EVERY: Final = 10.0  # seconds: while the ledger cannot be written
 PRUNE_EVERY: Final = 86_400.0  # seconds: a day
 WRITTEN_AT_ONCE: Final = 2000  # entries in one transaction: whoever waits for the ledger waits some 30 ms
 MAX_QUEUED: Final = 50_000  # requests that differ, and as many occurrences: some 50 MB
-MAX_KNOWN: Final = 100_000  # keys of occurrences that are in the ledger: they are told again and again
+MAX_KNOWN: Final = 100_000  # keys of occurrences, or of denials, that are in the ledger: they are told again and again
 
-E = TypeVar("E", AskedRow, Occurrence)
+E = TypeVar("E", AskedRow, Occurrence, Act, TrafficHour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistorySettings:
-    """What the audit trail keeps: for how long after the last equal request, and whether the addresses of clients."""
+    """What the audit trail keeps: for how long, and whether of requests for files who asked, and the address.
+
+    `keep`: requests, after the last equal one, and traffic. `keep_acts`: acts; None: for ever.
+    """
 
     keep: timedelta = timedelta(days=90)
+    keep_acts: timedelta | None = timedelta(days=365)
     clients: bool = True
 
 
-class Records(History, Occurrences, Protocol):
+class Records(History, Occurrences, Acts, TrafficRecord, Protocol):
     """What the book writes to: `inbond.store.ledger.Ledger`."""
 
 
 class Book:
-    """Hears `FileAsked` and `Happened`, writes them, and tells `Recorded` for each occurrence that is new.
+    """Hears `FileAsked`, `Happened`, `Did`, `Answered` and `BytesServed`, and writes them.
+
+    Tells `Recorded` for each occurrence that is new.
 
     `start` it on the event loop; close it with `aclose`, which writes what is left. May be told from any thread.
     """
@@ -75,12 +89,19 @@ class Book:
         self._lock = Lock()  # on these
         self._happened: deque[Occurrence] = deque()
         self._known: LruSet[str] = LruSet(MAX_KNOWN)
+        self._acts = ActQueue()
+        self._denials: LruSet[bytes] = LruSet(MAX_KNOWN)
+        self._traffic = Traffic(clock)
         self._lost = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
         self._woken = False
         self._tasks: list[asyncio.Task[None]] = []
+
+    def use(self, settings: HistorySettings) -> None:
+        """From now on that much is kept."""
+        self._settings = settings
 
     def __call__(self, event: Event) -> None:
         """Queues what belongs into the ledger."""
@@ -90,6 +111,12 @@ class Book:
                 self._wake_up()
             case Happened() if event.occurrence.key not in self._known:
                 self._queue(event.occurrence)
+                self._wake_up()
+            case Did():
+                self._acts.add(self._act_as_kept(event.act))
+                self._wake_up()
+            case Answered() | BytesServed():
+                self._traffic(event)
                 self._wake_up()
             case _:
                 pass
@@ -107,23 +134,36 @@ class Book:
         self._wake.set()
         await asyncio.gather(*self._tasks)
         self._loop = None
-        await self._lives_through(self.write())
+        await self._lives_through(self.write(last=True))
 
-    async def write(self) -> None:
-        """Writes what is queued now; what could not be written stays queued. Raises `StoreUnavailable`."""
+    async def write(self, *, last: bool = False) -> None:
+        """Writes what is queued now; what could not be written stays queued. Raises `StoreUnavailable`.
+
+        `last`: also acts of which there may be more within their minute.
+        """
         self._woken = False
         with self._lock:
             asked, self._asked = list(self._asked.values()), {}
         happened = [self._happened.popleft() for _ in range(len(self._happened))]
+        acts, traffic = self._acts.take(None if last else self._clock()), self._traffic.take()
         try:
             stops = filter(None, (stop_of(row.first) for row in asked))
             happened += [stop for stop in stops if stop.key not in self._known]
+            acts += self._new_denials(asked)
+            await self._written(self._write_acts, acts)
             await self._written(self._records.record, asked)
             await self._written(self._write_happened, happened)
+            await self._written(self._records.record_traffic, traffic)
         except BaseException:
             self._put_back(asked, happened)
+            self._acts.put_back(acts)
+            self._traffic.put_back(traffic)
             raise
         self._tell_lost()
+
+    def _new_denials(self, asked: list[AskedRow]) -> list[Act]:
+        denials = filter(None, (denial_of(row.first) for row in asked))
+        return [one for one in denials if key_of(one) not in self._denials]
 
     async def _written(self, write: Callable[[list[E]], Awaitable[None]], entries: list[E]) -> None:
         """Takes out of the entries what was written, and what never can be: the one that is, is found by halving."""
@@ -149,6 +189,12 @@ class Book:
         for one in happened:
             self._known.add(one.key)
 
+    async def _write_acts(self, acts: list[Act]) -> None:
+        await self._records.record_acts(acts)
+        for one in acts:
+            if one.kind is ActKind.FILE_DENIED:
+                self._denials.add(key_of(one))
+
     def _put_back(self, asked: list[AskedRow], happened: list[Occurrence]) -> None:
         with self._lock:
             came, self._asked = self._asked, {row.first.in_common: row for row in asked}
@@ -160,7 +206,10 @@ class Book:
             self._lost += 1
 
     def _as_kept(self, asked: Asked) -> Asked:
-        return asked if self._settings.clients else replace(asked, client="")
+        return asked if self._settings.clients else replace(asked, client="", who="")
+
+    def _act_as_kept(self, act: Act) -> Act:
+        return act if self._settings.clients or act.client == COMMAND else replace(act, client="")
 
     def _join(self, row: AskedRow) -> None:
         """Queues requests, with those that are equal to them."""
@@ -187,8 +236,8 @@ class Book:
                 self._loop.call_soon_threadsafe(self._wake.set)
 
     def _tell_lost(self) -> None:
-        if self._lost:
-            lost, self._lost = self._lost, 0
+        if self._lost or self._acts.lost:
+            lost, self._lost, self._acts.lost = self._lost + self._acts.lost, 0, 0
             message = f"{lost} entries of the audit trail are lost: the ledger could not be written for too long"
             self._observer(Alert(name="history-lost", message=message))
 
@@ -200,12 +249,21 @@ class Book:
             if not await self._lives_through(self.write()):
                 await self._rest(RETRY_EVERY)
                 self._wake.set()
+            elif self._acts.joins:  # they are written once their minute is over
+                self._wake.set()
 
     async def _prune_on(self) -> None:
         while not self._stop.is_set():
             if self._prunes():
-                await self._lives_through(self._records.forget(before=self._clock() - self._settings.keep))
+                await self._lives_through(self._forget())
             await self._rest(PRUNE_EVERY)
+
+    async def _forget(self) -> None:
+        now, settings = self._clock(), self._settings
+        await self._records.forget(before=now - settings.keep)
+        await self._records.forget_traffic(before=now - settings.keep)
+        if settings.keep_acts is not None:
+            await self._records.forget_acts(before=now - settings.keep_acts)
 
     async def _lives_through(self, work: Awaitable[object]) -> bool:
         """Does it; whether it could be done. What goes wrong is told, and ends neither task."""

@@ -1,10 +1,10 @@
 """Files that were cleared a moment ago, and whether that still holds.
 
 A clearance holds exactly as long as a page's verdicts would (`Judge.page`): for the same document, under the same
-generation, and until time alone may change the verdict; besides, for what is known of the file's project at this very
-moment. It is not kept where somebody is to be asked again, and never for longer than `CLEARED_SECONDS`: then all that a
-full judgement looks after besides is looked after again. What is let through for what it mends may be held again with
-no end told in advance, once the release that one would get instead is old enough: it is looked at sooner.
+policy and generation, and until time alone may change the verdict; besides, for what is known of the file's project at
+this very moment. It is not kept where somebody is to be asked again, and never for longer than `CLEARED_SECONDS`: then
+all that a full judgement looks after besides is looked after again. What is let through for what it mends may be held
+again with no end told in advance, once the release that one would get instead is old enough: it is looked at sooner.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 
 from inbond.gateway.clock import Clock
 from inbond.gateway.evidence import EvidenceKeeper
+from inbond.gateway.indexes import Index
 from inbond.gateway.inspection import InspectionKeeper
 from inbond.gateway.judging import Judge, Mismatches
 from inbond.gateway.located import Basis, Clearance, Located
@@ -49,10 +50,11 @@ class Clearances:
         self._clock = clock
         self._kept: Lru[tuple[str, str, str, str, bool], Clearance] = Lru(MAX_CLEARED)
 
-    def basis(self, state: PageState) -> Basis:
+    def basis(self, index: Index, state: PageState) -> Basis:
         """To be read before what it is the basis of: what changes in between is then found to have."""
         upstream, project = state.upstream, state.page.name
         return (
+            index.policy_digest,
             state.document_id,
             self._judge.generation(state),
             self._evidence.learnt(upstream, project),
@@ -62,13 +64,13 @@ class Clearances:
     def of(self, located: Located) -> Clearance | None:
         """The clearance of a file that was located just now, where one holds."""
         kept = self._kept.get(_key(located))
-        return kept if kept is not None and self.holds(kept, located.state, located.file) else None
+        return kept if kept is not None and self.holds(kept, located.index, located.state, located.file) else None
 
-    def holds(self, kept: Clearance, state: PageState, file: File) -> bool:
+    def holds(self, kept: Clearance, index: Index, state: PageState, file: File) -> bool:
         """Whether a full judgement of the file would be the same. `state`: the page as it is now."""
         return (
             kept.since <= self._clock() < kept.until
-            and kept.basis == self.basis(state)
+            and kept.basis == self.basis(index, state)
             and self._mismatches.mismatch(state, file) is None
         )
 

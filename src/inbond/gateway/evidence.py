@@ -73,9 +73,8 @@ class EvidenceKeeper:
 
         The first part whenever another trust is in force, or something else is attached, which is at once.
         """
-        return f"{self._verifier.trust_of(upstream)} {self._attached.version()}".rstrip(), self._tidings.of(
-            (upstream, project)
-        )
+        trust, attached = self._verifier.trust_of(upstream), self._attached.version()
+        return f"{trust} {attached}" if attached else trust, self._tidings.of((upstream, project))
 
     def learnt(self, upstream: str, project: ProjectName) -> int:
         """Changes whenever what is known about a file of the project does, at once."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from inbond.gateway.asking import Asking, asked_of
-from inbond.gateway.background import Background, background_of
+from inbond.gateway.background import Background, ProjectBackground, background_of, project_background
 from inbond.gateway.blobs_at_hand import AtHand, BlobsAtHand
 from inbond.gateway.clearances import Clearances
 from inbond.gateway.clock import Clock
@@ -82,12 +82,12 @@ class FileService:
         self._clock = clock
         self._observer = observer
 
-    async def locate(self, index: Index, path: str, *, client: str = "") -> Located:
+    async def locate(self, index: Index, path: str, *, client: str = "", who: str = "") -> Located:
         """The file that an index publishes under a decoded path below it. Raises `NotFound`.
 
-        `client`: the address that asks, for the audit trail.
+        `client` and `who`: the address that asks, and the principal, for the audit trail.
         """
-        asking = Asking(client)
+        asking = Asking(client, who)
         name = path.rpartition("/")[2]
         if name.endswith(METADATA_SUFFIX):
             bare = path.removesuffix(METADATA_SUFFIX)
@@ -136,6 +136,10 @@ class FileService:
         """What a person wants to know of the file's project beside its verdict."""
         return await background_of(self._judge, located.index, located.state, judgement)
 
+    async def project(self, index: Index, state: PageState) -> ProjectBackground:
+        """The same of a project whose page is there."""
+        return await project_background(self._judge, index, state)
+
     async def clear(self, located: Located, *, until: float, whole: bool = False) -> tuple[Located, Judgement]:
         """The file with the verdict on it as far as it bears on the decision; raises `Denied` where it may not leave.
 
@@ -144,7 +148,7 @@ class FileService:
         `whole`: its bytes are wanted besides, and may be on their way meanwhile.
         """
         cleared = self._clearances.of(located)
-        basis = self._clearances.basis(located.state)
+        basis = self._clearances.basis(located.index, located.state)
         if cleared is not None:
             return self._cleared_again(located, cleared)
         if not whole or self._early is None:
@@ -181,13 +185,13 @@ class FileService:
             self._observer(CacheLookup(kind="evidence", hit=True, count=count))
         self._judge.tell(judgement, count)
 
-    def given_again(self, cleared: Cleared, *, client: str, count: int, leaves: bool) -> None:
+    def given_again(self, cleared: Cleared, *, asking: Asking, count: int, leaves: bool) -> None:
         """Tells of so many requests that were answered like one for this cleared file. `leaves`: with its bytes."""
         judgement = cleared.clearance.judgement
         self._observer(CacheLookup(kind="page", hit=True, count=count))
         self._tell_again(cleared.index, judgement, count)
         if leaves:
-            asked = self._as_asked(cleared.upstream, judgement, client, metadata=cleared.metadata)
+            asked = self._as_asked(cleared.upstream, judgement, asking, metadata=cleared.metadata)
             self._observer(FileAsked(asked=asked, count=count))
 
     def still(self, cleared: Cleared) -> Located | None:
@@ -199,7 +203,7 @@ class FileService:
         if state is None or state.upstream != cleared.upstream or state.freshness is not cleared.freshness:
             return None
         clearance, file = cleared.clearance, cleared.file
-        if not self._clearances.holds(clearance, state, file):
+        if not self._clearances.holds(clearance, cleared.index, state, file):
             return None
         return Located(
             index=cleared.index,
@@ -244,12 +248,11 @@ class FileService:
 
     def _asked(self, located: Located, judgement: Judgement) -> None:
         if not located.asking.stopped:
-            client, upstream = located.asking.client, located.state.upstream
-            asked = self._as_asked(upstream, judgement, client, metadata=located.metadata)
+            asked = self._as_asked(located.state.upstream, judgement, located.asking, metadata=located.metadata)
             self._observer(FileAsked(asked=asked))
 
-    def _as_asked(self, upstream: str, judgement: Judgement, client: str, *, metadata: bool) -> Asked:
-        return asked_of(upstream, judgement, client=client, metadata=metadata, now=self._clock())
+    def _as_asked(self, upstream: str, judgement: Judgement, asking: Asking, *, metadata: bool) -> Asked:
+        return asked_of(upstream, judgement, client=asking.client, who=asking.who, metadata=metadata, now=self._clock())
 
     async def _first_had(self, located: Located, *, until: float) -> Located:
         """The file under the digest that its first download fixes, once that is done."""

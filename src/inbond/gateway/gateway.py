@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from inbond.gateway.advisories import KnownAdvisories, NoAdvisories
 from inbond.gateway.clock import Clock
 from inbond.gateway.downloads import Downloads
 from inbond.gateway.file_service import FileService
+from inbond.gateway.in_force import IndexesInForce
 from inbond.gateway.indexes import Index
 from inbond.gateway.page_service import PageService
 from inbond.gateway.project_list import ProjectList
@@ -21,7 +21,7 @@ from inbond.model.events import Observer
 class Gateway:
     """The use cases, composed."""
 
-    indexes: Mapping[str, Index]
+    indexes: IndexesInForce
     pages: PageService
     files: FileService
     project_list: ProjectList

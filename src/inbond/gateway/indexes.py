@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from inbond.gateway.page_state import PageState
 from inbond.gateway.pages import NotAtHand, PageKeeper
 from inbond.model.errors import NotFound
 from inbond.model.names import Filename, ProjectName, is_version, parse_filename, project_candidates
 from inbond.policy.settings import PolicySettings, ProjectPattern
+
+TOLD_DIGITS: Final = 12  # of a policy's digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,11 @@ class Index:
     policy_digest: str
     upstreams: tuple[str, ...]
     ownership: tuple[Ownership, ...] = ()
+
+    @property
+    def judged_by(self) -> str:
+        """What tells people and programs the policy, and whether it was changed: `NAME sha256:FIRST12`."""
+        return f"{self.policy.name} sha256:{self.policy_digest[:TOLD_DIGITS]}"
 
     @property
     def prefix(self) -> str:
@@ -53,6 +61,8 @@ class Index:
         or the fed upstream says which projects are its own, and this is none of them. Other imports are looked into,
         since nobody hears of it there, and since the sending side has chosen what they hold.
         """
+        if not self.ownership and not fed:  # nearly always, and asked before every answer
+            return self.upstreams
         upstreams = self.upstreams_for(project)
         if self.owners_of(project):
             return upstreams

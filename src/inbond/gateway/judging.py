@@ -388,6 +388,7 @@ class Judge:
             advisories=tuple(one.id for one in self._standing(state).advisories_on(version, file.sha256)),
             carried=state.offers(file),
             attached=self._evidence.attached_to(state, file, evidence),
+            policy=index.judged_by,
         )
 
     async def _newest(self, index: Index, state: PageState, file: File, until: float) -> str | None:

@@ -28,6 +28,9 @@ MAX_MISSING: Final = 10_000  # files
 _NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
+NOTHING_LOST: Final[frozenset[str]] = frozenset()
+
+
 class MetadataKeeper:
     """Serves `.metadata` files. Raises `NotFound`, `UpstreamFault`, `DigestMismatch`."""
 
@@ -46,8 +49,10 @@ class MetadataKeeper:
 
         Pages do not advertise it meanwhile: installers stop hard where it is promised and fails.
         """
+        failed = self._lost.get((upstream, project))
+        if not failed:
+            return NOTHING_LOST
         now = self._clock()
-        failed = self._lost.get((upstream, project)) or {}
         return frozenset(filename for filename, until in failed.items() if now < until)
 
     async def read(self, state: PageState, file: File) -> bytes:

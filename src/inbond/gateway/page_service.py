@@ -119,6 +119,11 @@ class PageService:
         made = await self._flights.do((key, basis), lambda: self._make(key, index, state, judged, basis))
         return self._dated(made, state)
 
+    async def as_listed(self, index: Index, project: ProjectName) -> tuple[PageState, Judged]:
+        """The project's page with the verdicts that it is listed with, for people who look at it. Raises as `page`."""
+        state = await require_page(self._pages, index, project)
+        return state, await self._judged(index, state)
+
     def at_hand(
         self,
         index: Index,
@@ -136,6 +141,14 @@ class PageService:
         ready = self._kept((index.name, project, form, coding, origin), index, state)
         return None if ready is None else self._dated(ready, state)
 
+    def still(self, ready: Ready, index: Index, project: ProjectName, *, revalidate: bool = False) -> PageState | None:
+        """The project's page where `page` gives these very bytes of it at once; tells nobody. As `at_hand`.
+
+        Cheaper than that: what was given once is asked about before it is given again, thousands of times a second.
+        """
+        state = page_at_hand(self._pages, index, project, revalidate=revalidate)
+        return state if state is not None and self._holds(ready, index, state) else None
+
     def given(self, count: int) -> None:
         """Tells that a page that was at hand was given so many times."""
         for kind in ("page", "rendered"):
@@ -144,14 +157,18 @@ class PageService:
     def _kept(self, key: _RenderKey, index: Index, state: PageState) -> Ready | None:
         """The rendered page, where all that it was made from is as it was, and no hold has ended."""
         ready = self._rendered.get(key)
-        if ready is None or ready.basis != self._basis(index, state) or not self._lasts(ready.expires_at):
-            return None
-        return ready
+        return ready if ready is not None and self._holds(ready, index, state) else None
+
+    def _holds(self, ready: Ready, index: Index, state: PageState) -> bool:
+        return ready.basis == self._basis(index, state) and self._lasts(ready.expires_at)
 
     def _dated(self, ready: Ready, state: PageState) -> Ready:
         """A page with how old it is now."""
-        age = None if state.as_of is not None else max(timedelta(0), self._clock() - state.validated_at)
-        return replace(ready, freshness=state.freshness, age=age)
+        return replace(ready, freshness=state.freshness, age=self.age(state))
+
+    def age(self, state: PageState) -> timedelta | None:
+        """Since upstream last confirmed a page; None where it was imported."""
+        return None if state.as_of is not None else max(timedelta(0), self._clock() - state.validated_at)
 
     def _basis(self, index: Index, state: PageState, judged: Judged | None = None) -> _Basis:
         """What a page would be made from now, or was, where it has been judged already."""

@@ -103,6 +103,8 @@ class PageKeeper:
         """What `current` says at once, where it has to ask nobody; tells nobody. On the event loop."""
         key = (upstream, project)
         state = self._states.get(key)
+        if state is not None and not revalidate and self._ages.fresh(state):
+            return state
         if state is not None and self._fresh(state, revalidate=revalidate):
             return self._ages.told(state)
         return None if self._is_unknown(key, revalidate=revalidate) else NotAtHand.NOT_AT_HAND

@@ -92,7 +92,7 @@ class Lines:
 
 
 @contextmanager
-def address_of(directory: Path, number: int) -> Iterator[str]:
+def address_of(directory: Path, number: int | str) -> Iterator[str]:
     """The path by which a socket is bound or reached; a long one by way of an open directory, where the system can."""
     path = str(directory / str(number))
     if len(os.fsencode(path)) <= MAX_ADDRESS_BYTES:

@@ -29,9 +29,9 @@ D = TypeVar("D", Waiver, Rejection, Pin)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """A standing, and the versions of ledger and advisories that it was made of."""
+    """A standing, and the versions of configuration, ledger and advisories that it was made of."""
 
-    basis: tuple[int, str]
+    basis: tuple[int, int, str]
     standing: Standing
 
     @property
@@ -49,16 +49,15 @@ class StandingKeeper:
 
     def __init__(self, memory: StandingMemory, *, configured: Iterable[Decided], advisories: KnownAdvisories) -> None:
         self._memory = memory
-        self._configured: dict[ProjectName, list[Decided]] = {}
-        for decision in configured:
-            self._configured.setdefault(_project_of(decision), []).append(decision)
+        self._configured = _by_project(configured)
+        self._configuration = 0  # how often it was replaced
         self._advisories = advisories
         self._kept: Lru[tuple[str, ProjectName], _Kept] = Lru(MAX_STANDING, lambda kept: kept.weight)
 
     def of(self, upstream: str, project: ProjectName) -> Standing:
         """What stands at this moment."""
         # Read before what they are the versions of: what is written in between is seen at the next call.
-        basis = (self._memory.decisions_version(), self._advisories.version)
+        basis = (self._configuration, self._memory.decisions_version(), self._advisories.version)
         kept = self._kept.get((upstream, project))
         if kept is not None and kept.basis == basis:
             return kept.standing
@@ -67,6 +66,11 @@ class StandingKeeper:
             standing = kept.standing  # what is kept under the digest shares its parts
         self._kept.put((upstream, project), _Kept(basis=basis, standing=standing))
         return standing
+
+    def use(self, configured: Iterable[Decided]) -> None:
+        """From now on these stand in the configuration."""
+        self._configured = _by_project(configured)
+        self._configuration += 1
 
     def _made(self, upstream: str, project: ProjectName) -> Standing:
         decided = [*self._configured.get(project, ()), *self._memory.decided_on(project)]
@@ -80,6 +84,13 @@ class StandingKeeper:
         if standing == NOTHING_STANDS:
             return NOTHING_STANDS
         return replace(standing, digest=_digest(standing, self._advisories.digest_of(project)))
+
+
+def _by_project(configured: Iterable[Decided]) -> dict[ProjectName, list[Decided]]:
+    found: dict[ProjectName, list[Decided]] = {}
+    for decision in configured:
+        found.setdefault(_project_of(decision), []).append(decision)
+    return found
 
 
 def _project_of(decision: Decided) -> ProjectName:

@@ -116,6 +116,11 @@ class TrustKeeper:
         return answered.finding
 
     @property
+    def by_upstream(self) -> Mapping[str, tuple[str, ...]]:
+        """The scopes that vouch for each upstream's files."""
+        return self._by_upstream
+
+    @property
     def sources(self) -> tuple[RootSource, ...]:
         """Where the roots come from."""
         return tuple(self._sources.values())

@@ -7,7 +7,7 @@ says, so that the same decision in two places is one.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
@@ -140,6 +140,14 @@ class Pin:
 
 
 Decided = Waiver | Rejection | Pin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A decision of the configuration, and where it is written."""
+
+    decided: Decided
+    place: str = field(compare=False)
 
 
 def _id(kind: str, *parts: object) -> str:

@@ -57,6 +57,34 @@ class ForeignHost(ClientFault):
     """The Host header names somebody else: the mark of DNS rebinding."""
 
 
+class NotSignedIn(ClientFault):
+    """Whoever asks has to say who they are, or is not who they say."""
+
+
+class StatementRefused(NotSignedIn):
+    """What a CI system states of its job does not count here. `detail`: why, for the log and not for whoever sent it."""
+
+    def __init__(self, message: str, *, detail: str = "", remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.detail = detail or message
+
+
+class NotPermitted(ClientFault):
+    """Known, and not permitted to do this."""
+
+
+class ForeignOrigin(ClientFault):
+    """A write that a page of somebody else's had a browser send, or may have."""
+
+
+class TooManyAttempts(ClientFault):
+    """Too many credentials that are not in force came from one place; `seconds` until the next is looked at."""
+
+    def __init__(self, message: str, *, seconds: float, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.seconds = seconds
+
+
 class UpstreamFault(InbondError):
     """The index behind did not do its part. Nothing it sent was kept."""
 
@@ -97,6 +125,14 @@ class UpstreamBroken(UpstreamFault):
 
 class UpstreamTooLarge(UpstreamBroken):
     """More bytes than the limit for what was asked for; the rest was not read."""
+
+
+class StatementUnchecked(UpstreamFault):
+    """Whether a CI system stated this could not be checked: its issuer does not answer. `detail`: why, for the log."""
+
+    def __init__(self, message: str, *, detail: str = "", remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.detail = detail or message
 
 
 PAGE_SAYS: Final = "its page says"

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from inbond.model.acts import Act
 from inbond.model.evidence import EvidenceState
 from inbond.model.history import Asked
 from inbond.model.occurrence import Occurrence
+from inbond.model.traffic import TrafficKind, TrafficOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +110,22 @@ class DownloadChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BytesServed:
-    """File bytes that left. `source`: cache (saved an upstream transfer) or upstream."""
+    """File bytes that left. `source`: cache (saved an upstream transfer) or upstream. `index`: whose file it was."""
 
     source: str
     count: int
+    index: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """So many requests of an index were answered in one way, with so many bytes; those of files are `BytesServed`."""
+
+    index: str
+    kind: TrafficKind
+    outcome: TrafficOutcome
+    count: int
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +173,13 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Did:
+    """Somebody did something that belongs into the audit trail."""
+
+    act: Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookTried:
     """An attempt to tell a webhook has ended. `outcome`: arrived, failed or unwanted."""
 
@@ -193,12 +214,14 @@ Event = (
     | VerdictReached
     | DownloadChanged
     | BytesServed
+    | Answered
     | DocumentRefused
     | FileDamaged
     | FileScrubbed
     | FileAsked
     | Happened
     | Recorded
+    | Did
     | WebhookTried
     | StoringChanged
     | Alert

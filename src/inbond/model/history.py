@@ -16,8 +16,9 @@ SERVED_CLIENTS: Final = 20  # addresses named of those who were served a file; a
 class Asked:
     """One request for a file's bytes or core metadata, decided.
 
-    `client`: the address that asked; empty where none is kept. `metadata`: its core metadata was asked for, not its
-    bytes. `would`: the decision without `audit`; as `decision` where that is the same.
+    `client`: the address that asked; empty where none is kept. `who`: as a principal is written
+    (`inbond.access.principal`); empty for nobody in particular, or where none is kept. `metadata`: its core metadata
+    was asked for, not its bytes. `would`: the decision without `audit`; as `decision` where that is the same.
     `rule`, `code` and `message`: of the finding that decides `would`; empty where nothing stops the file.
     """
 
@@ -35,6 +36,7 @@ class Asked:
     code: str = ""
     message: str = ""
     metadata: bool = False
+    who: str = ""
 
     @property
     def in_common(self) -> tuple[str, ...]:
@@ -51,6 +53,7 @@ class Asked:
             self.rule,
             self.code,
             str(self.metadata),
+            *filter(None, (self.who,)),  # nothing where nobody is named: as it was before anybody could be
         )
 
 
@@ -95,3 +98,29 @@ class ServedFile:
     times: int
     clients: tuple[str, ...]
     clients_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedWanted:
+    """Of whom is asked who fetched something of a project from an upstream: what fits every field that is given."""
+
+    upstream: str
+    project: ProjectName
+    indexes: frozenset[str] | None = None
+    version: str | None = None
+    filename: Filename | None = None
+    sha256: str | None = None  # or how it begins
+    since: datetime | None = None  # of the last request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """Equal requests as they are kept, with the number of their row in the ledger."""
+
+    number: int
+    row: AskedRow
+
+    @property
+    def place(self) -> tuple[datetime, int]:
+        """Where they stand in the order of their last."""
+        return self.row.last_at, self.number

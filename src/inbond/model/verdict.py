@@ -142,6 +142,7 @@ class Judgement:
     )
 
     attached: AttachedNote | None = None  # where the evidence is not the index's own: who attached it
+    policy: str | None = None  # by which it was judged: its name and digest, as the index tells them
 
     @property
     def headline(self) -> str:

@@ -86,6 +86,15 @@ def negotiate(accept: str | None, format_param: str | None = None) -> Format:
     return best
 
 
+def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
+    """Which of the media types offered (lower case, without parameters) is wanted most; the first of equals.
+
+    Also the first where none is acceptable, which RFC 9110 allows.
+    """
+    wanted = _members(accept or "", _MEDIA_RANGE)
+    return max(offered, key=lambda name: _quality_of(name, wanted))
+
+
 def negotiate_coding(accept_encoding: str | None) -> Coding:
     """The coding to answer in: zstd or gzip where the client wants it at least as much as none at all.
 
@@ -117,6 +126,14 @@ def _by_range(format_: Format, wanted: dict[str, float]) -> float:
     for name in ("application/*", "text/*", "*/*"):
         if name in wanted and format_ in _RANGES[name]:
             return wanted[name]
+    return 0.0
+
+
+def _quality_of(name: str, wanted: dict[str, float]) -> float:
+    """The quality of a media type, by the narrowest range that covers it."""
+    for covering in (name, f"{name.partition('/')[0]}/*", "*/*"):
+        if covering in wanted:
+            return wanted[covering]
     return 0.0
 
 

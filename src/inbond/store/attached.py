@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
+from inbond.model.acts import Act
 from inbond.model.imports import Attached, Change
+from inbond.store import acts
 from inbond.store.columns import moment_of, packed, time_of
 from inbond.store.migrations import transaction
 
@@ -37,8 +39,8 @@ def adopt(
     return tuple(new), tuple(stayed)
 
 
-def attach(connection: sqlite3.Connection, attached: Attached) -> bool:
-    """Adds one; False where what counts for the file has the same provenance.
+def attach(connection: sqlite3.Connection, attached: Attached, told: Act | None = None) -> bool:
+    """Adds one, with the act that tells it; False where what counts for the file has the same provenance.
 
     Raises ValueError for what is no digest, sqlite3.Error.
     """
@@ -50,6 +52,8 @@ def attach(connection: sqlite3.Connection, attached: Attached) -> bool:
         connection.execute(
             "DELETE FROM detached WHERE upstream = ? AND sha256 = ?", (attached.upstream, packed(attached.sha256))
         )
+        if told is not None:
+            acts.add(connection, told)
     return True
 
 
@@ -96,16 +100,18 @@ def version(connection: sqlite3.Connection) -> tuple[int, int]:
     return last, count
 
 
-def detach(connection: sqlite3.Connection, upstream: str, sha256: str) -> bool:
+def detach(connection: sqlite3.Connection, upstream: str, sha256: str, told: Act | None = None) -> bool:
     """Removes all that is attached to an upstream's file, for good: no bundle brings it back. Whether there was any.
 
-    Raises ValueError for what is no digest, sqlite3.Error.
+    `told`: the act that tells it. Raises ValueError for what is no digest, sqlite3.Error.
     """
     with transaction(connection, "IMMEDIATE"):
         which = (upstream, packed(sha256))
         if not connection.execute("DELETE FROM attached WHERE upstream = ? AND sha256 = ?", which).rowcount:
             return False
         connection.execute("INSERT OR IGNORE INTO detached VALUES (?, ?)", which)
+        if told is not None:
+            acts.add(connection, told)
     return True
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, assert_never
 
+from inbond.model.acts import Act
 from inbond.model.decisions import Decided, Pin, Rejection, Target, Waiver
 from inbond.model.names import ProjectName
 from inbond.model.occurrence import Occurrence
 from inbond.model.publisher import PublisherPattern
-from inbond.store import occurrences
+from inbond.store import acts, occurrences
 from inbond.store.columns import moment_of, packed_or_none, time_of
 from inbond.store.migrations import transaction
 
@@ -45,14 +46,20 @@ def decide(connection: sqlite3.Connection, decision: Decided, *, now: datetime) 
 
 
 def decide_all(
-    connection: sqlite3.Connection, made: Sequence[tuple[Decided, Occurrence]], *, now: datetime
+    connection: sqlite3.Connection,
+    made: Sequence[tuple[Decided, Occurrence]],
+    *,
+    now: datetime,
+    told: Callable[[Decided], Act] | None = None,
 ) -> tuple[bool, ...]:
-    """Adds each that is not in force, with the occurrence that tells it, in one transaction. Raises sqlite3.Error."""
+    """Adds each that is not in force, with what tells it, in one transaction. Raises sqlite3.Error."""
     with transaction(connection, "IMMEDIATE"):
         new = tuple([_add(connection, decision, now) for decision, _ in made])
-        for (_, occurrence), is_new in zip(made, new, strict=True):
+        for (decision, occurrence), is_new in zip(made, new, strict=True):
             if is_new:
                 occurrences.add(connection, occurrence)
+                if told is not None:
+                    acts.add(connection, told(decision))
     return new
 
 
@@ -64,7 +71,14 @@ def adopt(connection: sqlite3.Connection, pins: Sequence[Pin], *, now: datetime)
     return tuple([pin for pin in pins if not _was_ever_made(connection, pin) and _add(connection, pin, now)])
 
 
-def revoke(connection: sqlite3.Connection, decision_id: str, *, by: str, now: datetime) -> Decided | None:
+def revoke(
+    connection: sqlite3.Connection,
+    decision_id: str,
+    *,
+    by: str,
+    now: datetime,
+    told: Callable[[Decided], Act] | None = None,
+) -> Decided | None:
     """Ends a decision; None where none of that id is in force. Raises sqlite3.Error."""
     with transaction(connection, "IMMEDIATE"):
         number = _number(connection, decision_id)
@@ -74,6 +88,8 @@ def revoke(connection: sqlite3.Connection, decision_id: str, *, by: str, now: da
             "UPDATE decision SET revoked_at = ?, revoked_by = ? WHERE number = ?", (moment_of(now), by, number)
         )
         (ended,) = _read(connection, "number = ?", number)
+        if told is not None:
+            acts.add(connection, told(ended))
     return ended
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from inbond.model.history import SERVED_CLIENTS, Asked, AskedRow, ServedFile
+from inbond.model.acts import ActsWanted, Place
+from inbond.model.history import SERVED_CLIENTS, Asked, AskedRow, Fetched, FetchedWanted, ServedFile
 from inbond.model.names import Filename, ProjectName
 from inbond.model.verdict import Decision
 from inbond.store.columns import moment_of, packed_or_none, time_of
@@ -21,11 +22,11 @@ FORGOTTEN_AT_ONCE: Final = 2000  # rows in one transaction: whoever waits for th
 
 _FIELDS: Final = (
     "client, index_name, upstream, project, filename, version, sha256, decision, would, rule, code, message,"
-    " metadata, first_at, last_at, count"
+    " metadata, first_at, last_at, count, who"
 )
 # The first `message` stays, which is not part of the key.
 _ADD: Final = f"""
-    INSERT INTO asked (key, {_FIELDS}) VALUES ({", ".join("?" * 17)})
+    INSERT INTO asked (key, {_FIELDS}) VALUES ({", ".join("?" * 18)})
     ON CONFLICT (key) DO UPDATE SET
         first_at = min(first_at, excluded.first_at),
         last_at = max(last_at, excluded.last_at),
@@ -47,6 +48,14 @@ _SERVED_FILES: Final = """
     SELECT index_name, filename, sha256, max(version), min(first_at), max(last_at), sum(times),
         json_group_array(client) FILTER (WHERE place <= ? AND client <> ''), sum(client <> '')
     FROM ranked GROUP BY index_name, filename, sha256 ORDER BY min(first_at), index_name, filename
+"""
+# From one to the next by the index, and not through all rows.
+_UPSTREAMS: Final = """
+    WITH RECURSIVE known (name) AS (
+        SELECT min(upstream) FROM asked
+        UNION ALL
+        SELECT (SELECT min(upstream) FROM asked WHERE upstream > name) FROM known WHERE name IS NOT NULL
+    ) SELECT name FROM known WHERE name IS NOT NULL
 """
 _CLIENTS: Final = msgspec.json.Decoder(list[str])
 
@@ -85,6 +94,89 @@ def served_projects(connection: sqlite3.Connection) -> frozenset[tuple[str, Proj
     return frozenset((upstream, ProjectName(project)) for upstream, project in rows.fetchall())
 
 
+def upstreams(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The upstreams that anything was asked for of, by name. Raises sqlite3.Error."""
+    return tuple(name for (name,) in connection.execute(_UPSTREAMS).fetchall())
+
+
+def in_order(
+    connection: sqlite3.Connection, wanted: ActsWanted, *, stopped: bool, after: Place | None, limit: int
+) -> tuple[Fetched, ...]:
+    """At most `limit` rows in the order of their last request, of those that come after a place in it.
+
+    Kinds are not looked at. Raises sqlite3.Error.
+    """
+    conditions = _wanted_conditions(wanted, stopped=stopped, after=after)
+    where = " AND ".join(text for text, _ in conditions) or "TRUE"
+    rows = connection.execute(
+        f"SELECT rowid, {_FIELDS} FROM asked WHERE {where} ORDER BY last_at, rowid LIMIT ?",  # noqa: S608 (own texts)
+        [*(value for _, values in conditions for value in values), limit],
+    )
+    return _numbered(rows.fetchall())
+
+
+def who_fetched(
+    connection: sqlite3.Connection, wanted: FetchedWanted, *, after: int, limit: int
+) -> tuple[Fetched, ...]:
+    """At most `limit` of those who were given files, in the order in which they were written down first.
+
+    Raises sqlite3.Error.
+    """
+    conditions = _fetched_conditions(wanted)
+    where = " AND ".join(text for text, _ in conditions)
+    rows = connection.execute(
+        f"SELECT rowid, {_FIELDS} FROM asked WHERE {where} AND rowid > ? ORDER BY rowid LIMIT ?",  # noqa: S608 (own)
+        [*(value for _, values in conditions for value in values), after, limit],
+    )
+    return _numbered(rows.fetchall())
+
+
+def _numbered(rows: Sequence[Sequence[Any]]) -> tuple[Fetched, ...]:
+    try:
+        return tuple(Fetched(number=number, row=_asked(row)) for number, *row in rows)
+    except ValueError as error:  # whoever wrote this did not write it through inbond
+        raise sqlite3.DatabaseError(f"a request in the ledger cannot be read: {error}") from error
+
+
+def _wanted_conditions(wanted: ActsWanted, *, stopped: bool, after: Place | None) -> list[tuple[str, list[Any]]]:
+    given: list[tuple[str, list[Any]]] = []
+    if after is not None:
+        at, number = after
+        given.append(("(last_at, rowid) > (?, ?)", [moment_of(at), number]))
+    if wanted.since is not None:
+        given.append(("last_at >= ?", [moment_of(wanted.since)]))
+    if wanted.until is not None:
+        given.append(("last_at < ?", [moment_of(wanted.until)]))
+    if wanted.by is not None:
+        given.append(("instr(lower(who), lower(?)) > 0", [wanted.by]))
+    if wanted.indexes is not None:
+        given.append((f"index_name IN ({', '.join('?' * len(wanted.indexes))})", sorted(wanted.indexes)))
+    if wanted.project is not None:
+        given.append(("project = ?", [wanted.project]))
+    if stopped:
+        given.append(("decision <> 'allow'", []))
+    return given
+
+
+def _fetched_conditions(wanted: FetchedWanted) -> list[tuple[str, list[Any]]]:
+    """Conditions and their values; the first is what the index of the table has."""
+    given: list[tuple[str, list[Any]]] = [
+        ("upstream = ? AND project = ?", [wanted.upstream, str(wanted.project)]),
+        ("decision = 'allow' AND NOT metadata", []),
+    ]
+    if wanted.indexes is not None:
+        given.append((f"index_name IN ({', '.join('?' * len(wanted.indexes))})", sorted(wanted.indexes)))
+    if wanted.version is not None:
+        given.append(("version = ?", [wanted.version]))
+    if wanted.filename is not None:
+        given.append(("filename = ?", [str(wanted.filename)]))
+    if wanted.sha256 is not None:
+        given.append(("instr(lower(hex(sha256)), ?) = 1", [wanted.sha256]))
+    if wanted.since is not None:
+        given.append(("last_at >= ?", [moment_of(wanted.since)]))
+    return given
+
+
 def forget(connection: sqlite3.Connection, *, before: datetime) -> int:
     """Removes requests whose last was before a moment, at most `FORGOTTEN_AT_ONCE`; how many. Raises sqlite3.Error."""
     old = "SELECT key FROM asked WHERE last_at < ? LIMIT ?"
@@ -120,6 +212,7 @@ def _row(row: AskedRow) -> tuple[Any, ...]:
         moment_of(one.at),
         moment_of(row.last_at),
         row.count,
+        one.who,
     )
 
 
@@ -148,9 +241,9 @@ def _served(upstream: str, project: ProjectName, row: tuple[Any, ...]) -> Served
     )
 
 
-def _asked(row: tuple[Any, ...]) -> AskedRow:
+def _asked(row: Sequence[Any]) -> AskedRow:
     client, index, upstream, project, filename, version, sha256, decision, would, rule, code, message, *counted = row
-    metadata, first_at, last_at, count = counted
+    metadata, first_at, last_at, count, who = counted
     first = Asked(
         at=time_of(first_at),
         index=index,
@@ -166,5 +259,6 @@ def _asked(row: tuple[Any, ...]) -> AskedRow:
         code=code,
         message=message,
         metadata=bool(metadata),
+        who=who,
     )
     return AskedRow(first=first, last_at=time_of(last_at), count=count)

@@ -4,8 +4,8 @@ One thread owns the connection that writes; what it has confirmed is on disk (WA
 up has a thread and a connection of its own, so that it waits for no lock; so has what reads long, through the audit
 trail, so that no page waits for it. Several processes may share a ledger on one machine. The SQL is in the modules
 beside this one, `pages`, `page_records`, `decisions`, `publishers`, `imports`, `attached`, `history`, `occurrences`,
-`deliveries` and `serials`; `ledger_connections` lends them a connection, and the other `ledger_` modules put them under
-the protocols.
+`deliveries`, `serials`, `acts`, `traffic` and `tokens`; `ledger_connections` lends them a connection, and the other
+`ledger_` modules put them under the protocols.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from pathlib import Path
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Observer
 from inbond.store.disk import DISK, Disk
+from inbond.store.ledger_acts import LedgerActs
 from inbond.store.ledger_copy import copy_without_history
 from inbond.store.ledger_decisions import LedgerDecisions
 from inbond.store.ledger_file import connect_to_read, copy_file, open_file
 from inbond.store.ledger_history import LedgerHistory
 from inbond.store.ledger_imports import LedgerImports
+from inbond.store.ledger_overview import LedgerOverview
 from inbond.store.ledger_pages import LedgerPages
 from inbond.store.ledger_soundness import Soundness, check_behind
 from inbond.store.ledger_thread import LedgerThread
+from inbond.store.ledger_tokens import LedgerTokens
 from inbond.store.standing_reader import StandingReader
 
 
@@ -68,7 +71,7 @@ def open_ledger(path: Path, *, observer: Observer, disk: Disk = DISK, look_behin
     )
 
 
-class Ledger(LedgerPages, LedgerDecisions, LedgerHistory, LedgerImports):
+class Ledger(LedgerPages, LedgerDecisions, LedgerHistory, LedgerImports, LedgerActs, LedgerOverview, LedgerTokens):
     """All protocols of the ledger, in SQLite."""
 
     async def backup(self, to: Path) -> None:

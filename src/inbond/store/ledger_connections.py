@@ -78,17 +78,17 @@ class LedgerConnections:
 
     def _at_once(self, read: Callable[[StandingReader], T]) -> T:
         try:
-            self._look_once_a_turn()
+            if not self._looked:
+                self._look_once_a_turn()
             found = read(self._standing)
         except sqlite3.Error as error:
             raise self._failed(error, STANDING) from error
-        self._failures.pop(STANDING, None)
+        if self._failures:
+            self._failures.pop(STANDING, None)
         return found
 
     def _look_once_a_turn(self) -> None:
         """One look counts for all that is read in a turn of the event loop, in which nobody can wait for a write."""
-        if self._looked:
-            return
         self._see_that_it_may_be_used()
         asyncio.get_running_loop().call_soon(self._turn_ends)  # first: a look that nothing ends would stand for ever
         self._standing.hold()

@@ -15,7 +15,10 @@ from inbond.store.disk import DISK, Disk
 from inbond.store.ledger_file import beside, connect
 from inbond.store.migrations import migrate, transaction
 
-HISTORY: Final = frozenset({"asked", "occurrence", "webhook", "delivery"})
+# Who asked, what happened and was done, and who may do what: to judge by it needs none of them.
+HISTORY: Final = frozenset(
+    {"asked", "occurrence", "webhook", "delivery", "act", "act_kept", "traffic", "token", "token_use", "session"}
+)
 
 _OWN: Final = "sqlite_sequence"  # SQLite's own, which it keeps by itself
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from inbond.model.acts import Act
 from inbond.model.decisions import Decided
 from inbond.model.names import ProjectName
 from inbond.model.occurrence import Occurrence
@@ -47,13 +48,21 @@ class LedgerDecisions(LedgerConnections):
         """Records a decision, on disk before it returns; False where the same is in force already."""
         return await self._run(lambda connection: decisions.decide(connection, decision, now=now))
 
-    async def decide_all(self, made: Sequence[tuple[Decided, Occurrence]], *, now: datetime) -> tuple[bool, ...]:
-        """As `decide` for each, all or nothing; what is new with its occurrence."""
-        return await self._run(lambda connection: decisions.decide_all(connection, made, now=now))
+    async def decide_all(
+        self,
+        made: Sequence[tuple[Decided, Occurrence]],
+        *,
+        now: datetime,
+        told: Callable[[Decided], Act] | None = None,
+    ) -> tuple[bool, ...]:
+        """As `decide` for each, all or nothing; what is new with its occurrence and, made by `told`, its act."""
+        return await self._run(lambda connection: decisions.decide_all(connection, made, now=now, told=told))
 
-    async def revoke(self, decision_id: str, *, by: str, now: datetime) -> Decided | None:
-        """Ends a decision, on disk before it returns; None where none of that id is in force."""
-        return await self._run(lambda connection: decisions.revoke(connection, decision_id, by=by, now=now))
+    async def revoke(
+        self, decision_id: str, *, by: str, now: datetime, told: Callable[[Decided], Act] | None = None
+    ) -> Decided | None:
+        """Ends a decision, on disk before it returns, with the act that `told` makes; None where none is in force."""
+        return await self._run(lambda connection: decisions.revoke(connection, decision_id, by=by, now=now, told=told))
 
     async def established(self, upstream: str, project: ProjectName) -> tuple[Established, ...]:
         """A project's established repositories, ordered by repository."""

@@ -33,6 +33,8 @@ _COUNTED: Final[Mapping[str, str]] = MappingProxyType(
         "imported projects": "imported_project",
         "imported documents": "imported_document",
         "attached evidence": "attached",
+        "tokens": "token WHERE revoked_at IS NULL",
+        "acts": "act",
         "requests": "asked",
         "occurrences": "occurrence",
         "deliveries waiting": "delivery",

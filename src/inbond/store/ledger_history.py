@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
-from inbond.model.history import AskedRow, ServedFile
+from inbond.model.acts import ActsWanted, Place
+from inbond.model.denials import Denial, DenialsWanted
+from inbond.model.history import AskedRow, Fetched, FetchedWanted, ServedFile
 from inbond.model.names import ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.store import (
     deliveries,
+    denials,
     history,
     occurrences,
 )
 from inbond.store.ledger_connections import LedgerConnections
 from inbond.store.protocols import Delivery
+
+FETCHED_AT_ONCE: Final = 1000  # rows read at a time: some 10 ms of the thread that reads
 
 
 class LedgerHistory(LedgerConnections):
@@ -28,6 +34,10 @@ class LedgerHistory(LedgerConnections):
         """Requests whose last was at or after `since`, the latest first; with `stopped` those not let through."""
         return await self._read(lambda connection: history.since(connection, since, stopped=stopped))
 
+    async def denials(self, wanted: DenialsWanted, *, skip: int, limit: int) -> tuple[Denial, ...]:
+        """What was stopped, by file, rule and index, the latest first: at most `limit` after the first `skip`."""
+        return await self._read(lambda connection: denials.denials(connection, wanted, skip=skip, limit=limit))
+
     async def recorded_since(self) -> datetime | None:
         """The earliest request that is held; None where none is."""
         return await self._read(history.recorded_since)
@@ -39,6 +49,24 @@ class LedgerHistory(LedgerConnections):
     async def served_projects(self) -> frozenset[tuple[str, ProjectName]]:
         """The upstreams and projects of which `served_files` knows any file."""
         return await self._read(history.served_projects)
+
+    async def asked_upstreams(self) -> tuple[str, ...]:
+        """The upstreams that anything was asked for of, by name."""
+        return await self._read(history.upstreams)
+
+    async def asked_in_order(
+        self, wanted: ActsWanted, *, stopped: bool, after: Place | None = None, limit: int = FETCHED_AT_ONCE
+    ) -> tuple[Fetched, ...]:
+        """Requests in the order of the last of their like; the next ones are asked for with the last one's place."""
+        return await self._read(
+            lambda connection: history.in_order(connection, wanted, stopped=stopped, after=after, limit=limit)
+        )
+
+    async def who_fetched(
+        self, wanted: FetchedWanted, *, after: int = 0, limit: int = FETCHED_AT_ONCE
+    ) -> tuple[Fetched, ...]:
+        """Who was given files, in the order of `number`; the next ones are asked for with the last one's."""
+        return await self._read(lambda connection: history.who_fetched(connection, wanted, after=after, limit=limit))
 
     async def forget(self, *, before: datetime) -> int:
         """Removes requests whose last was before that; how many rows."""

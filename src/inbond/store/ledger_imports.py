@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from inbond.model.acts import Act
 from inbond.model.decisions import Pin
 from inbond.model.imports import (
     Attached,
@@ -93,9 +94,9 @@ class LedgerImports(LedgerConnections):
         """The newest documents that were imported, by kind and name."""
         return await self._run(imports.imported_documents)
 
-    async def attach(self, one: Attached) -> bool:
+    async def attach(self, one: Attached, told: Act | None = None) -> bool:
         """Puts provenance beside a file, on disk before this returns; False where what counts for it is the same."""
-        return await self._run(lambda connection: attached.attach(connection, one))
+        return await self._run(lambda connection: attached.attach(connection, one, told))
 
     async def attached_to(self, upstream: str, sha256: str) -> Attached | None:
         """What was attached to an upstream's file last, or None."""
@@ -105,6 +106,6 @@ class LedgerImports(LedgerConnections):
         """All that is attached, the latest first."""
         return await self._read(attached.all_attached)
 
-    async def detach(self, upstream: str, sha256: str) -> bool:
+    async def detach(self, upstream: str, sha256: str, told: Act | None = None) -> bool:
         """Removes what is attached to an upstream's file, and no bundle brings it back; whether there was anything."""
-        return await self._run(lambda connection: attached.detach(connection, upstream, sha256))
+        return await self._run(lambda connection: attached.detach(connection, upstream, sha256, told))

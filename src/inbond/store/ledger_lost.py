@@ -34,6 +34,8 @@ _COMPARED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "imports": ("import", "SELECT name, manifest FROM {}.import"),
         "attached evidence": ("attached", "SELECT upstream, sha256, provenance FROM {}.attached"),
+        "tokens made or revoked": ("token", "SELECT id, revoked_at FROM {}.token"),
+        "acts": ("act", "SELECT key FROM {}.act"),
         "requests": ("asked", "SELECT key FROM {}.asked"),
         "occurrences": ("occurrence", "SELECT key FROM {}.occurrence"),
     }

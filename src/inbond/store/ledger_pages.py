@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
+from inbond.model.acts import Act
 from inbond.model.memory import NewestPage, PageMemory, PageRecord
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence
@@ -101,7 +102,7 @@ class LedgerPages(LedgerConnections):
         """The highest serial of each of an upstream's projects that has one, by name."""
         return await self._look(lambda connection: serials.highest_serials(connection, upstream))
 
-    async def accept_serials(self, resets: Sequence[tuple[SerialReset, Occurrence]]) -> tuple[bool, ...]:
+    async def accept_serials(self, resets: Sequence[tuple[SerialReset, Occurrence, Act]]) -> tuple[bool, ...]:
         """Has memory go back, each with its occurrence; False where another serial is the highest by now."""
         return await self._run(lambda connection: serials.accept(connection, resets))
 

@@ -228,6 +228,98 @@ STEPS: Final[tuple[Step, ...]] = (
         "ALTER TABLE project ADD COLUMN page_sha256 BLOB CHECK (length(page_sha256) = 32)",
         "ALTER TABLE project ADD COLUMN page_at INTEGER CHECK ((page_at IS NULL) = (page_sha256 IS NULL))",
     ),
+    (
+        # Tokens, by the digest of their secret. Never removed: one that was revoked says when and by whom. `indexes`:
+        # a JSON list of names, `*` for all. `session`: of a browser, by the digest of its cookie; `token`: the one it was
+        # begun with, and ends with: one of the configuration may have no row of its own.
+        """
+        CREATE TABLE token (
+            id TEXT NOT NULL PRIMARY KEY,
+            digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+            name TEXT NOT NULL,
+            role TEXT NOT NULL CHECK (role IN ('reader', 'operator', 'admin')),
+            indexes TEXT NOT NULL,
+            made_by TEXT NOT NULL,
+            made_at INTEGER NOT NULL,
+            expires_at INTEGER,
+            revoked_at INTEGER,
+            revoked_by TEXT CHECK ((revoked_by IS NULL) = (revoked_at IS NULL))
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE session (
+            digest BLOB NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
+            token TEXT NOT NULL,
+            since INTEGER NOT NULL,
+            until INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX session_until ON session (until)",
+        *_rising("token", "session"),
+        # Apart from the token, since whatever is written there has all judge anew.
+        """
+        CREATE TABLE token_use (
+            token TEXT NOT NULL PRIMARY KEY,
+            last_at INTEGER NOT NULL,
+            client TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        # The audit trail: an act is never changed, and goes only once it is older than `act_kept` says, which moves
+        # forward alone. `key`: an act that is told twice, since nobody knows whether it was written, is one.
+        """
+        CREATE TABLE act (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            key BLOB NOT NULL UNIQUE CHECK (length(key) = 16),
+            kind TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            made_by TEXT NOT NULL,
+            client TEXT NOT NULL,
+            index_name TEXT,
+            project TEXT,
+            target TEXT NOT NULL,
+            message TEXT NOT NULL,
+            detail TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX act_at ON act (at)",
+        "CREATE TABLE act_kept (since INTEGER NOT NULL) STRICT",
+        "INSERT INTO act_kept (since) VALUES (-9223372036854775808)",
+        # REPLACE would take a row away without the trigger of DELETE.
+        """
+        CREATE TRIGGER act_once BEFORE INSERT ON act WHEN EXISTS (
+            SELECT 1 FROM act WHERE key = NEW.key OR number = NEW.number
+        ) BEGIN SELECT RAISE(IGNORE); END
+        """,
+        """
+        CREATE TRIGGER act_kept_once BEFORE INSERT ON act_kept WHEN EXISTS (SELECT 1 FROM act_kept)
+        BEGIN SELECT RAISE(ABORT, 'it is one row'); END
+        """,
+        "CREATE TRIGGER act_unchanged BEFORE UPDATE ON act BEGIN SELECT RAISE(ABORT, 'acts are not changed'); END",
+        """
+        CREATE TRIGGER act_remains BEFORE DELETE ON act WHEN OLD.at >= (SELECT since FROM act_kept)
+        BEGIN SELECT RAISE(ABORT, 'acts are kept'); END
+        """,
+        """
+        CREATE TRIGGER act_kept_forward BEFORE UPDATE ON act_kept WHEN NEW.since < OLD.since
+        BEGIN SELECT RAISE(ABORT, 'what is kept moves forward alone'); END
+        """,
+        "CREATE TRIGGER act_kept_stays BEFORE DELETE ON act_kept BEGIN SELECT RAISE(ABORT, 'it stays'); END",
+        # What was answered, by the hour (its beginning), summed up: for the overview's charts. `kind`: page, file or
+        # metadata; `outcome`: hit, miss, stopped or failed.
+        """
+        CREATE TABLE traffic (
+            hour INTEGER NOT NULL,
+            index_name TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            size INTEGER NOT NULL,
+            PRIMARY KEY (hour, index_name, kind, outcome)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # Who asked, as a principal is written; empty for nobody in particular. It is part of `key` where it is there.
+        "ALTER TABLE asked ADD COLUMN who TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 

@@ -16,8 +16,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from inbond.access.tokens import KeptSession, Session, Token, TokenUse
+from inbond.model.acts import EVERY_ACT, Act, ActsWanted, KeptAct, Place
 from inbond.model.decisions import Decided, Pin
-from inbond.model.history import AskedRow, ServedFile
+from inbond.model.history import AskedRow, Fetched, FetchedWanted, ServedFile
 from inbond.model.imports import (
     Attached,
     Brought,
@@ -31,6 +33,7 @@ from inbond.model.memory import PageMemory, PageRecord
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.standing import Established
+from inbond.model.traffic import TrafficHour
 
 MAX_DOCUMENT_BYTES: Final = 64 * 2**20  # above the 40 MB of the largest document there is, the project list
 MAX_KEY_BYTES: Final = 1024
@@ -206,12 +209,20 @@ class Decisions(Protocol):
         """Records a decision, on disk before it returns; False where the same is in force already."""
         ...
 
-    async def decide_all(self, made: Sequence[tuple[Decided, Occurrence]], *, now: datetime) -> tuple[bool, ...]:
-        """As `decide` for each, all or nothing; what is new with the occurrence that tells it."""
+    async def decide_all(
+        self,
+        made: Sequence[tuple[Decided, Occurrence]],
+        *,
+        now: datetime,
+        told: Callable[[Decided], Act] | None = None,
+    ) -> tuple[bool, ...]:
+        """As `decide` for each, all or nothing; what is new with the occurrence and the act that tell it."""
         ...
 
-    async def revoke(self, decision_id: str, *, by: str, now: datetime) -> Decided | None:
-        """Ends a decision, on disk before it returns; None where none of that id is in force."""
+    async def revoke(
+        self, decision_id: str, *, by: str, now: datetime, told: Callable[[Decided], Act] | None = None
+    ) -> Decided | None:
+        """Ends a decision, on disk before it returns, with the act that tells it; None where none is in force."""
         ...
 
 
@@ -257,8 +268,106 @@ class History(Protocol):
         """The upstreams and projects of which `served_files` knows any file."""
         ...
 
+    async def asked_upstreams(self) -> tuple[str, ...]:
+        """The upstreams that anything was asked for of, by name."""
+        ...
+
+    async def asked_in_order(
+        self, wanted: ActsWanted, *, stopped: bool, after: Place | None = None, limit: int = ...
+    ) -> tuple[Fetched, ...]:
+        """Requests in the order of the last of their like; the next ones are asked for with the last one's `place`."""
+        ...
+
+    async def who_fetched(self, wanted: FetchedWanted, *, after: int = 0, limit: int = ...) -> tuple[Fetched, ...]:
+        """Who was given files, in the order of `number`; the next ones are asked for with the last one's."""
+        ...
+
     async def forget(self, *, before: datetime) -> int:
         """Removes requests whose last was before that; how many rows."""
+        ...
+
+
+class Acts(Protocol):
+    """The ledger's audit trail of acts. Raises `StoreUnavailable`."""
+
+    async def record_acts(self, acts: Sequence[Act]) -> int:
+        """Adds acts, on disk before it returns; how many were not there yet."""
+        ...
+
+    async def acts(
+        self, wanted: ActsWanted = EVERY_ACT, *, after: Place | None = None, newest_first: bool = True, limit: int = ...
+    ) -> tuple[KeptAct, ...]:
+        """Acts in the order of time or against it; the next ones are asked for with the last one's `place`."""
+        ...
+
+    async def forget_acts(self, *, before: datetime) -> int:
+        """Removes acts from before that, for ever; how many."""
+        ...
+
+
+class TrafficRecord(Protocol):
+    """What was answered by the hour, in the ledger. Raises `StoreUnavailable`."""
+
+    async def record_traffic(self, hours: Sequence[TrafficHour]) -> None:
+        """Adds answers to those of the same hour."""
+        ...
+
+    async def traffic(self, since: datetime) -> tuple[TrafficHour, ...]:
+        """Hours that began at or after that, the earliest first."""
+        ...
+
+    async def forget_traffic(self, *, before: datetime) -> int:
+        """Removes hours that began before that; how many rows."""
+        ...
+
+
+class TokenMemory(Protocol):
+    """The ledger's tokens and sessions, read at once on the event loop. Raises `StoreUnavailable`."""
+
+    def decisions_version(self) -> int:
+        """As `Decisions.decisions_version`; tokens and sessions count as well."""
+        ...
+
+    def token_of(self, digest: bytes) -> Token | None:
+        """The token whose secret has that sha256, whether it is in force or not, or None."""
+        ...
+
+    def session_of(self, digest: bytes) -> KeptSession | None:
+        """The session whose cookie has that sha256, whether it has ended or not, or None."""
+        ...
+
+
+class Tokens(Protocol):
+    """The ledger's tokens, and the sessions that browsers began with them. Raises `StoreUnavailable`."""
+
+    async def tokens(self) -> tuple[Token, ...]:
+        """All that were ever made, in the order in which they were."""
+        ...
+
+    async def add_token(self, token: Token, *, told: Act) -> bool:
+        """Adds one with the act that tells it, on disk before it returns; False where its id is taken."""
+        ...
+
+    async def revoke_token(
+        self, token_id: str, *, by: str, now: datetime, told: Callable[[Token], Act]
+    ) -> Token | None:
+        """Ends a token and its sessions, with the act that tells it; None where none of that id is unrevoked."""
+        ...
+
+    async def begin_session(self, session: Session, *, told: Act) -> None:
+        """Adds a session; those that ended before it began are removed."""
+        ...
+
+    async def end_session(self, digest: bytes, *, told: Act) -> bool:
+        """Removes a session with the act that tells it; whether it was there."""
+        ...
+
+    async def token_uses(self) -> tuple[TokenUse, ...]:
+        """The last use of each token that was used, those of the configuration among them."""
+        ...
+
+    async def note_uses(self, uses: Sequence[TokenUse]) -> None:
+        """Records when tokens were used last; an earlier one than is recorded changes nothing."""
         ...
 
 
@@ -399,8 +508,8 @@ class AttachedEvidence(Protocol):
         """Differs whenever something else is attached, and (0, 0) where nothing is. On the event loop, at once."""
         ...
 
-    async def attach(self, attached: Attached) -> bool:
-        """Records one, on disk before it returns; False where what counts for the file has the same provenance."""
+    async def attach(self, attached: Attached, told: Act | None = None) -> bool:
+        """Records one, with the act that tells it, on disk before it returns; False where what counts for the file has the same provenance."""
         ...
 
     async def attached_to(self, upstream: str, sha256: str) -> Attached | None:
@@ -411,6 +520,6 @@ class AttachedEvidence(Protocol):
         """All of them, the latest first."""
         ...
 
-    async def detach(self, upstream: str, sha256: str) -> bool:
+    async def detach(self, upstream: str, sha256: str, told: Act | None = None) -> bool:
         """Removes what is attached to an upstream's file, and no bundle brings it back; whether there was anything."""
         ...

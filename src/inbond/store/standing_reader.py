@@ -12,11 +12,12 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from inbond.access.tokens import KeptSession, Token
 from inbond.model.decisions import Decided
 from inbond.model.memory import NewestPage
 from inbond.model.names import ProjectName
 from inbond.model.standing import Established
-from inbond.store import attached, decisions, pages, publishers
+from inbond.store import attached, decisions, pages, publishers, tokens
 from inbond.store.ledger_file import connect_to_read
 
 # A reader waits only while somebody recovers the log after a crash, or shuts all others out; the event loop waits too.
@@ -61,7 +62,7 @@ class StandingReader:
         return int(data_version)
 
     def version(self) -> int:
-        """Differs whenever a decision, an established repository, an import or what is attached was written since."""
+        """Differs whenever a decision, a repository, an import, what is attached or a token was written since."""
         data_version = self._written()
         if data_version != self._data_version:
             # In this order: what is written in between is seen at the next call.
@@ -83,6 +84,14 @@ class StandingReader:
     def attached_version(self) -> tuple[int, int]:
         """Differs whenever something else is attached to any file; (0, 0) where nothing is."""
         return attached.version(self._connection)
+
+    def token_of(self, digest: bytes) -> Token | None:
+        """The token whose secret has that sha256, or None."""
+        return tokens.by_digest(self._connection, digest)
+
+    def session_of(self, digest: bytes) -> KeptSession | None:
+        """The session whose cookie has that sha256, or None."""
+        return tokens.session(self._connection, digest)
 
     def highest_serial(self, upstream: str, project: ProjectName) -> int | None:
         """The highest serial of any page remembered, or None."""

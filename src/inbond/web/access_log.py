@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, Final, Self
 import structlog
 from aiohttp import web
 
+from inbond.web.answered import OBSERVER, answered, noting_lookups
 from inbond.web.context import notes_of
 from inbond.web.metrics import Metrics
 from inbond.web.origin import client_of
@@ -18,6 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 METRICS: Final = web.AppKey("metrics", Metrics)
 log: Final = structlog.get_logger("inbond.access")
 _QUIET: Final = frozenset({"live", "ready", "metrics"})
+_USER: Final = re.compile(r"^([^/?#]*//)[^/?#]*@")  # of a whole URL, which a proxy may be asked for
 MAX_LOGGED_CHARS: Final = 512  # of anything that the client wrote
 
 
@@ -27,7 +30,10 @@ async def account(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = time.perf_counter()
     response: web.StreamResponse | None = None
     try:
-        response = await handler(request)
+        with noting_lookups() as lookups:
+            response = await handler(request)
+        if (told := answered(request, response, lookups)) is not None:
+            request.app[OBSERVER](told)
     finally:
         seconds = time.perf_counter() - started
         status = response.status if response is not None else 499
@@ -43,8 +49,9 @@ def route_name(request: web.Request) -> str:
 
 
 def logged_path(request: web.Request) -> str:
-    """The path as lines tell it: as it was asked for, and not longer than that."""
-    return request.raw_path[:MAX_LOGGED_CHARS]
+    """The path as lines tell it: as it was asked for, without a password in it, and not longer than that."""
+    path = request.raw_path
+    return (path if path.startswith("/") else _USER.sub(r"\1", path))[:MAX_LOGGED_CHARS]
 
 
 def _line(request: web.Request, route: str, status: int, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from contextlib import suppress
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from inbond.web.door import DOOR, Admission, Door
 from inbond.web.giving import Giving, give
 from inbond.web.hot import HOT, Hot
 from inbond.web.hot_answer import HotAnswer, repeatable
+from inbond.web.judged_under import is_overtaken
 from inbond.web.origin import SERVER, client_at, client_of, is_trusted_proxy
 from inbond.web.outflow import FileShrank
 from inbond.web.problems import problem
@@ -36,7 +38,7 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_admission", "_asked", "_by", "_client", "_closes", "_door", "_due", "_head_bytes", "_hot", "_peer",
-        "_server_settings", "_taking", "_whole",
+        "_server_settings", "_socket", "_taking", "_whole",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, app: web.Application, **settings: Any) -> None:
@@ -52,6 +54,7 @@ class Connection(web.RequestHandler):
         self._closes = False  # once that is taken
         self._admission = Admission.SHUT
         self._peer = ""
+        self._socket = -1  # its number, while it is open
         self._due: asyncio.TimerHandle | None = None
         self._head_bytes = 0
 
@@ -75,7 +78,8 @@ class Connection(web.RequestHandler):
             return
         self._whole = self._admission is Admission.SERVED
         self._client = client_at(self._peer)
-        self._by = self._peer if is_trusted_proxy(self._server_settings, self._peer) else ""
+        self._by = self._proxy()
+        self._socket = transport.get_extra_info("socket").fileno()
         _end_unread(transport, self._door.limits.unread_seconds)
         super().connection_made(transport)
         self._arm(SPARE_SECONDS if self.is_spare else self._door.limits.head_seconds)
@@ -99,7 +103,7 @@ class Connection(web.RequestHandler):
             and (answer := self._hot.answer((self._by, data), self._client)) is not None
         ):
             if answer.in_one_piece:
-                self._give(answer.ready)
+                self._give(answer)
             elif not self._give_large(answer):
                 self._pass_on(data)
         else:
@@ -119,6 +123,8 @@ class Connection(web.RequestHandler):
     def _pass_on(self, data: bytes) -> None:
         """To aiohttp; and remembers the bytes of a head that came as the hot way needs it."""
         idle, before = self._awaits_head(), self._request_count
+        if idle:  # a reload may have made it one, or no longer one
+            self._by = self._proxy()
         super().data_received(data)
         if self._whole:
             came = self._request_count == before + 1 and data.endswith(HEAD_ENDS)
@@ -134,21 +140,35 @@ class Connection(web.RequestHandler):
         if self._asked is not None and not reset and isinstance(request, web.Request) and AGAIN in request:
             client = client_of(request) if self._by else None
             answer = repeatable(request, sent, request[AGAIN], client=client)
-            if answer is not None:
+            if answer is not None and not is_overtaken(request):
                 self._hot.learn((self._by, self._asked), answer)
         self._asked = None
         return sent, reset
 
-    def _give(self, answer: bytes) -> None:
+    def _give(self, answer: HotAnswer) -> None:
         """Sends an answer; like every other, it has the connection kept for another while."""
         if self._due is not None:
             self._disarm()
         self._next_keepalive_close_time = self._hot.now + KEEPALIVE_SECONDS
         assert self.transport is not None  # its handler waits
-        self.transport.write(answer)
+        if answer.copy is None or not self._sent(answer.copy, answer.ready):
+            self.transport.write(answer.ready)
         if self.transport.get_write_buffer_size():
             self._taking = Taking(self.transport, self._hot, self._door)
             self._next_keepalive_close_time += self._taking.longest
+
+    def _sent(self, copy: int, ready: bytes) -> bool:
+        """Sends the copy of an answer, which the transport does not get to see, or only the rest of it."""
+        assert self.transport is not None
+        if self.transport.get_write_buffer_size():
+            return False  # another answer goes before it
+        try:
+            sent = os.sendfile(self._socket, copy, 0, len(ready))
+        except OSError:  # the transport finds out, and knows what to do
+            return False
+        if sent < len(ready):
+            self.transport.write(ready[sent:])
+        return True
 
     def _give_large(self, answer: HotAnswer) -> bool:
         """Sends an answer that does not go in one piece; False where the full way is to."""
@@ -203,6 +223,9 @@ class Connection(web.RequestHandler):
         response = problem(HTTPStatus(status), title="This is not a request that inbond reads", detail=said)
         response.force_close()
         return response
+
+    def _proxy(self) -> str:
+        return self._peer if is_trusted_proxy(self._server_settings, self._peer) else ""
 
     def _awaits_head(self) -> bool:
         return self._waiter is not None and not self._waiter.done()

@@ -15,7 +15,8 @@ from typing import Final
 from aiohttp import web
 
 from inbond.web.metrics import Metrics
-from inbond.web.settings import Network, ServerLimits, ServerSettings
+from inbond.web.server_in_force import ServerNow
+from inbond.web.settings import ServerLimits
 
 SPARE_CONNECTIONS: Final = 32
 CROWDED_SHARE: Final = 0.75  # of the connections; where more are open, each is closed after its answer
@@ -32,9 +33,9 @@ class Admission(Enum):
 class Door:
     """Counts connections, in all and of each address."""
 
-    def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
+    def __init__(self, settings: ServerNow, metrics: Metrics) -> None:
         self.limits: ServerLimits = settings.limits
-        self._proxies: tuple[Network, ...] = settings.trusted_proxies
+        self._settings = settings
         self._metrics = metrics
         self._served: Counter[str] = Counter()
         self.open = 0
@@ -80,7 +81,7 @@ class Door:
             address = ip_address(peer)
         except ValueError:
             return False
-        return any(address in network for network in self._proxies)
+        return any(address in network for network in self._settings.trusted_proxies)
 
 
 DOOR: Final = web.AppKey("door", Door)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -17,14 +17,19 @@ from inbond.model.errors import (
     Denied,
     DigestMismatch,
     ForeignHost,
+    ForeignOrigin,
     InbondError,
     Malformed,
     NotAcceptable,
+    NotPermitted,
+    NotSignedIn,
     NotYet,
     OperatorFault,
     Overloaded,
     PolicyFault,
+    StatementUnchecked,
     StoreUnavailable,
+    TooManyAttempts,
     UpstreamFault,
     UpstreamPaused,
     UpstreamRefused,
@@ -39,6 +44,8 @@ from inbond.web.verdict_json import judgement_json, why_link
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log: Final = structlog.get_logger("inbond.web")
 
+# Installers take it as a reason to look for a password: in a keyring, in a netrc file, or with whoever runs them.
+CHALLENGE: Final = 'Basic realm="inbond", charset="UTF-8", Bearer realm="inbond"'
 _NO_UPLOADS: Final = (
     "inbond does not take uploads; send distributions to the index behind it, at its own upload address"
 )
@@ -99,8 +106,7 @@ def respond(request: web.Request, error: InbondError) -> web.Response:
     note(request, error=error.message)
     status = status_of(error)
     text = f"{error.message}. {error.remedy[0].upper()}{error.remedy[1:]}." if error.remedy else f"{error.message}."
-    headers = {"Retry-After": _retry_after(error)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem(status, title=_title(error), detail=text, reason=error.message, headers=headers)
+    return problem(status, title=_title(error), detail=text, reason=error.message, headers=_headers(error, status))
 
 
 def denied(request: web.Request, error: Denied) -> web.Response:
@@ -123,6 +129,12 @@ def status_of(error: InbondError) -> HTTPStatus:
     match error:
         case ForeignHost():
             return HTTPStatus.MISDIRECTED_REQUEST
+        case NotSignedIn():
+            return HTTPStatus.UNAUTHORIZED
+        case NotPermitted() | ForeignOrigin():
+            return HTTPStatus.FORBIDDEN
+        case TooManyAttempts():
+            return HTTPStatus.TOO_MANY_REQUESTS
         case NotAcceptable():
             return HTTPStatus.NOT_ACCEPTABLE
         case Malformed():
@@ -131,6 +143,8 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.NOT_FOUND
         case PolicyFault() | DigestMismatch():
             return HTTPStatus.FORBIDDEN
+        case StatementUnchecked():  # not 401: nothing is wrong with it, as far as anybody knows
+            return HTTPStatus.SERVICE_UNAVAILABLE
         case UpstreamPaused():  # nobody was asked, and installers wait for as long as Retry-After says
             return HTTPStatus.SERVICE_UNAVAILABLE
         case UpstreamTimeout():
@@ -147,9 +161,17 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+def _headers(error: InbondError, status: HTTPStatus) -> Mapping[str, str] | None:
+    if status is HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": CHALLENGE}
+    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
+        return {"Retry-After": _retry_after(error)}
+    return None
+
+
 def _retry_after(error: InbondError) -> str:
     """In seconds: what an operator has to mend takes longer than work that is under way."""
-    if isinstance(error, UpstreamPaused):
+    if isinstance(error, UpstreamPaused | TooManyAttempts):
         return str(max(1, math.ceil(error.seconds)))
     return "60" if isinstance(error, AdvisoriesUnavailable) else "5"
 
@@ -160,8 +182,18 @@ def _title(error: InbondError) -> str:
             return "Nothing can be said about vulnerabilities or malware"
         case ForeignHost():
             return "This host name is not served here"
+        case NotSignedIn():
+            return "Sign-in is needed"
+        case NotPermitted():
+            return "This is not permitted"
+        case ForeignOrigin():
+            return "This did not come from a page of inbond"
+        case TooManyAttempts():
+            return "Too many attempts to sign in"
         case ClientFault():
             return "The request cannot be answered"
+        case StatementUnchecked():
+            return "Who asks could not be checked"
         case UpstreamPaused():
             return "The index behind inbond has not answered for a while"
         case UpstreamFault():

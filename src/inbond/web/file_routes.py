@@ -16,10 +16,12 @@ from packaging.version import InvalidVersion, Version
 from inbond.gateway.located import Located
 from inbond.model.errors import NotFound
 from inbond.model.names import ProjectName
+from inbond.web.access import who
 from inbond.web.conditions import none_match
 from inbond.web.context import note
 from inbond.web.freshness import FRESHNESS
 from inbond.web.hot_file import offer_metadata
+from inbond.web.judged_under import judged_under
 from inbond.web.origin import client_of, origin_of
 from inbond.web.send import send_file
 from inbond.web.simple_routes import GATEWAY, index_of
@@ -35,10 +37,10 @@ ANSWER_SECONDS: Final = 9.0
 async def package_file(request: web.Request) -> web.StreamResponse:
     """`GET /packages/…`: a file, or its `.metadata`. The verdict comes before anything else, 304 and 206 included."""
     gateway = request.app[GATEWAY]
-    index = index_of(request)
+    judged_under(request, index := index_of(request))
     path = "packages/" + request.match_info["path"]
     until = asyncio.get_running_loop().time() + ANSWER_SECONDS
-    located = await gateway.files.locate(index, path, client=client_of(request))
+    located = await gateway.files.locate(index, path, client=client_of(request), who=who(request))
     whole = request.method == "GET" and "If-None-Match" not in request.headers
     located, judgement = await gateway.files.clear(located, until=until, whole=whole)
     note(request, decision=str(judgement.verdict.decision))
@@ -75,8 +77,9 @@ def _small(request: web.Request, body: bytes, content_type: str) -> web.Response
 async def provenance(request: web.Request) -> web.StreamResponse:
     """`GET /integrity/{project}/{version}/{filename}/provenance`: upstream's bytes, unchanged."""
     gateway = request.app[GATEWAY]
+    judged_under(request, index := index_of(request))
     project = ProjectName(request.match_info["project"])
-    located = await gateway.files.named(index_of(request), project, request.match_info["filename"])
+    located = await gateway.files.named(index, project, request.match_info["filename"])
     _require_version(located, request.match_info["version"])
     return _small(request, await gateway.files.provenance(located), INTEGRITY_TYPE)
 
@@ -93,8 +96,9 @@ def _require_version(located: Located, text: str) -> None:
 async def verdict(request: web.Request) -> web.StreamResponse:
     """`GET /-/verdict/{index}/{project}/{filename}`: all that a file request would decide, short of the download."""
     gateway = request.app[GATEWAY]
+    judged_under(request, index := index_of(request))
     project = ProjectName(request.match_info["project"])
-    located = await gateway.files.named(index_of(request), project, request.match_info["filename"])
+    located = await gateway.files.named(index, project, request.match_info["filename"])
     judgement = await gateway.files.judgement(located)
     body = msgspec.json.encode(judgement_json(judgement, origin_of(request)))
     return web.Response(body=body, headers={"Content-Type": "application/json", "Cache-Control": "no-store"})

@@ -21,7 +21,7 @@ from inbond.web.hot import Hot
 from inbond.web.hot_answer import HotAnswer
 from inbond.web.hot_places import Untaken
 from inbond.web.hot_source import InFile, InMemory
-from inbond.web.outflow import AT_ONCE_BYTES, FileShrank, Outflow, TooSlow, is_client_gone, pushed
+from inbond.web.outflow import AT_ONCE_BYTES, FileShrank, Outflow, TooSlow, is_client_gone, is_encrypted, pushed
 
 log: Final = structlog.get_logger("inbond.web")
 
@@ -31,8 +31,8 @@ def give(transport: asyncio.Transport, answer: HotAnswer, hot: Hot, door: Door) 
 
     Raises OSError or `FileShrank` where it cannot be given, before any byte of it has left.
     """
-    if transport.get_write_buffer_size():
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))  # another answer goes before it
+    if is_encrypted(transport) or transport.get_write_buffer_size():  # or another answer goes before it
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     began = time.perf_counter()
     source = hot.source(answer)
     sent, error = _begun(source, transport.get_extra_info("socket").fileno())

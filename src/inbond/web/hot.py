@@ -10,7 +10,7 @@ asked whether the full way would give it now. For the rest of the turn that stan
 that it reads in a turn before the turn began, so each of them had begun to arrive when its answer was looked up. A
 decision made before a request is in force for it.
 
-What an answer tells (the log, metrics, the audit trail) is told at the end of its turn, of all answers together.
+What an answer tells (the log, metrics, the audit trail) is told a moment later, of all answers together.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from aiohttp import web
 from inbond.model.errors import InbondError
 from inbond.web.door import Door
 from inbond.web.hot_answer import HotAnswer
+from inbond.web.hot_copies import Copies
 from inbond.web.hot_places import Places, Room, Untaken
 from inbond.web.hot_source import InFile, InMemory
 from inbond.web.hot_table import Asking, Table
@@ -34,8 +35,8 @@ from inbond.web.metrics import Metrics
 from inbond.web.pieces import PIECE_BYTES
 
 MAX_READ_BYTES: Final = 4 * 2**20  # of files, in a turn: they are in memory until it ends
-MOST_UNTOLD: Final = 1000  # answers that were given and not told
 TOLD_WITHIN: Final = 0.01  # seconds
+AT_ONCE: Final = 0.0  # seconds: nothing was looked up for it, which no clock shows
 
 
 class Hot:
@@ -53,13 +54,13 @@ class Hot:
         self._wall = wall
         self._telling = Telling(metrics, wall)
         self._answers = Table()
+        self._copies = Copies()
         self._read: list[HotAnswer] = []  # in this turn, out of files
         self._read_bytes = 0  # of these
         self._turn = 0
         self._ends: asyncio.Handle | None = None
-        self._untold = self._telling.untold
-        self._counted = 0  # of these, at the end of the last turn
-        self._told = 0.0  # when it was told last, or began to be collected
+        self._tells: asyncio.TimerHandle | None = None
+        self._last: HotAnswer | None = None  # that was given
         self._dated = (-1, "")
         self.now = 0.0  # the event loop's time in this turn
         self.room: Final = Room(places, door)
@@ -72,15 +73,19 @@ class Hot:
         known = self._answers.get(asking)
         if known is None:
             return None
-        began = time.perf_counter()
-        if known.turn != self._turn and not self._renewed(asking, known):
-            return None
+        seconds = AT_ONCE
+        if known.turn != self._turn:
+            began = time.perf_counter()
+            if not self._renewed(asking, known):
+                return None
+            seconds = time.perf_counter() - began
         who = known.client or client
         if who != known.cleared_for:
             if not self.room.has(known.route, who):
                 return None
-            known.cleared_for = who
-        self._untold.append((known, who, time.perf_counter() - began))
+            known.cleared_for, known.times = who, self._telling.times_of(known, who)
+        known.times.append(seconds)
+        self._last = known
         return known
 
     def source(self, answer: HotAnswer) -> InMemory | InFile:
@@ -96,30 +101,36 @@ class Hot:
 
     def withdraw(self) -> None:
         """The answer that was given last does not go out, after all."""
-        self._untold.pop()
+        self._given_last()[0].times.pop()
 
     def took(self, seconds: float) -> None:
         """So long it took to send the answer that was given last, where that counts."""
-        answer, client, before = self._untold[-1]
+        answer, _ = self._given_last()
         if answer.tells_at_end:
-            self._untold[-1] = (answer, client, before + seconds)
+            answer.times[-1] += seconds
 
     def not_taken(self, count: int) -> Untaken:
         """Counts the bytes that a client left of the answer that was given last, until `taken`."""
-        answer, client, _ = self._untold[-1]
+        answer, client = self._given_last()
         self._telling.not_taken(answer, client, answer.of_body(count))
         return self._untaken(Untaken(answer, client, count, held=count))
 
     def lasts(self, count: int, began: float) -> Untaken:
         """The same of an answer that does not go in one piece. `began`: by the performance counter."""
-        answer, client, _ = self._untold[-1]
+        answer, client = self._given_last()
         held = count if answer.read is not None else min(count, PIECE_BYTES)  # the others lie there in any case
         if not answer.tells_at_end:
             self._telling.not_taken(answer, client, answer.of_body(count))
             return self._untaken(Untaken(answer, client, count, held=held))
-        self._untold.pop()
+        answer.times.pop()
         self._telling.began(answer, client)
         return self._untaken(Untaken(answer, client, len(answer.body), held=held, began=began))
+
+    def _given_last(self) -> tuple[HotAnswer, str]:
+        """That answer, and to whom: asked before another is given."""
+        assert self._last is not None
+        assert self._last.cleared_for is not None
+        return self._last, self._last.cleared_for
 
     def _untaken(self, one: Untaken) -> Untaken:
         self._turn += 1  # there is less room now: it is looked at anew
@@ -138,6 +149,10 @@ class Hot:
         """Keeps an answer that was given to these bytes."""
         self._answers.keep(asking, answer)
 
+    def forget_all(self) -> None:
+        """Forgets every answer: another configuration is in force."""
+        self._answers.clear()
+
     def _renewed(self, asking: Asking, known: HotAnswer) -> bool:
         """Whether an answer holds, which is found out once a turn."""
         self._begin()
@@ -149,7 +164,10 @@ class Hot:
             self._answers.forget(asking)
             return False
         self._answers.used(asking)
-        known.make_ready(self._date(), changed)
+        if known.make_ready(self._date(), changed):
+            self._copies.changed(known)
+        else:
+            self._copies.wanted(known)
         known.turn, known.cleared_for = self._turn, None
         return True
 
@@ -161,29 +179,33 @@ class Hot:
 
     def _begin(self) -> None:
         """Has this turn end before the loop reads anything more: what is called soon comes before what is read then."""
+        if self._ends is not None:
+            return
         loop = asyncio.get_running_loop()
-        self.now = loop.time()
-        if self._ends is None:
-            self._ends = loop.call_soon(self._end)
-            self._told = self.now
+        self._ends, self.now = loop.call_soon(self._end), loop.time()
+        if self._tells is None:
+            self._tells = loop.call_at(self.now + TOLD_WITHIN, self.tell)
 
     def _end(self) -> None:
-        """Ends a turn: nothing counts as looked up any more. Tells once no more comes, or it has been long enough."""
+        """Ends a turn: nothing counts as looked up any more."""
+        self._ends = None
         self._turn += 1
         while self._read:
             self._read.pop().read = None
         self._read_bytes = 0
-        count = len(self._untold)
-        if count == self._counted or count > MOST_UNTOLD or self.now - self._told > TOLD_WITHIN:
-            self._ends, self._counted = None, 0
-            self.tell()
-        else:
-            self._counted = count
-            self._ends = asyncio.get_running_loop().call_soon(self._end)
 
     def tell(self) -> None:
         """Tells all that was given and is not told yet."""
+        if self._tells is not None:
+            self._tells.cancel()
+            self._tells = None
+        self._turn += 1  # whoever is given an answer from now on is counted anew
         self._telling.tell()
+
+    def close(self) -> None:
+        """Tells what is untold, and lets go of what is not memory of this process alone."""
+        self.tell()
+        self._copies.close()
 
 
 HOT: Final = web.AppKey("hot", Hot)

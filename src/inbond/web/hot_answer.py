@@ -42,6 +42,9 @@ class HotAnswer:
     ready: bytes = b""
     read: bytes | None = None
     cleared_for: str | None = None  # the client for whom it was found in that turn that there is room
+    turns: int = 0  # in which `ready` was wanted as it is
+    copy: int | None = None  # a file in memory that holds `ready`: its descriptor (`inbond.web.hot_copies`)
+    times: list[float] = field(default_factory=list)  # how many seconds it took each time for that client, untold yet
     in_one_piece: bool = field(init=False)
     _made_of: tuple[str, Mapping[str, str]] | None = field(default=None, init=False)
 
@@ -53,16 +56,20 @@ class HotAnswer:
         """Bytes that it takes in memory by itself, without the body that it may share with others."""
         return _OVERHEAD + (len(self.body) if self.in_one_piece else 0)
 
-    def make_ready(self, date: str, changed: Mapping[str, str]) -> None:
-        """Makes the bytes to send: those of the first time, with these headers in the places of theirs."""
+    def make_ready(self, date: str, changed: Mapping[str, str]) -> bool:
+        """Makes the bytes to send: those of the first time, with these headers in the places of theirs.
+
+        Whether they are others than before.
+        """
         made_of = (date, changed)
         if made_of == self._made_of:
-            return
+            return False
         headers = {**self.headers, DATE: date, **changed}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"{self.status_line}\r\n{lines}\r\n".encode()
         self.ready = head + self.body if self.in_one_piece and isinstance(self.body, bytes) else head
         self._made_of = made_of
+        return True
 
     @property
     def tells_at_end(self) -> bool:

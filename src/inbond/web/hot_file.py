@@ -13,10 +13,12 @@ from typing import Final
 
 from aiohttp import web
 
+from inbond.gateway.asking import Asking
 from inbond.gateway.file_service import FileService
 from inbond.gateway.gateway import Gateway
 from inbond.gateway.located import Cleared, Located
-from inbond.model.events import BytesServed, CacheLookup, Observer
+from inbond.model.events import Answered, BytesServed, CacheLookup, Observer
+from inbond.model.traffic import TrafficKind, TrafficOutcome
 from inbond.store.protocols import Blob
 from inbond.web.again import AGAIN, STRETCH, Stretch
 
@@ -38,6 +40,7 @@ class FileAgain:
     looked_up: str | None = None
     of: Blob | None = None
     leaves: bool = True
+    who: str = ""  # the principal, which the bytes of the request tell
 
     def holds(self) -> Mapping[str, str] | None:
         """Nothing changes but the date; None where the file is not cleared any more, or not as it was on its disk."""
@@ -54,14 +57,17 @@ class FileAgain:
 
     def given(self, client: str, count: int) -> None:
         """Tells what the full way tells."""
-        self.files.given_again(self.cleared, client=client, count=count, leaves=self.leaves)
+        self.files.given_again(self.cleared, asking=Asking(client, self.who), count=count, leaves=self.leaves)
+        kind = TrafficKind.METADATA if self.cleared.metadata else TrafficKind.FILE
+        index = self.cleared.index.name
+        self.observer(Answered(index=index, kind=kind, outcome=TrafficOutcome.HIT, count=count))
         if self.looked_up is not None:
             self.observer(CacheLookup(kind=self.looked_up, hit=True, count=count))
 
     def taken(self, count: int) -> None:
         """Tells of the bytes, where they are those of a file."""
         if self.of is not None:
-            self.observer(BytesServed(source="cache", count=count))
+            self.observer(BytesServed(source="cache", count=count, index=self.cleared.index.name))
 
     def doubt(self) -> None:
         """Has the stored file compared with its digest before it leaves again."""
@@ -76,7 +82,12 @@ def offer_bytes(
     cleared = located.cleared
     if cleared is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
         request[AGAIN] = FileAgain(
-            files=gateway.files, observer=gateway.observer, cleared=cleared, looked_up="blob", of=blob
+            files=gateway.files,
+            observer=gateway.observer,
+            cleared=cleared,
+            looked_up="blob",
+            of=blob,
+            who=located.asking.who,
         )
         if stretch is not None:
             request[STRETCH] = stretch
@@ -86,7 +97,9 @@ def offer_without_bytes(request: web.Request, gateway: Gateway, located: Located
     """The same of an answer to HEAD, and of the one that a client has the file already."""
     cleared = located.cleared
     if cleared is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
-        request[AGAIN] = FileAgain(files=gateway.files, observer=gateway.observer, cleared=cleared, leaves=False)
+        request[AGAIN] = FileAgain(
+            files=gateway.files, observer=gateway.observer, cleared=cleared, leaves=False, who=located.asking.who
+        )
 
 
 def offer_metadata(request: web.Request, gateway: Gateway, located: Located, response: web.Response) -> None:
@@ -100,6 +113,7 @@ def offer_metadata(request: web.Request, gateway: Gateway, located: Located, res
             cleared=cleared,
             looked_up="metadata",
             leaves=request.method != "HEAD" and response.status == HTTPStatus.OK,
+            who=located.asking.who,
         )
 
 

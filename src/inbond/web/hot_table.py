@@ -55,6 +55,13 @@ class Table:
         if answer is not None:
             self.weight -= len(asking[1]) + answer.weight + self._shared(answer, -1)
 
+    def clear(self) -> None:
+        """Keeps none of them any longer."""
+        self._answers.clear()
+        self._parts.clear()
+        self._sharing.clear()
+        self.weight = 0
+
     def _shared(self, answer: HotAnswer, change: int) -> int:
         """Counts those that have an answer's body; its bytes where this is the first of them, or was the last."""
         if not isinstance(answer.body, bytes):

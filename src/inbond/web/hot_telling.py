@@ -15,13 +15,17 @@ UNTOLD_SECONDS: Final = 0.00005  # what took less is 0.0 milliseconds on a line
 
 
 class Telling:
-    """Collects them. `untold`: the answers, to whom, and how many seconds each took. `wall`: since the epoch."""
+    """Collects them. `wall`: seconds since the epoch."""
 
     def __init__(self, metrics: Metrics, wall: Callable[[], float]) -> None:
-        self.untold: Final[list[tuple[HotAnswer, str, float]]] = []
+        self._untold: dict[tuple[HotAnswer, str], list[float]] = {}  # how many seconds each took, and to whom it went
         self._left: dict[tuple[HotAnswer, str], int] = {}  # bytes of bodies of these that clients have not taken
         self._metrics = metrics
         self._lines = Lines(wall)
+
+    def times_of(self, answer: HotAnswer, client: str) -> list[float]:
+        """Where the seconds go that an answer takes for a client, each time, until `tell`."""
+        return self._untold.setdefault((answer, client), [])
 
     def not_taken(self, answer: HotAnswer, client: str, count: int) -> None:
         """Of an answer that is not told yet, so many bytes of its body are not taken."""
@@ -43,12 +47,11 @@ class Telling:
 
     def tell(self) -> None:
         """Tells all that was given and is not told yet."""
-        alike: dict[tuple[HotAnswer, str], list[float]] = {}
-        for answer, client, seconds in self.untold:
-            alike.setdefault((answer, client), []).append(seconds)
-        self.untold.clear()
-        for (answer, client), times in alike.items():
-            self._tell(answer, client, times)
+        untold, self._untold = self._untold, {}
+        for (answer, client), times in untold.items():
+            if times:
+                self._tell(answer, client, times)
+                times.clear()  # the answer has it still
         self._lines.write()
 
     def _tell(self, answer: HotAnswer, client: str, times: list[float]) -> None:

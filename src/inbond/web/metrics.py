@@ -12,9 +12,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from inbond.model.events import (
     Alert,
+    Answered,
     AskedAhead,
     BytesServed,
     CacheLookup,
+    Did,
     DocumentRefused,
     DownloadChanged,
     Event,
@@ -34,10 +36,15 @@ from inbond.model.events import (
     WebhookTried,
 )
 from inbond.web.latencies import Latencies
+from inbond.web.readiness import Readiness
 
 LATENCIES: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 LAGS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 LAG_EVERY: Final = 0.25  # seconds
+# What came of a reload of the configuration.
+RELOADED: Final = "reloaded"
+UNCHANGED: Final = "unchanged"
+REFUSED: Final = "refused"
 
 
 class Metrics:
@@ -136,7 +143,27 @@ class Metrics:
         self.happened = Counter(
             "inbond_occurrences", "What happened that somebody may have to act on, by kind.", ["kind"], registry=r
         )
+        self.acts = Counter(
+            "inbond_acts", "What was done and stands in the audit trail, by kind.", ["kind"], registry=r
+        )
+        self.reloads = Counter(
+            "inbond_configuration_reloads", "Times that the configuration was to be read anew, by what came of it.",
+            ["outcome"], registry=r,
+        )  # fmt: skip
+        for outcome in (RELOADED, UNCHANGED, REFUSED):
+            self.reloads.labels(outcome)
+        self.reloaded_at = Gauge(
+            "inbond_configuration_loaded_timestamp_seconds",
+            "When the configuration in force was last read; 0 where that was at the start.", registry=r,
+        )  # fmt: skip
         Gauge("inbond_workers", "Processes that serve, and whose metrics these are.", registry=r).set(1)
+        self.unready = Gauge(
+            "inbond_unready", "1 where a check of readiness fails, and inbond cannot serve as it should.",
+            ["check"], registry=r,
+        )  # fmt: skip
+        self.advice = Gauge(
+            "inbond_advice", "1 where a check of readiness has advice for whoever runs inbond.", ["check"], registry=r
+        )
         self.lag = Histogram(
             "inbond_event_loop_lag_seconds", "How late the event loop was for a timer.", buckets=LAGS, registry=r
         )
@@ -182,8 +209,10 @@ class Metrics:
                 self.scrubbed.labels(event.place).inc(event.size)
             case Recorded():
                 self.happened.labels(str(event.occurrence.kind)).inc()
-            case FileAsked() | Happened():
-                pass  # for the audit trail: `VerdictReached` and `Recorded` are counted
+            case Did():
+                self.acts.labels(str(event.act.kind)).inc()
+            case FileAsked() | Happened() | Answered():
+                pass  # for the ledger: `VerdictReached`, `Recorded` and requests are counted
             case WebhookTried():
                 self.webhooks.labels(event.webhook, event.outcome).inc()
             case StoringChanged():
@@ -216,6 +245,26 @@ class Metrics:
         for source, facts in sources.items():
             held.labels(source).set_function(_held(facts))
             age.labels(source).set_function(_as_of_age(facts, clock))
+
+    def readiness(self, found: Readiness) -> None:
+        """Exports what `/-/ready` tells of this process."""
+        for check in found.checks:
+            self.unready.labels(check).set(check in found.problems)
+            self.advice.labels(check).set(check in found.advice)
+
+    def certificate(self, ends: Callable[[], datetime]) -> None:
+        """Exports when the certificate ends that new connections are given."""
+        gauge = Gauge(
+            "inbond_certificate_ends_timestamp_seconds",
+            "When the certificate ends that inbond serves https with.", registry=self.registry,
+        )  # fmt: skip
+        gauge.set_function(lambda: ends().timestamp())
+
+    def reloaded(self, outcome: str, at: datetime) -> None:
+        """Counts a reload of the configuration: reloaded, unchanged or refused."""
+        self.reloads.labels(outcome).inc()
+        if outcome != REFUSED:
+            self.reloaded_at.set(at.timestamp())
 
     def load(self, waiting: Mapping[str, Callable[[], int]], connections: Callable[[], int]) -> None:
         """Exports how many requests wait, by what for, and how many connections are open."""

@@ -10,7 +10,9 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from inbond.access.roles import Role
 from inbond.mirror.in_force import ImportsKeeper
+from inbond.web.access import may
 from inbond.web.access_log import METRICS
 from inbond.web.readiness import Check, Checks, readiness
 from inbond.web.together import Together
@@ -34,6 +36,8 @@ async def ready(request: web.Request) -> web.Response:
     checks = request.app[CHECKS]
     found = await readiness(checks) if together is None else await together.readiness()
     status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
+    if not may(request, Role.READER, None):  # the status is for every load balancer, the reasons are not
+        return web.json_response({"ready": found.ready}, status=status, headers=_PLAIN)
     return web.Response(status=status, body=msgspec.json.encode(found), content_type="application/json", headers=_PLAIN)
 
 
@@ -42,5 +46,6 @@ async def metrics(request: web.Request) -> web.Response:
     together = request.app.get(TOGETHER)
     if together is None:
         await request.app[IMPORTS].known()  # a gauge cannot wait for it
+        request.app[METRICS].readiness(await readiness(request.app[CHECKS]))  # nor for this
     body = request.app[METRICS].exposition() if together is None else await together.metrics()
     return web.Response(body=body, headers={**_PLAIN, "Content-Type": CONTENT_TYPE_LATEST})

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from inbond.model.errors import ForeignHost
-from inbond.web.settings import ServerSettings
+from inbond.web.server_in_force import ServerNow
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-SERVER: Final = web.AppKey("server", ServerSettings)
+SERVER: Final[web.AppKey[ServerNow]] = web.AppKey("server")
 MAX_PEERS: Final = 4096  # whose addresses are kept as they are read
 CLIENT: Final = web.RequestKey("client", str)
 # Probes address a machine by whatever address it has; they learn nothing that rebinding could use.
@@ -48,7 +48,7 @@ def require_own_host(request: web.Request) -> None:
     )
 
 
-def own_names(settings: ServerSettings) -> frozenset[str]:
+def own_names(settings: ServerNow) -> frozenset[str]:
     """The names under which inbond answers besides loopback."""
     public = urlsplit(settings.public_url).hostname if settings.public_url else None
     return settings.hosts | {settings.listen.host} | ({public} if public else set())
@@ -79,7 +79,7 @@ def client_at(peer: str) -> str:
     return str(address) if address is not None else "?"
 
 
-def is_trusted_proxy(settings: ServerSettings, peer: str) -> bool:
+def is_trusted_proxy(settings: ServerNow, peer: str) -> bool:
     """Whether the one at a connection's other end is believed to speak for others."""
     address = _peer_address(peer)
     return address is not None and any(address in network for network in settings.trusted_proxies)

@@ -18,6 +18,7 @@ from inbond.advisories.snapshot import AdvisorySet
 from inbond.model.errors import AdvisoriesUnavailable, Malformed, NotFound, Overloaded
 from inbond.web.connections import expect_nothing
 from inbond.web.origin import SERVER, origin_of
+from inbond.web.plain_bodies import require_plain
 from inbond.web.simple_routes import GATEWAY
 
 AT_ONCE: Final = 2  # questions that are worked out, each in a thread; a batch of a thousand takes up to a second
@@ -99,6 +100,7 @@ async def _answered(request: web.Request, answer: Callable[[bytes, AdvisorySet],
 
 
 async def _body(request: web.Request) -> bytes:
+    require_plain(request)
     try:
         async with asyncio.timeout(request.app[SERVER].limits.body_seconds):
             return await request.read()  # at most a mebibyte: 413 above it

@@ -25,6 +25,11 @@ NO_SENDFILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 _UNREACHABLE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 
 
+def is_encrypted(transport: asyncio.BaseTransport) -> bool:
+    """Whether what leaves by a transport is encrypted by it: then nothing may be written to its socket beside it."""
+    return transport.get_extra_info("sslcontext") is not None
+
+
 class FileShrank(Exception):
     """Fewer bytes lie in the file than were announced."""
 

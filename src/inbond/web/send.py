@@ -85,6 +85,7 @@ async def send_file(
             leaves=own.leaves,
             doubt=files.doubt,
             source="upstream",
+            index=own.index,
         )
     return await _send_growing(request, settled, own, observer)
 
@@ -104,6 +105,7 @@ async def _send_stored(request: web.Request, stored: AtHand, own: _Own, observer
         leaves=own.leaves,
         doubt=own.files.doubt,
         offer=lambda stretch: offer_bytes(request, own.gateway, own.located, blob, stretch),
+        index=own.index,
     )
 
 
@@ -117,7 +119,7 @@ def _send_body(request: web.Request, blob: Blob, whole: bytes, own: _Own, observ
         return web.Response(status=status, headers=headers)
     own.leaves()
     body = whole[span.start : span.stop]
-    pieces = Pieces(request, body, lambda count: observer(BytesServed(source="cache", count=count)))
+    pieces = Pieces(request, body, lambda count: observer(BytesServed(source="cache", count=count, index=own.index)))
     offer_bytes(request, own.gateway, own.located, blob)
     return web.Response(status=status, headers=headers, body=pieces)
 
@@ -131,6 +133,11 @@ class _Own:
         self.files = gateway.files
         self.until = until
         self.leaves = leaves
+
+    @property
+    def index(self) -> str:
+        """Whose file it is."""
+        return self.located.index.name
 
     @property
     def left(self) -> float:
@@ -241,11 +248,12 @@ async def send_blob(
     doubt: Callable[[Blob], None] = lambda _blob: None,
     offer: Callable[[Stretch], None] = lambda _stretch: None,
     source: str = "cache",
+    index: str | None = None,
 ) -> web.StreamResponse:
     """Answers with a stored file under the given headers, among them a strong ETag. `leaves`: as in `send_file`.
 
     `doubt` is told of one whose bytes the disk did not give: the next request must not meet it again. `offer` hears
-    which bytes of it are sent, that may be sent again.
+    which bytes of it are sent, that may be sent again. `index`: whose file it is.
     Raises `FileNotFoundError` where it was evicted a moment ago.
     """
     if request.method == "HEAD":
@@ -260,7 +268,7 @@ async def send_blob(
         async with sending(request, response, file, doubted=lambda: doubt(blob)) as sender:
             await sender.send(span.start, len(span))
             await sender.finish()
-        observer(BytesServed(source=source, count=sender.sent))
+        observer(BytesServed(source=source, count=sender.sent, index=index))
         return response
 
 
@@ -277,6 +285,7 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
             leaves=own.leaves,
             doubt=own.files.doubt,
             source="upstream",
+            index=own.index,
         )
     headers = own.headers(download.etag)
     growing = _Growing(file, download)
@@ -299,7 +308,7 @@ async def _send_growing(request: web.Request, download: Download, own: _Own, obs
         async with sending(request, response, file, doubted=lambda: _doubt(download, own)) as sender:
             await _follow(sender, download, growing, span, lambda blob: _is_cleared(request, blob, own))
             await _tell_mismatch(request, download, own)
-        observer(BytesServed(source="upstream", count=sender.sent))
+        observer(BytesServed(source="upstream", count=sender.sent, index=own.index))
         return response
 
 

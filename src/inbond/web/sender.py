@@ -17,6 +17,7 @@ from aiohttp import web
 
 from inbond.store.stamps import is_damage
 from inbond.web.access_log import logged_path
+from inbond.web.judged_under import require_present
 from inbond.web.origin import SERVER
 from inbond.web.outflow import (
     NO_SENDFILE,
@@ -27,6 +28,7 @@ from inbond.web.outflow import (
     Outflow,
     TooSlow,
     is_client_gone,
+    is_encrypted,
 )
 from inbond.web.patience import ClientGone, give_up, patience
 
@@ -51,12 +53,12 @@ class Sender:
             await self._response.prepare(self._request)
 
     async def send(self, offset: int, count: int) -> None:
-        """Sends bytes of the file, by sendfile where the framing allows it."""
+        """Sends bytes of the file, by sendfile where framing and transport allow it."""
         transport = self._request.transport
         if transport is None or transport.is_closing():
             raise ClientGone
         with _client():
-            if self._response.content_length is None:
+            if self._response.content_length is None or is_encrypted(transport):
                 await self._write(offset, count)
                 return
             if transport.get_write_buffer_size():  # the headers: sent first by who has them
@@ -118,10 +120,11 @@ class Sender:
 async def sending(
     request: web.Request, response: web.StreamResponse, file: BinaryIO, *, doubted: Callable[[], object]
 ) -> AsyncIterator[Sender]:
-    """Sends the headers and yields what sends the body; leaving without `finish` aborts. Raises nothing of its own.
+    """Sends the headers and yields what sends the body; leaving without `finish` aborts.
 
-    `doubted` is called where the disk did not give the file's bytes.
+    Raises `Overtaken`, and nothing else of its own. `doubted` is called where the disk did not give the file's bytes.
     """
+    require_present(request)
     sender = Sender(request, response, file)
     try:
         await sender.begin()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -108,6 +109,14 @@ class ServerLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """The files, in PEM, of the certificate with its chain, and of its key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """The server. `public_url` has no slash at its end; `hosts` are in lower case, without brackets and ports."""
 
@@ -116,4 +125,5 @@ class ServerSettings:
     public_url: str | None = None
     hosts: frozenset[str] = frozenset()
     trusted_proxies: tuple[Network, ...] = ()
+    tls: TlsSettings | None = None
     limits: ServerLimits = ServerLimits()

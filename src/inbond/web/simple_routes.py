@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final
@@ -21,8 +22,10 @@ from inbond.model.events import BytesServed
 from inbond.model.names import ProjectName
 from inbond.simple.negotiate import Coding, Format, negotiate, negotiate_coding
 from inbond.web.again import AGAIN, STRETCH
+from inbond.web.answered import page_given
 from inbond.web.conditions import none_match
 from inbond.web.freshness import FRESHNESS
+from inbond.web.judged_under import judged_under
 from inbond.web.origin import origin_of
 from inbond.web.send import send_blob
 
@@ -30,6 +33,7 @@ GATEWAY: Final = web.AppKey("gateway", Gateway)
 _REVALIDATE: Final = re.compile(r"(?:^|[\s,])(?:no-cache|max-age\s*=\s*0)(?:$|[\s,;])", re.IGNORECASE)
 VARY: Final = "Accept, Accept-Encoding"
 AGE: Final = "Age"
+_SECOND: Final = timedelta(seconds=1)
 MAX_READ_FIELDS: Final = 256  # whose meaning is kept; clients say the same few, again and again
 _format: Final = lru_cache(MAX_READ_FIELDS)(negotiate)
 _coding: Final = lru_cache(MAX_READ_FIELDS)(negotiate_coding)
@@ -53,6 +57,7 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     project = ProjectName(raw)
     if raw != project or not request.path.endswith("/"):
         return found(request, f"../{project}/" if request.path.endswith("/") else f"{project}/")
+    judged_under(request, index)
     form = _format(request.headers.get("Accept"), request.query.get("format"))
     coding = _coding(request.headers.get("Accept-Encoding"))
     wanted = _Wanted(
@@ -86,11 +91,16 @@ def _headers(ready: Ready) -> dict[str, str]:
     }
     if ready.serial is not None:
         headers["X-PyPI-Last-Serial"] = str(ready.serial)
-    if ready.age is not None:
-        headers[AGE] = str(int(ready.age.total_seconds()))  # RFC 9111, section 5.1: since the index confirmed it
+    age = _seconds(ready.age)
+    if age is not None:
+        headers[AGE] = str(age)  # RFC 9111, section 5.1: since the index confirmed it
     if ready.as_of is not None:
         headers["Inbond-As-Of"] = stamp(ready.as_of)
     return headers
+
+
+def _seconds(age: timedelta | None) -> int | None:
+    return None if age is None else age // _SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,34 +121,29 @@ class _PageAgain:
     def __init__(self, gateway: Gateway, wanted: _Wanted, ready: Ready) -> None:
         self._gateway = gateway
         self._wanted = wanted
-        self._headers = _headers(ready)
-        self._headers.pop(AGE, None)
+        self._ready = ready
+        self._age: int | None = None  # seconds
+        self._changed: Mapping[str, str] = {}
 
     def holds(self) -> Mapping[str, str] | None:
         """How old it is by now; None where it is not at hand, or another: its ETag is the digest of its bytes."""
-        wanted = self._wanted
-        ready = self._gateway.pages.at_hand(
-            wanted.index,
-            wanted.project,
-            form=wanted.form,
-            coding=wanted.coding,
-            origin=wanted.origin,
-            revalidate=wanted.revalidate,
-        )
-        if ready is None:
+        wanted, pages = self._wanted, self._gateway.pages
+        state = pages.still(self._ready, wanted.index, wanted.project, revalidate=wanted.revalidate)
+        if state is None or state.freshness is not self._ready.freshness:
             return None
-        headers = _headers(ready)
-        age = headers.pop(AGE, None)
-        if headers != self._headers:
-            return None
-        return {} if age is None else {AGE: age}
+        age = _seconds(pages.age(state))
+        if age != self._age:
+            self._age, self._changed = age, {} if age is None else {AGE: str(age)}
+        return self._changed
 
     def given(self, _client: str, count: int) -> None:
         """Tells of the look-ups."""
         self._gateway.pages.given(count)
+        self._gateway.observer(page_given(self._wanted.index.name, count))
 
-    def taken(self, _count: int) -> None:
-        """The bytes of pages are not counted."""
+    def taken(self, count: int) -> None:
+        """Tells of the bytes."""
+        self._gateway.observer(page_given(self._wanted.index.name, 0, size=count))
 
     def doubt(self) -> None:
         """They lie in memory."""
@@ -200,6 +205,7 @@ class _ListAgain:
     def given(self, _client: str, count: int) -> None:
         """Tells of the look-ups."""
         self._gateway.project_list.given(self._index, count)
+        self._gateway.observer(page_given(self._index.name, count))
 
     def taken(self, count: int) -> None:
         """Tells of the bytes: a list is sent as files are."""

@@ -37,6 +37,7 @@ def judgement_json(judgement: Judgement, origin: str) -> dict[str, Any]:
     verdict = judgement.verdict
     return {
         "index": judgement.index,
+        "policy": judgement.policy,
         "project": str(judgement.project),
         "filename": str(judgement.file.filename),
         "sha256": judgement.file.sha256,

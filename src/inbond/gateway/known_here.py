@@ -1,10 +1,9 @@
-"""What a ledger that a decision goes into should make somebody wonder about. Pure."""
+"""What a decision should make somebody wonder about, by what the ledger that it goes into has met. Pure."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
-from pathlib import Path
 from typing import Final
 
 from inbond.model.decisions import Decided, Pin
@@ -13,10 +12,8 @@ from inbond.model.names import ProjectName
 NEAR: Final = 0.75  # how alike two names are, from 0 to 1, where one may be the other misspelt
 
 
-def warnings_about(decided: Decided, known: Collection[ProjectName], ledger: Path) -> tuple[str, ...]:
-    """Where it is no server's ledger, or none that has met the project. `known`: the projects that it has pages of."""
-    if not known:
-        return (f"no server has used the ledger {ledger}: name its configuration with --config",)
+def warnings_about(decided: Decided, known: Collection[ProjectName]) -> tuple[str, ...]:
+    """Where its project was never met. `known`: the projects that the ledger has pages of."""
     project = decided.project if isinstance(decided, Pin) else decided.target.project
     if project in known:
         return ()

@@ -6,19 +6,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from packaging.version import Version
 
-from inbond.cli.review_kept import KeptPage
-from inbond.cli.review_queue import ID_DIGITS, ID_MARK, Entry, entry_id, target_of
-from inbond.cli.waive_run import read
+from inbond.gateway.reviewing import KeptPage
 from inbond.model.decisions import ID_DIGITS as DECISION_DIGITS
 from inbond.model.decisions import Decided, Rejection, Source, Target
 from inbond.model.errors import InbondError
 from inbond.model.history import AskedRow
 from inbond.model.names import ProjectName
+from inbond.reporting.review_queue import ID_DIGITS, ID_MARK, Entry, entry_id, target_of
 
 _ENTRY: Final = re.compile(rf"{ID_MARK}[0-9a-f]{{{ID_DIGITS}}}")
 # What was meant to be an id, of an entry or of a decision: taken for a project it would reject or accept what nobody
@@ -38,13 +36,15 @@ class Queue:
     entries: tuple[Entry, ...]
     pages: Pages
     now: datetime
-    ledger: Path
     recorded_since: datetime | None
     rows: tuple[AskedRow, ...] = ()
 
 
 def target_named(what: str) -> Target | None:
-    """What a target names; None for the id of an entry. Raises `NotWaiting` for what only looks like an id."""
+    """What a target names; None for the id of an entry.
+
+    Raises `NotWaiting` for what only looks like an id, ValueError for what is no target.
+    """
     if _ENTRY.fullmatch(what):
         return None
     if _LIKE_AN_ID.fullmatch(what):
@@ -52,7 +52,7 @@ def target_named(what: str) -> Target | None:
             f"{what!r} is no entry of the queue",
             remedy=f"inbond review shows the ids; a project of that name is named with its versions, '{what}>=0'",
         )
-    return read("TARGET", Target.parse, what)
+    return Target.parse(what)
 
 
 def accepted(found: Queue, what: str, decisions: Iterable[Decided]) -> Sequence[Entry]:

@@ -1,0 +1,101 @@
+"""`inbond reload`: has the server that runs read its configuration anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from inbond.cli.options import JSON, TEXT, GivenOptions, config_from_options, config_options_but
+from inbond.model.errors import ConfigurationError, OperatorFault
+
+if TYPE_CHECKING:
+    from inbond.cli.reload_outcome import Outcome
+
+REFUSED: Final = 1
+
+_EPILOG: Final = """\b
+Exit codes:
+  0  the configuration is in force, in every worker; or nothing of it differs
+  1  it was refused, and the old one stays; or no server was reached
+\b
+Examples:
+  inbond reload
+  inbond reload --config /etc/inbond/inbond.toml --format json
+"""
+
+
+@click.command("reload", epilog=_EPILOG)
+@click.option(
+    "--format", "form", type=click.Choice([TEXT, JSON]), default=TEXT, show_default=True,
+    help="For people, or for programs.",
+)  # fmt: skip
+@config_options_but("listen", "upstream", "policy", "audit", "offline")
+def reload(*, form: str, given: GivenOptions) -> None:
+    """Have the server that runs read its configuration anew.
+
+    The server reads the file, environment and flags that it was started with. Where anything is wrong with them, or
+    something was changed that needs a restart, nothing comes into force, the reason is said, and the old configuration
+    stays. The server is found by its ledger: name the same configuration, or the same --data.
+    """
+    from inbond.cli.control import ask_to_reload  # noqa: PLC0415 (`--help` does not wait for it)
+
+    place = _ledger_dir(given)
+    outcome = asyncio.run(ask_to_reload(place))
+    if outcome is None:
+        raise OperatorFault(
+            f"no inbond serves over the ledger in {place}",
+            remedy="name the configuration that it was started with (--config), or its --data",
+        )
+    _say(outcome, form)
+    if outcome.is_refused:
+        sys.exit(REFUSED)
+
+
+def _say(outcome: Outcome, form: str) -> None:
+    if form == JSON:
+        from msgspec import to_builtins  # noqa: PLC0415 (as above)
+
+        click.echo(json.dumps(to_builtins(outcome), indent=2))
+        return
+    if outcome.is_refused:
+        click.secho("refused: the old configuration stays in force", fg="red", err=True)
+        click.echo(f"{outcome.reason}", err=True)
+        if outcome.remedy:
+            click.echo(f"  {outcome.remedy}", err=True)
+        return
+    lines = outcome.changes.lines()
+    where = f", in {outcome.workers} workers" if outcome.workers > 1 else ""
+    click.echo(f"in force{where}" if lines else f"nothing differs{where}")
+    for line in lines:
+        click.echo(f"  {line}")
+
+
+def _ledger_dir(given: GivenOptions) -> Path:
+    """Where the ledger lies, also where something else is wrong with the configuration: the server says what."""
+    try:
+        return config_from_options(given).storage.ledger_dir
+    except ConfigurationError:
+        path = _path_alone(given)
+        if path is None:
+            raise
+        return config_from_options(GivenOptions(file=None, overrides={"data": path})).storage.ledger_dir
+
+
+def _path_alone(given: GivenOptions) -> str | None:
+    """What the flag, or the file, says of it."""
+    if "data" in given.overrides:
+        return str(given.overrides["data"])
+    if given.file is not None:
+        with suppress(OSError, ValueError), given.file.open("rb") as stream:
+            storage: Any = tomllib.load(stream).get("storage", {})
+            if isinstance(storage, Mapping) and isinstance(storage.get("path"), str):
+                return str(storage["path"])
+    return None

@@ -1,0 +1,22 @@
+"""Where pages about things are: their paths, escaped."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from inbond.gateway.why import DIGITS
+
+
+def project_href(index: str, project: str) -> str:
+    """The page of a project."""
+    return f"/-/projects/{quote(index, safe='')}/{quote(project, safe='')}"
+
+
+def file_href(index: str, project: str, filename: str) -> str:
+    """The page of a file."""
+    return f"/-/files/{quote(index, safe='')}/{quote(project, safe='')}/{quote(filename, safe='')}"
+
+
+def why_href(sha256: str | None) -> str | None:
+    """The page that explains a file; None for one without a digest."""
+    return None if sha256 is None else f"/why/{sha256[:DIGITS]}"

@@ -1,0 +1,295 @@
+"""`/-/review`: what people asked for and did not get, to accept or reject; and what was rejected.
+
+What `inbond review` does, for the indexes that whoever asks may decide for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from inbond.access.roles import Role
+from inbond.gateway import deciding
+from inbond.gateway.deciding import Made
+from inbond.model.decisions import Decided
+from inbond.model.errors import Malformed
+from inbond.model.units import parse_duration
+from inbond.policy.decision_words import parse_reason, parse_until
+from inbond.policy.waiving import may_waive
+from inbond.reporting import reviewing
+from inbond.reporting.review_meant import NotWaiting, Queue, accepted, meant_by
+from inbond.reporting.review_queue import Entry
+from inbond.reporting.reviewing import USUAL_SINCE, USUAL_UNTIL, EndlessPin, NotToWaive, Said
+from inbond.web import decision_pages
+from inbond.web.access import require
+from inbond.web.decision_json import decision_json
+from inbond.web.desk import DESK, author_of, decides_for_all, now_of, operated, paged, warnings_for
+from inbond.web.form_pages import Given, declined, done, form_page, given, shown_at, unusable
+from inbond.web.origin import client_of
+from inbond.web.paging import Paging
+from inbond.web.twin import shown, wants_json
+
+HOME: Final = "/-/review"
+MAX_PROJECTS: Final = 300  # looked at for one page: some seconds of judging at most
+ACCEPTING: Final = ("reason", "until", "waive")
+REJECTING: Final = ("reason",)
+_GONE: Final = "load the queue anew: somebody has decided it meanwhile, or nothing stops it any more"
+
+
+class EntryFact(msgspec.Struct, kw_only=True, frozen=True):
+    """One release on one index that one rule stops, or would without `audit`; times in RFC 3339.
+
+    `until`: when that ends by itself. `untold`: why it cannot be told what stops it now. `people`: distinct addresses.
+    `pins`: the publishers that accepting it would accept for good; else it becomes a waiver, where `waivable`.
+    """
+
+    id: str
+    index: str
+    project: str
+    target: str
+    rule: str
+    code: str
+    outcome: str | None
+    only_recorded: bool
+    message: str
+    remedy: str | None
+    until: datetime | None
+    untold: str | None
+    files: tuple[str, ...]
+    people: int
+    times: int
+    first_at: datetime
+    last_at: datetime
+    pins: tuple[str, ...]
+    waivable: bool
+
+
+class ReviewPage(msgspec.Struct, kw_only=True, frozen=True):
+    """The queue. `recorded_since`: the earliest request that is held; None where none is.
+
+    `decided`: what was just decided of it, in sentences, where the address names it.
+    """
+
+    entries: tuple[EntryFact, ...]
+    paging: Paging
+    since: str
+    index: str | None
+    indexes: tuple[str, ...]
+    recorded_since: datetime | None
+    decided: tuple[str, ...] = ()
+
+
+class EntryPage(msgspec.Struct, kw_only=True, frozen=True):
+    """One entry of the queue. `decides_for_all`: whether whoever asks may accept a publisher for good."""
+
+    entry: EntryFact
+    decides_for_all: bool
+
+
+async def review(request: web.Request) -> web.Response:
+    """`GET /-/review`: `?since=30d`, `?index=`, `?page=`."""
+    index = request.query.get("index") or None
+    indexes = operated(request)
+    found = await _queue(request, indexes if index is None else tuple({index} & {*indexes}))
+    part, paging = paged(request, found.entries)
+    facts = ReviewPage(
+        entries=tuple(_fact(entry, found) for entry in part),
+        paging=paging,
+        since=_since(request),
+        index=index,
+        indexes=indexes,
+        recorded_since=found.recorded_since,
+        decided=await _decided(request),
+    )
+    return await shown(request, "review.html", facts)
+
+
+async def entry(request: web.Request) -> web.Response:
+    """`GET /-/review/{id}`: one entry, with the forms that accept and reject it."""
+    found = await _queue(request, operated(request))
+    try:
+        (one,) = meant_by(found, request.match_info["id"])
+    except NotWaiting as error:
+        return declined(request, error, HTTPStatus.NOT_FOUND, back=HOME, remedy=_GONE)
+    return await _entry_page(request, one, found, Given({"until": USUAL_UNTIL}), Given({}))
+
+
+async def accept(request: web.Request) -> web.Response:
+    """`POST /-/review/{id}/accept`: lets it through, by a waiver, or by pins where another publisher was found."""
+    now = now_of(request)
+    fields = await given(request, ACCEPTING)
+    since = shown_at(fields, now)
+    reason = fields.read("reason", parse_reason)
+    until = fields.read("until", lambda text: parse_until(text or USUAL_UNTIL, since))
+    async with request.app[DESK].turn:
+        try:
+            wanted = await _wanted(request)
+        except NotWaiting as error:
+            return declined(request, error, HTTPStatus.CONFLICT, back=HOME, remedy=_gone(error))
+        if reason is None or until is None or fields.errors:
+            return await _refused(request, wanted, accepting=fields)
+        require(request, Role.OPERATOR, wanted.entry.index)
+        said = Said(reason=reason, by=author_of(request), at=now)
+        pins = bool(wanted.pins) and not fields.ticked("waive")
+        if pins:
+            require(request, Role.OPERATOR, None)
+        # An end is for waivers: the form always has one, and a pin takes no notice of it.
+        ends = pins and bool(fields["until"]) and fields["until"] != USUAL_UNTIL
+        try:
+            decisions = reviewing.accepting(
+                [wanted.entry], wanted.queue.pages, said, until=until, ends=ends, waive=fields.ticked("waive")
+            )
+        except EndlessPin as error:
+            fields.errors["until"] = f"{error.message}: leave it out, or let this release through alone"
+            return await _refused(request, wanted, accepting=fields)
+        except NotToWaive as error:
+            return declined(request, error, HTTPStatus.CONFLICT, back=HOME)
+        return await _put_in_force(request, decisions, now)
+
+
+async def reject(request: web.Request) -> web.Response:
+    """`POST /-/review/{id}/reject`: denies it until that is revoked."""
+    now = now_of(request)
+    fields = await given(request, REJECTING)
+    reason = fields.read("reason", parse_reason)
+    async with request.app[DESK].turn:
+        try:
+            wanted = await _wanted(request)
+        except NotWaiting as error:
+            return declined(request, error, HTTPStatus.CONFLICT, back=HOME, remedy=_gone(error))
+        if reason is None or fields.errors:
+            return await _refused(request, wanted, rejecting=fields)
+        require(request, Role.OPERATOR, wanted.entry.index)
+        said = Said(reason=reason, by=author_of(request), at=now)
+        rejections = reviewing.rejecting(wanted.queue, wanted.entry.id, said, index=wanted.entry.index)
+        return await _put_in_force(request, rejections, now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """The entry that a request is about, and the queue that it is of."""
+
+    entry: Entry
+    queue: Queue
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """The publishers that accepting it would accept."""
+        return reviewing.pinned_by(self.entry, self.queue.pages)
+
+
+async def _wanted(request: web.Request) -> _Wanted:
+    """What the path names. Raises `NotWaiting`, with who rejected it where somebody did."""
+    desk = request.app[DESK]
+    found = await _queue(request, operated(request))
+    decisions = [*(placed.decided for placed in desk.configured.now), *await desk.ledger.decisions()]
+    (one,) = accepted(found, request.match_info["id"], decisions)
+    return _Wanted(entry=one, queue=found)
+
+
+async def _queue(request: web.Request, indexes: tuple[str, ...]) -> Queue:
+    desk = request.app[DESK]
+    return await reviewing.queue(
+        desk.look,
+        desk.ledger,
+        since=_length(_since(request)),
+        now=now_of(request),
+        indexes=indexes,
+        projects=MAX_PROJECTS,
+    )
+
+
+def _since(request: web.Request) -> str:
+    return request.query.get("since", "").strip() or USUAL_SINCE
+
+
+def _length(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise Malformed(f"since: {error}") from error
+
+
+async def _put_in_force(request: web.Request, decisions: tuple[Decided, ...], now: datetime) -> web.Response:
+    made = await deciding.decide(request.app[DESK].ledger, decisions, now=now, client=client_of(request))
+    ids = ",".join(one.decided.id for one in made)
+    body = {"decided": [await _made_json(request, one, now) for one in made]}
+    return done(request, f"{HOME}?decided={ids}", body, new=any(one.new for one in made))
+
+
+async def _made_json(request: web.Request, made: Made, now: datetime) -> dict[str, object]:
+    warnings = await warnings_for(request, made.decided)
+    return decision_json(made.decided, now) | {"new": made.new, "warnings": warnings}
+
+
+async def _refused(
+    request: web.Request, wanted: _Wanted, *, accepting: Given | None = None, rejecting: Given | None = None
+) -> web.Response:
+    fields = accepting or rejecting or Given({})
+    page = await _entry_page(
+        request,
+        wanted.entry,
+        wanted.queue,
+        accepting or Given({"until": USUAL_UNTIL}),
+        rejecting or Given({}),
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+    )
+    return unusable(request, lambda _: page, fields)
+
+
+async def _entry_page(
+    request: web.Request, one: Entry, found: Queue, accepting: Given, rejecting: Given, *, status: int = HTTPStatus.OK
+) -> web.Response:
+    facts = EntryPage(entry=_fact(one, found), decides_for_all=decides_for_all(request))
+    if status == HTTPStatus.OK and wants_json(request):
+        return await shown(request, "review_entry.html", facts)
+    return form_page(
+        request, "review_entry.html", accepting, now_of(request), status=status, facts=facts, rejecting=rejecting
+    )
+
+
+def _gone(error: NotWaiting) -> str:
+    """What to do about it; who rejected it is revoked on its page."""
+    return "revoke that rejection first" if " is rejected, by " in error.message else _GONE
+
+
+async def _decided(request: web.Request) -> tuple[str, ...]:
+    """What was just decided, in sentences: of the ids in the address those that are in force."""
+    wanted = set(request.query.get("decided", "").split(","))
+    if not wanted - {""}:
+        return ()
+    found = await request.app[DESK].ledger.decisions()
+    return tuple(
+        f"{one.id} is in force: {deciding.told(one)}"
+        for one in found
+        if one.id in wanted and decision_pages.visible(request, one)
+    )
+
+
+def _fact(one: Entry, found: Queue) -> EntryFact:
+    return EntryFact(
+        id=one.id,
+        index=one.index,
+        project=str(one.project),
+        target=str(one.target),
+        rule=one.rule,
+        code=one.code,
+        outcome=str(one.finding.outcome) if one.finding is not None else None,
+        only_recorded=one.only_recorded,
+        message=one.message,
+        remedy=one.finding.remedy if one.finding is not None else None,
+        until=one.until,
+        untold=one.untold,
+        files=tuple(map(str, one.files)),
+        people=one.people,
+        times=one.times,
+        first_at=one.first_at,
+        last_at=one.last_at,
+        pins=reviewing.pinned_by(one, found.pages),
+        waivable=may_waive(one.rule),
+    )

@@ -1,0 +1,262 @@
+"""`/-/tokens`: who may sign in with what; a form that makes a token, which is shown once; ending one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from inbond.access.asked import parse_expiry, parse_grant, parse_title
+from inbond.access.principal import EVERY_INDEX
+from inbond.access.roles import Role
+from inbond.access.tokens import Token
+from inbond.gateway import tokens
+from inbond.gateway.lru import Lru
+from inbond.gateway.tokens import Asking, Listed, Made
+from inbond.model.errors import ClientFault, NotFound
+from inbond.web.access import ACCESS, who
+from inbond.web.desk import now_of, paged
+from inbond.web.form_pages import Given, declined, done, form_page, given, unusable
+from inbond.web.forms import is_json
+from inbond.web.origin import client_of
+from inbond.web.paging import Paging
+from inbond.web.rendered import HEADERS
+from inbond.web.simple_routes import GATEWAY
+from inbond.web.twin import shown, wants_json
+
+HOME: Final = "/-/tokens"
+USUAL_EXPIRY: Final = "90d"
+FIELDS: Final = ("name", "role", "indexes", "expires", "once")
+MAX_SENT: Final = 1000  # forms that were sent, kept so that none of them makes a second token
+ONCE_BYTES: Final = 16
+
+
+class SentBefore(ClientFault):
+    """A form that was sent before: its token was made, and shown then."""
+
+
+class TokenFact(msgspec.Struct, kw_only=True, frozen=True):
+    """A token, without its secret, which nobody keeps. `indexes`: names, or `*` for all.
+
+    `state`: in force, expired or revoked. `configured`: it stands in the configuration, and ends there.
+    """
+
+    id: str
+    name: str
+    role: str
+    indexes: tuple[str, ...]
+    state: str
+    configured: bool
+    made_by: str
+    made_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+    last_used_at: datetime | None
+    last_used_from: str | None
+
+
+class TokensPage(msgspec.Struct, kw_only=True, frozen=True):
+    """The tokens, those of the configuration first, then the latest first. `revoked`: what has just been ended."""
+
+    tokens: tuple[TokenFact, ...]
+    paging: Paging
+    state: str
+    revoked: str | None = None
+
+
+class TokenPage(msgspec.Struct, kw_only=True, frozen=True):
+    """One token."""
+
+    token: TokenFact
+
+
+class MadePage(msgspec.Struct, kw_only=True, frozen=True):
+    """A token that was just made. `secret`: shown here and never again; a password, for the user name `__token__`."""
+
+    token: TokenFact
+    secret: str
+
+
+async def listing(request: web.Request) -> web.Response:
+    """`GET /-/tokens`: `?state=`, `?page=`."""
+    state = request.query.get("state", "in force")
+    found = await _facts(request)
+    rows = [one for one in found if state in {one.state, "all"}]
+    part, paging = paged(request, rows)
+    ended = next((one.id for one in found if one.id == request.query.get("revoked") and one.state == "revoked"), None)
+    return await shown(
+        request, "tokens.html", TokensPage(tokens=tuple(part), paging=paging, state=state, revoked=ended)
+    )
+
+
+async def new(request: web.Request) -> web.Response:
+    """`GET /-/tokens/new`: the form."""
+    return _form(request, Given({"role": str(Role.READER), "expires": USUAL_EXPIRY}))
+
+
+async def make(request: web.Request) -> web.Response:
+    """`POST /-/tokens`: makes a token, as `inbond token create` does; only this answer has its secret."""
+    now = now_of(request)
+    fields = await _given(request)
+    name = fields.read("name", parse_title)
+    expires = fields.read("expires", lambda text: (parse_expiry(text, now),))
+    known = frozenset(request.app[GATEWAY].indexes)
+    named = [one for one in fields["indexes"].replace(",", " ").split() if one]
+    grant = fields.read("indexes", lambda _: parse_grant(fields["role"], named, known))
+    if fields.errors or name is None or expires is None or grant is None:
+        return unusable(request, lambda status: _form(request, fields, status=status), fields)
+    if not request.app[SENT].first(fields["once"]):
+        again = SentBefore("this form was sent before, and its token was made and shown then")
+        return declined(
+            request, again, HTTPStatus.CONFLICT, back=HOME, remedy="revoke that one if nobody has it, and make another"
+        )
+    made = await tokens.make_token(
+        request.app[ACCESS].tokens,
+        name,
+        grant,
+        expires=expires[0],
+        asking=_asking(request, now),
+        random=request.app[ACCESS].random,
+    )
+    return await _made(request, made, now)
+
+
+async def one(request: web.Request) -> web.Response:
+    """`GET /-/tokens/{id}`: one token, and the form that ends it."""
+    fact = await _named(request)
+    if wants_json(request):
+        return await shown(request, "token.html", TokenPage(token=fact))
+    return form_page(request, "token.html", Given({}), now_of(request), facts=TokenPage(token=fact))
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """`POST /-/tokens/{id}/revoke`: ends a token, and what browsers have signed in to with it, at once."""
+    fact = await _named(request)
+    fields = await given(request, ())
+    if fields.errors:
+        page = form_page(
+            request,
+            "token.html",
+            fields,
+            now_of(request),
+            status=HTTPStatus.UNPROCESSABLE_ENTITY,
+            facts=TokenPage(token=fact),
+        )
+        return unusable(request, lambda _: page, fields)
+    try:
+        ended = await tokens.revoke_token(request.app[ACCESS].tokens, fact.id, _asking(request, now_of(request)))
+    except NotFound as error:
+        remedy = "take it out of [[access.tokens]] there" if fact.configured else "nothing is to be done: it has ended"
+        return declined(request, error, HTTPStatus.CONFLICT, back=HOME, remedy=remedy)
+    body = {"token": msgspec.to_builtins(_fact(Listed(token=ended, use=None), now_of(request)))}
+    return done(request, f"{HOME}?state=all&revoked={fact.id}", body, new=False)
+
+
+class Sent:
+    """Forms that were sent to this process, by what each carries in a hidden field."""
+
+    def __init__(self) -> None:
+        self._known: Lru[str, bool] = Lru(MAX_SENT)
+
+    def first(self, once: str) -> bool:
+        """Whether that was never sent before; what carries nothing never was."""
+        if not once:
+            return True
+        before = self._known.get(once)
+        self._known.put(once, value=True)
+        return before is None
+
+
+SENT: Final = web.AppKey("sent-forms", Sent)
+
+
+async def _given(request: web.Request) -> Given:
+    """The fields; a form has one for each index, JSON may have a list."""
+    fields = await given(request, {*FIELDS, *_boxes(request)})
+    ticked = [name.removeprefix("index-") for name in _boxes(request) if fields.ticked(name)]
+    if ticked:
+        fields.values["indexes"] = " ".join([fields["indexes"], *ticked]).strip()
+    return fields
+
+
+def _boxes(request: web.Request) -> tuple[str, ...]:
+    return tuple(f"index-{name}" for name in (EVERY_INDEX, *request.app[GATEWAY].indexes))
+
+
+def _form(request: web.Request, fields: Given, *, status: int = HTTPStatus.OK) -> web.Response:
+    once = request.app[ACCESS].random(ONCE_BYTES).hex()
+    named = fields["indexes"].split()
+    return form_page(
+        request,
+        "token_new.html",
+        fields,
+        now_of(request),
+        status=status,
+        once=once,
+        roles=ROLES,
+        indexes=tuple(request.app[GATEWAY].indexes),
+        every=EVERY_INDEX,
+        named=named,
+    )
+
+
+ROLES: Final = (
+    ("reader", "reader: installs and looks"),
+    ("operator", "operator: decides as well"),
+    ("admin", "admin: does all, tokens included"),
+)
+
+
+async def _made(request: web.Request, made: Made, now: datetime) -> web.Response:
+    fact = _fact(Listed(token=made.token, use=None), now)
+    facts = MadePage(token=fact, secret=made.secret)
+    if is_json(request):
+        headers = {**HEADERS, "Content-Type": "application/json", "Location": f"{HOME}/{fact.id}"}
+        return web.Response(status=HTTPStatus.CREATED, body=msgspec.json.encode(facts), headers=headers)
+    return form_page(request, "token_made.html", Given({}), now, status=HTTPStatus.CREATED, facts=facts)
+
+
+def _asking(request: web.Request, now: datetime) -> Asking:
+    return Asking(by=who(request), client=client_of(request), now=now)
+
+
+async def _facts(request: web.Request) -> tuple[TokenFact, ...]:
+    access, now = request.app[ACCESS], now_of(request)
+    found = await tokens.listed(access.tokens, access.sign_in.settings.tokens.values())
+    facts = [_fact(one, now) for one in found]
+    return tuple(sorted(facts, key=_configured_first))
+
+
+def _configured_first(fact: TokenFact) -> tuple[bool, float]:
+    return not fact.configured, -fact.made_at.timestamp() if fact.made_at is not None else 0.0
+
+
+async def _named(request: web.Request) -> TokenFact:
+    wanted = request.match_info["id"]
+    fact = next((one for one in await _facts(request) if one.id == wanted), None)
+    if fact is None:
+        raise NotFound(f"there is no token {wanted}", remedy=f"{HOME} lists those that there are")
+    return fact
+
+
+def _fact(listed: Listed, now: datetime) -> TokenFact:
+    token: Token = listed.token
+    return TokenFact(
+        id=token.id,
+        name=token.name,
+        role=str(token.grant.role),
+        indexes=tuple(sorted(token.grant.indexes)),
+        state=token.why_not(now) or "in force",
+        configured=listed.configured,
+        made_by=token.made_by,
+        made_at=token.made_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
+        revoked_by=token.revoked_by,
+        last_used_at=None if listed.use is None else listed.use.at,
+        last_used_from=None if listed.use is None else listed.use.client or None,
+    )

@@ -1,0 +1,97 @@
+"""Sums over the ledger: of what was asked, and of the projects that were seen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from inbond.model.events import unobserved
+from inbond.model.history import Asked, AskedRow
+from inbond.model.names import Filename, ProjectName
+from inbond.model.verdict import Decision
+from inbond.store.ledger import Ledger, open_ledger
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+ASKED = Asked(
+    at=NOON,
+    index="root",
+    upstream="pypi",
+    project=ProjectName("demo"),
+    filename=Filename("demo-1.0-py3-none-any.whl"),
+    version="1.0",
+    sha256="a" * 64,
+    client="10.0.0.1",
+    decision=Decision.ALLOW,
+    would=Decision.ALLOW,
+)
+STOPPED = replace(ASKED, decision=Decision.DENY, would=Decision.DENY, rule="deny")
+
+
+@asynccontextmanager
+async def ledger_in(tmp_path: Path) -> AsyncIterator[Ledger]:
+    ledger = open_ledger(tmp_path / "ledger" / "ledger.sqlite3", observer=unobserved)
+    try:
+        yield ledger
+    finally:
+        await ledger.aclose()
+
+
+def row(asked: Asked, count: int = 1, *, last: timedelta = timedelta(0)) -> AskedRow:
+    return AskedRow(first=asked, last_at=asked.at + last, count=count)
+
+
+async def test_stops_are_summed_by_index_and_rule_the_most_frequent_first(tmp_path: Path) -> None:
+    async with ledger_in(tmp_path) as ledger:
+        other = replace(STOPPED, project=ProjectName("other"), filename=Filename("other-1.0.tar.gz"), client="10.0.0.2")
+        only = replace(ASKED, would=Decision.HOLD, rule="cooldown")
+        long_ago = replace(STOPPED, at=NOON - timedelta(days=9), client="10.0.0.9")
+        await ledger.record(
+            [row(STOPPED, 3), row(other, 4), row(replace(STOPPED, index="lax"), 5), row(only, 6), row(long_ago, 100)]
+        )
+        await ledger.record([row(ASKED, 50)])
+        found = await ledger.stops(NOON - timedelta(days=1))
+    assert [(one.index, one.rule, one.recorded_only, one.requests, one.projects) for one in found] == [
+        ("root", "deny", False, 7, 2),
+        ("root", "cooldown", True, 6, 1),
+        ("lax", "deny", False, 5, 1),
+    ]
+
+
+async def test_files_that_were_let_through_are_told_once_for_each_index_the_latest_first(tmp_path: Path) -> None:
+    async with ledger_in(tmp_path) as ledger:
+        newer = replace(ASKED, filename=Filename("demo-2.0-py3-none-any.whl"), at=NOON + timedelta(hours=1))
+        metadata = replace(ASKED, filename=Filename("demo-3.0-py3-none-any.whl"), metadata=True)
+        rows = [ASKED, replace(ASKED, client="10.0.0.2"), newer, metadata, replace(ASKED, index="lax"), STOPPED]
+        await ledger.record(list(map(row, rows)))
+        found = await ledger.let_through(NOON, indexes={"root"}, limit=10)
+        both = await ledger.let_through(NOON, indexes={"root", "lax"}, limit=10)
+        none = await ledger.let_through(NOON, indexes=(), limit=10)
+        latest = await ledger.let_through(NOON, indexes={"root"}, limit=1)
+    assert [(one.filename, one.last_at) for one in found] == [(newer.filename, newer.at), (ASKED.filename, NOON)]
+    assert sorted(one.index for one in both) == ["lax", "root", "root"]
+    assert none == ()
+    assert latest == found[:1]
+
+
+async def test_projects_are_found_by_a_part_of_their_names_those_that_begin_so_first(tmp_path: Path) -> None:
+    async with ledger_in(tmp_path) as ledger:
+        for upstream, name in [("pypi", "flask"), ("pypi", "flask-login"), ("pypi", "my-flask"), ("own", "flask-acme")]:
+            files = [(Filename(f"{name.replace('-', '_')}-1.0.tar.gz"), "b" * 64)]
+            await ledger.remember_page(upstream, ProjectName(name), serial=1, files=files, now=NOON)
+        await ledger.remember_page("pypi", ProjectName("flask"), serial=2, files=[], now=NOON)
+
+        async def names(text: str, *upstreams: str, limit: int = 10, offset: int = 0) -> list[str]:
+            found = await ledger.known_projects(text, upstreams=upstreams, limit=limit, offset=offset)
+            return [str(one.project) for one in found]
+
+        assert await names("flask", "pypi", "own") == ["flask", "flask-acme", "flask-login", "my-flask"]
+        assert await names("flask", "pypi") == ["flask", "flask-login", "my-flask"]
+        assert await names("", "pypi") == ["flask", "flask-login", "my-flask"]
+        assert await names("flask", "pypi", limit=1, offset=1) == ["flask-login"]
+        assert await names("%", "pypi") == await names("_", "pypi") == await names("flask") == []
+        (first, *_) = await ledger.known_projects("flask", upstreams=["pypi"], limit=10)
+        (acme,) = await ledger.known_projects("acme", upstreams=["own"], limit=10)
+    assert (first.files, acme.files, acme.first_seen) == (0, 1, NOON)
