@@ -73,7 +73,7 @@ def test_nothing_is_permitted_that_neither_a_grant_nor_an_open_index_permits(
     settings: AccessSettings, principal: Principal, role: Role, index: str | None
 ) -> None:
     if not grants_of(principal):
-        opened = role is Role.READER and (settings.anybody if index is None else settings.indexes.get(index, None))
+        opened = role is Role.READER and (settings.anybody if index is None else settings.indexes.get(index, False))
         every = index == ABSENT and role is Role.READER and settings.anybody
         assert may(settings, principal, role, index) is bool(opened or every)
     if may(CLOSED, principal, role, index) and index != ABSENT:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from yarl import URL
 
 from inbond.access.principal import Grant
 from inbond.access.roles import Role
 from inbond.access.statement import WorkloadRule
 from inbond.cli.config import Config, load_config, load_written
+from inbond.cli.config_command import config_group
 from inbond.cli.config_show import as_json, as_toml
 from inbond.model.errors import ConfigurationError
 from inbond.oidc.settings import IssuerSettings
@@ -85,6 +87,14 @@ def test_an_issuer_is_reached_as_an_upstream_is(tmp_path: Path) -> None:
     found = by_environment.proxies.for_url(URL(ISSUER))
     assert found is not None
     assert found.url == "http://other.acme.example:3128"
+
+
+def test_check_tells_which_jobs_are_let_in(tmp_path: Path) -> None:
+    file = tmp_path / "inbond.toml"
+    file.write_text(entry(), encoding="utf-8")
+    told = CliRunner().invoke(config_group, ["check", "--config", str(file)])
+    assert told.exit_code == 0
+    assert f"ci jobs     builds: reader on root, by {ISSUER}" in told.stdout
 
 
 def test_the_password_of_a_proxy_is_not_shown(tmp_path: Path) -> None:

@@ -273,6 +273,14 @@ def test_a_bad_value_is_named_with_its_line_its_key_and_what_would_do(
 
 
 @pytest.mark.parametrize(
+    ("line", "missing"), [('tls_certificate = "/a.pem"', "tls_key"), ('tls_key = "/a.pem"', "tls_certificate")]
+)
+def test_half_of_a_pair_for_tls_is_named(tmp_path: Path, line: str, missing: str) -> None:
+    message = f"FILE:1: server: TLS needs a certificate and its key: {missing} is missing"
+    assert problems(f"[server]\n{line}\n", tmp_path=tmp_path) == [message]
+
+
+@pytest.mark.parametrize(
     ("lines", "message"),
     [
         ('projects = ["x"]', "1: {}: changes nothing: set at least one key besides 'projects'"),

@@ -211,11 +211,18 @@ def test_a_wrong_key_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in text
 
 
-def test_listening_beyond_this_machine_is_said_loudly(tmp_path: Path) -> None:
-    with serving(tmp_path, NOWHERE, "--listen", "0.0.0.0:0") as service:
+@pytest.mark.parametrize(
+    ("readers", "said"),
+    [
+        ("auto", "nobody may read: make tokens with `inbond token create`"),
+        ("anybody", "anybody who reaches the port may read"),
+    ],
+)
+def test_listening_beyond_this_machine_is_said_loudly(readers: str, said: str, tmp_path: Path) -> None:
+    with serving(tmp_path, NOWHERE, "--listen", "0.0.0.0:0", INBOND_ACCESS__READERS=readers) as service:
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(30) == 0
-        assert "anybody who reaches the port may read" in service.log.read_text()
+        assert said in service.log.read_text()
 
 
 def test_a_garbage_collection_passes_over_what_was_there_from_the_start() -> None:

@@ -30,7 +30,7 @@ def test_what_is_not_printable_is_written_as_an_escape(text: str, shown: str) ->
     [
         (1, "file", "1 file"), (0, "file", "0 files"), (1620, "file URL", "1,620 file URLs"),
         (1, "dependency", "1 dependency"), (2, "dependency", "2 dependencies"), (2, "index", "2 indexes"),
-        (4, "key", "4 keys"),
+        (4, "key", "4 keys"), (2, "address", "2 addresses"),
     ],
 )  # fmt: skip
 def test_numbers_are_said_with_their_noun(number: int, noun: str, said: str) -> None:

@@ -69,7 +69,7 @@ def settings_of(*issuers: SimIssuer, **patterns: str) -> CiSettings:
 
 @asynccontextmanager
 async def statements_by(
-    settings: CiSettings, heard: Heard | None = None, *, limits: Limits = QUICK
+    settings: CiSettings, heard: Heard | None = None, *, limits: Limits = QUICK, at_most: int = 10
 ) -> AsyncIterator[CiStatements]:
     """What checks statements, for as long as the block lasts."""
     observer = heard or Heard()
@@ -77,7 +77,7 @@ async def statements_by(
     def source(one: IssuerSettings) -> KeySource:
         return PublishedKeys.open(one, observer=observer, user_agent="inbond/test", limits=limits)
 
-    statements = CiStatements(settings, source, observer)
+    statements = CiStatements(settings, source, observer, at_most=at_most)
     try:
         yield statements
     finally:

@@ -138,6 +138,19 @@ async def test_who_hangs_up_does_not_end_it_for_others() -> None:
         assert issuer.asked == ONCE
 
 
+async def test_who_waits_while_it_is_asked_in_another_way_has_an_answer() -> None:
+    async with SimIssuer() as issuer, keys_of(issuer, Timer()) as keys:
+        issuer.defect = Defect.SILENT
+        waiting = asyncio.create_task(keys.find("k1", "RS256"))
+        while not issuer.asked:
+            await asyncio.sleep(0.01)
+        issuer.defect = Defect.NONE
+        await keys.ask_by(source(issuer.issuer))
+        with pytest.raises(StatementUnchecked):
+            await waiting
+        assert await keys.find("k1", "RS256") is not None
+
+
 async def test_keys_are_believed_for_an_hour_and_for_a_day_while_nobody_answers() -> None:
     timer = Timer()
     async with SimIssuer() as issuer, keys_of(issuer, timer) as keys:

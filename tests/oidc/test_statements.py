@@ -52,6 +52,16 @@ async def test_many_requests_with_one_statement_cost_one_check() -> None:
         assert statements.known(token, now() + timedelta(seconds=REMEMBERED_SECONDS)) is None
 
 
+async def test_what_was_not_used_for_longest_is_forgotten_first() -> None:
+    async with SimIssuer() as issuer, statements_by(settings_of(issuer), at_most=2) as statements:
+        first, second, third = (issuer.sign(jti=str(number)) for number in range(3))
+        await statements.check(first, now())
+        await statements.check(second, now())
+        assert await statements.check(first, now()) == statements.known(first, now())
+        await statements.check(third, now())
+        assert [statements.known(one, now()) is not None for one in (first, second, third)] == [True, False, True]
+
+
 async def test_a_statement_that_was_checked_ends_when_it_says() -> None:
     async with SimIssuer() as issuer, statements_by(settings_of(issuer)) as statements:
         token = issuer.sign(exp=issuer.claims()["iat"] + 30)

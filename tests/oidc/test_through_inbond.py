@@ -33,10 +33,11 @@ indexes = ["root"]
 
 
 @asynccontextmanager
-async def guarded(place: Path) -> AsyncIterator[tuple[Inbond, SimIssuer]]:
+async def guarded(place: Path, *, offline: bool = False) -> AsyncIterator[tuple[Inbond, SimIssuer]]:
     async with SimIndex() as index, SimIssuer() as issuer:
         index.add_wheel("demo", "1.0")
-        async with inbond(place, index, config=ONE_INDEX, more=MORE.format(issuer=issuer.issuer)) as proxy:
+        config = ONE_INDEX.replace("[server]\n", "[server]\noffline = true\n") if offline else ONE_INDEX
+        async with inbond(place, index, config=config, more=MORE.format(issuer=issuer.issuer)) as proxy:
             yield proxy, issuer
 
 
@@ -84,6 +85,9 @@ async def test_every_wrong_statement_is_told_why_and_nothing_else(tmp_path: Path
             assert (status, why in told) == (401, True), (name, status, told)
             assert token.split(".")[1] not in told, name
             assert "acme" not in told, name
+        await proxy.up.parts.base.book.write()
+        acts = [kept.act.message for kept in await proxy.up.parts.base.ledger.acts()]
+        assert any("(builds: the claim ref is 'refs/pull/1/merge', which" in message for message in acts), acts
         # None of them keeps a right one out.
         assert (await asked(proxy, basic(issuer.sign())))[0] == 200
 
@@ -115,6 +119,13 @@ async def test_while_the_issuer_is_down_jobs_are_told_to_come_again(tmp_path: Pa
         assert b"could not be checked" in body
         issuer.defect = Defect.NONE
         assert (await asked(proxy, basic(issuer.sign())))[0] == 200
+
+
+async def test_offline_nobody_is_asked_and_no_job_let_in(tmp_path: Path) -> None:
+    async with guarded(tmp_path, offline=True) as (proxy, issuer):
+        status, told = await asked(proxy, basic(issuer.sign()))
+        assert (status, "could not be checked" in told) == (503, True)
+        assert issuer.asked == []
 
 
 async def test_a_key_that_was_rotated_lets_jobs_in_at_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbond.model.errors import NotAcceptable
-from inbond.simple.negotiate import MAX_HEADER_CHARS, Coding, Format, negotiate, negotiate_coding
+from inbond.simple.negotiate import MAX_HEADER_CHARS, Coding, Format, negotiate, negotiate_coding, preferred
 
 JSON, HTML_V1, HTML = Format.JSON_V1, Format.HTML_V1, Format.HTML
 J, H, T = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html", "text/html"
@@ -159,3 +159,24 @@ def test_any_accept_encoding_is_answered(accept_encoding: str) -> None:
 def test_only_gzip_and_zstd_are_spoken(accept_encoding: str | None, expected: Coding) -> None:
     assert negotiate_coding(accept_encoding) is expected
     assert str(expected) in {"identity", "gzip", "zstd"}
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        (None, "text/html"),
+        ("*/*", "text/html"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html"),
+        ("application/json", "application/json"),
+        ("application/*", "application/json"),
+        ("application/json;q=0.5, text/html;q=0.4", "application/json"),
+        ("application/json;q=0.5, text/*", "text/html"),
+        ("application/json, text/html", "text/html"),
+        ("*/*;q=0.1, application/json;q=0", "text/html"),
+        ("image/png", "text/html"),
+        ("application/json;q=many", "text/html"),
+        ("x" * 5000, "text/html"),
+    ],
+)
+def test_of_what_is_offered_the_most_wanted_is_given_and_the_first_of_equals(accept: str | None, wanted: str) -> None:
+    assert preferred(accept, ("text/html", "application/json")) == wanted

@@ -104,6 +104,7 @@ class Browser:
 
     def __init__(self, proxy: Inbond) -> None:
         self.proxy = proxy
+        self.says: dict[str, str] = {}  # further headers with each form that it sends
         self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
     async def sign_in(self, secret: str) -> Self:
@@ -116,7 +117,7 @@ class Browser:
         async with self.session.get(self.proxy.url(path), headers=headers) as response:
             return Answer(status=response.status, headers=response.headers, text=await response.text())
 
-    async def send(self, page: Answer, action: str, headers: Mapping[str, str] | None = None, **typed: str) -> Answer:
+    async def send(self, page: Answer, action: str, **typed: str) -> Answer:
         """Fills in a form of a page, as a person does, and sends it with what was there already."""
         form = page.html.css_first(f'form[action="{action}"]')
         assert form is not None, page.text
@@ -127,10 +128,10 @@ class Browser:
         for one in form.css("select"):
             chosen = one.css_first("option[selected]") or one.css_first("option")
             fields[str(one.attributes["name"])] = (chosen.attributes.get("value") or "") if chosen else ""
-        return await self.post(action, {**fields, **typed}, headers)
+        return await self.post(action, {**fields, **typed})
 
-    async def post(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
-        sent = {"Origin": self.proxy.origin, "Sec-Fetch-Site": "same-origin", **(headers or {})}
+    async def post(self, path: str, fields: Mapping[str, str]) -> Answer:
+        sent = {"Origin": self.proxy.origin, "Sec-Fetch-Site": "same-origin", **self.says}
         url = self.proxy.url(path)
         async with self.session.post(url, data=fields, headers=sent, allow_redirects=False) as response:
             return Answer(status=response.status, headers=response.headers, text=await response.text())

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from inbond.web.routing import ROUTES
+from inbond.web.routing import ROUTES, Route
 from stack import JSON
 from web.members import WHEEL, Organisation, organisation
 
@@ -96,20 +96,22 @@ for plural in ("waivers", "rejections", "pins"):
     TABLE[f"{one}-revoke"] = [("POST", f"/-/{plural}/{one[0]}-0123456789/revoke", 404, DECIDE_SOME)]
 # A pin is for every index, so whoever decides for one alone makes none.
 TABLE["pin-make"] = [("POST", "/-/pins", 0, READ_ALL)]
-TABLE |= {
-    "denials": [("GET", "/-/denials", 200, READ_SOME)],
-    "review": [("GET", "/-/review", 200, DECIDE_SOME)],
-    "review-entry": [("GET", "/-/review/q-012345", 404, DECIDE_SOME)],
-    "review-accept": [("POST", "/-/review/q-012345/accept", 409, DECIDE_SOME)],
-    "review-reject": [("POST", "/-/review/q-012345/reject", 409, DECIDE_SOME)],
-    "tokens": [("GET", "/-/tokens", 200, ADMIN)],
-    "token-new": [("GET", "/-/tokens/new", 200, ADMIN)],
-    "token-make": [("POST", "/-/tokens", 0, ADMIN)],
-    "token": [("GET", "/-/tokens/t-0123456789ab", 404, ADMIN)],
-    "token-revoke": [("POST", "/-/tokens/t-0123456789ab/revoke", 404, ADMIN)],
-    "audit": [("GET", "/-/audit", 200, ADMIN)],
-    "audit-export": [("GET", "/-/audit/export", 200, ADMIN)],
-}
+TABLE.update(
+    {
+        "denials": [("GET", "/-/denials", 200, READ_SOME)],
+        "review": [("GET", "/-/review", 200, DECIDE_SOME)],
+        "review-entry": [("GET", "/-/review/q-012345", 404, DECIDE_SOME)],
+        "review-accept": [("POST", "/-/review/q-012345/accept", 409, DECIDE_SOME)],
+        "review-reject": [("POST", "/-/review/q-012345/reject", 409, DECIDE_SOME)],
+        "tokens": [("GET", "/-/tokens", 200, ADMIN)],
+        "token-new": [("GET", "/-/tokens/new", 200, ADMIN)],
+        "token-make": [("POST", "/-/tokens", 0, ADMIN)],
+        "token": [("GET", "/-/tokens/t-0123456789ab", 404, ADMIN)],
+        "token-revoke": [("POST", "/-/tokens/t-0123456789ab/revoke", 404, ADMIN)],
+        "audit": [("GET", "/-/audit", 200, ADMIN)],
+        "audit-export": [("GET", "/-/audit/export", 200, ADMIN)],
+    }
+)
 NOT_PERMITTED: Final = "This is not permitted"
 NOT_FROM_HERE: Final = "This did not come from a page of inbond"
 
@@ -141,7 +143,8 @@ async def org(tmp_path: Path) -> AsyncIterator[Organisation]:
 async def test_every_route_gives_everybody_what_the_table_says(org: Organisation) -> None:
     page = json.loads((await org.ask("admin", "GET", "/a/simple/demo/", headers={"Accept": JSON}))[1])
     file = page["files"][0]["url"].removeprefix("../../").rpartition("/")[0]
-    assert set(TABLE) == set(org.proxy.app[ROUTES]), "a route is in the table, or it is none"
+    routes: dict[str, Route] = org.proxy.app[ROUTES]
+    assert set(TABLE) == set(routes), "a route is in the table, or it is none"
     wrong = []
     for name, rows in TABLE.items():
         for row in rows:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inbond.web import connections, hot_copies
+from inbond.web import hot_copies
 from inbond.web.access_log import Line
 from inbond.web.hot import HOT, TOLD_WITHIN, Hot
 from inbond.web.hot_answer import ONE_PIECE_BYTES, HotAnswer
@@ -26,12 +26,13 @@ PATH = "/simple/often/"
 
 
 class Always:
-    """An answer that holds; counts how often it was told of."""
+    """An answer that holds; counts in how many turns it was asked for, and how often it was told of."""
 
     def __init__(self) -> None:
-        self.told = 0
+        self.asked = self.told = 0
 
     def holds(self) -> dict[str, str]:
+        self.asked += 1
         return {}
 
     def given(self, _client: str, count: int) -> None:
@@ -81,12 +82,16 @@ class Often:
     def hot(self) -> Hot:
         return self.proxy.app[HOT]
 
+    @property
+    def again(self) -> Always:
+        assert isinstance(self.given.again, Always)
+        return self.given.again
+
     async def copied(self, client: RawClient) -> Answer:
         """Asks until it is copied; the last answer."""
-        for _ in range(OFTEN + 1):
-            found = await client.ask(client.head(PATH))
+        found = [await client.ask(client.head(PATH)) for _ in range(OFTEN + 1)]
         assert self.given.copy is not None
-        return found
+        return found[-1]
 
 
 @asynccontextmanager
@@ -113,7 +118,7 @@ async def test_what_is_given_often_goes_out_uncopied(tmp_path: Path, monkeypatch
 
     sendfile = os.sendfile
     async with often(tmp_path) as server, raw(server.proxy) as client:
-        monkeypatch.setattr(connections.os, "sendfile", counted)
+        monkeypatch.setattr(os, "sendfile", counted)
         first = await client.ask(client.head(PATH))
         assert not sent
         copied = await server.copied(client)
@@ -139,13 +144,16 @@ async def test_a_client_that_takes_it_slowly_gets_all_of_it(tmp_path: Path) -> N
     async with often(tmp_path) as server, raw(server.proxy) as client:
         await server.copied(client)
         async with raw(server.proxy, narrow=True) as slow:
-            slow.writer.write(slow.head(PATH))
+            asked = 0
             while not server.hot.room.untaken:
-                await asyncio.sleep(0.005)
+                asked, before = asked + 1, server.again.asked
+                slow.writer.write(slow.head(PATH))
+                while server.again.asked == before:
+                    await asyncio.sleep(0.005)
             server.second = 1.0  # the copy from which it was sent is gone
             await client.ask(client.head(PATH))
             assert files_in_memory() == 0
-            assert (await slow.answer()).body == LONG
+            assert [(await slow.answer()).body == LONG for _ in range(asked)] == [True] * asked
         assert server.hot.room.untaken == 0
 
 
@@ -158,7 +166,7 @@ async def test_where_none_of_it_can_be_sent_so_the_transport_sends_it(
 
     async with often(tmp_path) as server, raw(server.proxy) as client:
         await server.copied(client)
-        monkeypatch.setattr(connections.os, "sendfile", failing)
+        monkeypatch.setattr(os, "sendfile", failing)
         assert (await client.ask(client.head(PATH))).body == LONG
 
 
@@ -167,7 +175,7 @@ async def test_without_files_in_memory_it_goes_as_it_is(tmp_path: Path, monkeypa
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     async with often(tmp_path) as server, raw(server.proxy) as client:
-        monkeypatch.setattr(hot_copies.os, "memfd_create", full)
+        monkeypatch.setattr(os, "memfd_create", full)
         for _ in range(OFTEN + 2):
             assert (await client.ask(client.head(PATH))).body == LONG
         assert server.given.copy is None
@@ -177,13 +185,12 @@ async def test_without_files_in_memory_it_goes_as_it_is(tmp_path: Path, monkeypa
 async def test_what_was_given_is_told_though_nobody_asks_again(tmp_path: Path) -> None:
     async with often(tmp_path) as server, raw(server.proxy) as client:
         await client.ask(client.head(PATH))
-        assert isinstance(server.given.again, Always)
         async with asyncio.timeout(10):
-            while not server.given.again.told:
+            while not server.again.told:
                 await asyncio.sleep(TOLD_WITHIN)
-        assert server.given.again.told == 1
+        assert server.again.told == 1
         await client.ask(client.head(PATH))
-    assert server.given.again.told == 2  # at the latest when the server stops
+    assert server.again.told == 2  # at the latest when the server stops
 
 
 def test_what_is_small_or_seldom_wanted_is_not_copied() -> None:

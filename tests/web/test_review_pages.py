@@ -138,5 +138,5 @@ async def test_of_two_who_accept_at_once_one_decides(tmp_path: Path) -> None:
         assert sorted(one.status for one in both) == [201, 409]
         assert len(await up.acts("decision-made")) == 1
         assert gone.status == 404
-        assert f"nothing of {entry['id']} waits" in gone.words
+        assert f"Nothing of {entry['id']} waits" in gone.words
         assert "Load the queue anew" in gone.words

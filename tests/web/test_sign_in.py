@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -178,7 +179,7 @@ async def test_a_wrong_token_is_said_beside_the_form(tmp_path: Path) -> None:
 # --- writes that no page of ours sent
 
 
-async def waive(user: Browser, csrf: str, **how: str | None) -> int:
+async def waive(user: Browser, csrf: str, **how: Any) -> int:
     """The status of a write by a signed-in browser; 400 and the like: its fields were looked at."""
     fields = {"csrf": csrf} if csrf else {}
     return (await user.send(WAIVERS, fields, **how)).status

@@ -15,6 +15,8 @@ import aiohttp
 import pytest
 
 from cli.reloads import Reloads
+from inbond.web.hot import HOT
+from inbond.web.hot_copies import LEAST_BYTES, OFTEN
 from inbond.web.settings import ServerLimits
 from sim.index import SimIndex
 from sim.tls import Authority
@@ -117,6 +119,24 @@ async def test_a_page_of_many_pieces_comes_whole(tmp_path: Path) -> None:
         assert pages[0].endswith(b"</html>\n")
 
 
+async def test_what_is_asked_for_often_goes_around_no_encryption(tmp_path: Path) -> None:
+    async with https(tmp_path) as up:
+        for number in range(100):
+            up.index.add_file("often", f"often-{number}.0.tar.gz", b"x")
+        connector = aiohttp.TCPConnector(ssl=up.context, limit=1)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            seen = set()
+            # An answer lies there as soon as it was wanted often within a second, and is sent once more then.
+            copies, more = up.proxy.app[HOT]._copies, OFTEN
+            while more:
+                more -= len(copies) > 0
+                async with session.get(f"https://127.0.0.1:{up.port}/simple/often/") as response:
+                    seen.add(await response.read())
+        (page,) = seen
+        assert len(page) >= LEAST_BYTES
+        assert len(up.proxy.app[HOT]) == 1
+
+
 async def test_links_say_https(tmp_path: Path) -> None:
     async with https(tmp_path) as up:
         wheel = up.index.add_wheel("demo", "1.0")
@@ -128,7 +148,7 @@ async def test_old_protocols_are_refused(tmp_path: Path) -> None:
     async with https(tmp_path) as up:
         old = up.context
         old.set_ciphers("ALL:@SECLEVEL=0")  # else this client would not even ask
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="deprecated"):
             old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises(OSError):  # asyncio hangs up without an alert
             await asyncio.open_connection("127.0.0.1", up.port, ssl=old)

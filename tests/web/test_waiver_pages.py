@@ -67,7 +67,7 @@ async def test_whoever_is_later_hears_that_it_was_revoked_before(tmp_path: Path)
 
         assert sorted(one.status for one in both) == [200, 409]
         assert later.status == 409
-        assert f"no waiver {waiver_id} is in force: it was revoked before" in later.words
+        assert f"No waiver {waiver_id} is in force: it was revoked before" in later.words
         assert len(await up.acts("decision-revoked")) == 1
 
 
@@ -204,9 +204,11 @@ async def test_a_write_of_a_browser_needs_our_form_and_our_origin(tmp_path: Path
         browser = await up.browser(up.everywhere)
         form = await browser.get("/-/waivers/new")
         forged = await browser.post("/-/waivers", WAIVER)
-        elsewhere = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
-        foreign = await browser.send(form, "/-/waivers", headers=elsewhere, **WAIVER)
-        sibling = await browser.send(form, "/-/waivers", headers={"Sec-Fetch-Site": "same-site"}, **WAIVER)
+        browser.says = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        foreign = await browser.send(form, "/-/waivers", **WAIVER)
+        browser.says = {"Sec-Fetch-Site": "same-site"}
+        sibling = await browser.send(form, "/-/waivers", **WAIVER)
+        browser.says = {}
         with_origin = {"Authorization": f"Bearer {up.everywhere}", "Origin": "https://evil.example"}
         async with up.proxy.session.post(up.proxy.url("/-/waivers"), json=WAIVER, headers=with_origin) as response:
             by_token = response.status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from inbond.access.roles import Role
 
@@ -80,3 +80,5 @@ def grants_of(principal: Principal) -> tuple[Grant, ...]:
             return (grant,)
         case Person(grants=grants):
             return grants
+        case _:
+            assert_never(principal)

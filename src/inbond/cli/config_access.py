@@ -45,8 +45,11 @@ def anybody_reads(readers: str, host: str) -> bool:
 
 
 def unsaid(written: Written) -> Iterator[str]:
-    """What `auto` decides that somebody should have: through a front on this machine comes whoever reaches that."""
+    """What is no mistake in itself, and may be none that is meant."""
     server = written.server
+    if written.access.people and not written.access.front_header:
+        yield "access.people: nobody is signed in by a front, until front_header in [access] names the header it sets"
+    # Through a front on this machine comes whoever reaches that.
     reached = server.public_url or server.hosts or server.trusted_proxies
     if reached and written.access.readers == AUTO and is_loopback(ListenAddress.parse(server.listen).host):
         yield (
@@ -73,15 +76,16 @@ def loose_access(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
 
 def _front(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     access, server = tables_at(values, SECTION), tables_at(values, "server")
-    if access.get("front_header"):
-        if not server.get("trusted_proxies"):
-            yield (
-                (SECTION, "front_header"),
-                "nobody would be believed: name the front's address in trusted_proxies in [server]",
-            )
-    elif access.get("people") or access.get("front_groups_header"):
-        key = "people" if access.get("people") else "front_groups_header"
-        yield (SECTION, key), "nobody is signed in by a front: name the header that it sets, as front_header"
+    if access.get("front_header") and not server.get("trusted_proxies"):
+        yield (
+            (SECTION, "front_header"),
+            "nobody would be believed: name the front's address in trusted_proxies in [server]",
+        )
+    if access.get("front_groups_header") and not access.get("front_header"):
+        yield (
+            (SECTION, "front_groups_header"),
+            "says whose groups? name the header with the person as well, as front_header",
+        )
 
 
 def _unknown(path: KeyPath, named: Any, known: frozenset[str]) -> Iterator[tuple[KeyPath, str]]:

@@ -90,6 +90,7 @@ def _summary(loaded: Loaded) -> list[str]:
         *_networks(config),
         *_trust(config),
         *_decisions(config),
+        *_jobs(config),
     ]
 
 
@@ -145,6 +146,14 @@ def _decisions(config: Config) -> list[str]:
         kinds[type(decided).__name__.lower()] += 1
     told = ", ".join(counted(number, kind) for kind, number in kinds.items() if number)
     return [f"decisions   {told}"] if told else []
+
+
+def _jobs(config: Config) -> list[str]:
+    """The entries of jobs of CI systems, in the order in which they count."""
+    return [
+        f"ci jobs     {rule.name}: {rule.grant.role} on {', '.join(sorted(rule.grant.indexes))}, by {rule.issuer}"
+        for rule in config.ci.rules
+    ]
 
 
 def _audited(config: Config, policy: str) -> str:

@@ -105,14 +105,22 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, re
 def _user_of(writer: asyncio.StreamWriter) -> str | None:
     """The user at the other end; None for one who has nothing to say here."""
     sock: socket.socket = writer.get_extra_info("socket")
-    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, uid, _ = _CREDENTIALS.unpack(raw)
+    uid = _uid_of(sock)
     if not _permitted(uid):
         return None
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def _uid_of(sock: socket.socket) -> int:
+    """As the kernel says it; where it does not (other systems than Linux), the socket's mode lets nobody else in."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return os.geteuid()
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    uid: int = _CREDENTIALS.unpack(raw)[1]
+    return uid
 
 
 def _permitted(uid: int) -> bool:

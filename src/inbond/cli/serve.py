@@ -31,7 +31,7 @@ from inbond.cli.reload_signal import reloading_by_signal
 from inbond.cli.reload_source import Source
 from inbond.cli.started import started, stopped
 from inbond.cli.stopping import STOP_SECONDS, stopping_by_signal
-from inbond.cli.tls import TLS, TlsInForce, checked
+from inbond.cli.tls import TLS, TlsInForce, checked, warnings_about
 from inbond.gateway.coverage import Coverage
 from inbond.gateway.overview_sums import OverviewSums
 from inbond.gateway.reviewing import Look
@@ -279,6 +279,9 @@ async def warn(up: Running, config: Config) -> None:
     """Tells what is configured or imported, and not as it should be."""
     for warning in config.warnings:
         log.warning(warning)
+    if config.server.tls is not None:
+        for warning in await asyncio.to_thread(warnings_about, config.server.tls):
+            log.warning(warning)
     access = up.signing_in.access
     for warning in await access_advice(config, access.sign_in.settings, access.tokens, up.gateway.clock):
         log.warning(warning, listen=str(config.server.listen))

@@ -71,15 +71,6 @@ class Certificate:
             raise _wrong("tls_key", key, error.strerror or str(error)) from error
         return context
 
-    def warnings(self) -> tuple[str, ...]:
-        """What is no error, and still not as it should be. Blocks."""
-        mode = self.settings.key.stat().st_mode
-        if mode & _OTHERS:
-            return (
-                f"server.tls_key: {self.settings.key} may be read by others than its owner (mode {mode & 0o777:o})",
-            )
-        return ()
-
 
 class TlsInForce:
     """The certificate that new connections are given, and the context for them."""
@@ -112,6 +103,14 @@ class TlsInForce:
         if left <= TOLD_BEFORE:
             return Check(advice=f"the certificate {path} ends in {left.days} days; renew it, then inbond reload")
         return Check()
+
+
+def warnings_about(settings: TlsSettings) -> tuple[str, ...]:
+    """What is no error, and still not as it should be. Blocks."""
+    mode = settings.key.stat().st_mode
+    if not mode & _OTHERS:
+        return ()
+    return (f"server.tls_key: others than its owner may use {settings.key} (mode {mode & 0o777:o})",)
 
 
 async def checked(tls: TlsInForce, clock: Clock) -> Check:

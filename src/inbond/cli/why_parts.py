@@ -19,7 +19,7 @@ from inbond.policy.explain import waived
 from inbond.policy.meanings import MEANINGS
 from inbond.policy.rule import stamp
 from inbond.policy.timeline import Timeline, TimelineRelease
-from inbond.web.views import BADGES, TRUSTS
+from inbond.web.rendered import BADGES, TRUSTS
 
 OUTCOMES: Final[Mapping[str, str]] = {"allow": "green", "warn": "yellow", "hold": "magenta", "deny": "bold red"}
 

@@ -27,7 +27,7 @@ from inbond.policy.explain import commands, ending_of, stops
 from inbond.policy.timeline import TimelineRelease
 from inbond.web.project_json import standing_json, timeline_json
 from inbond.web.verdict_json import judgement_json, timestamp
-from inbond.web.views import BADGES
+from inbond.web.rendered import BADGES
 
 
 def project_json(story: ProjectStory) -> str:

@@ -14,8 +14,8 @@ from inbond.model.names import ProjectName
 from inbond.model.page import File
 from inbond.model.verdict import Judgement
 
-# What a verdict was derived from: the policy's digest, the page's document, the generation, and how often anything about
-# evidence and archives of the project has become known.
+# What a verdict was derived from: the policy's digest, the page's document, the generation, and how often anything
+# about evidence and archives of the project has become known.
 Basis = tuple[str, str, tuple[str, int, str], int, int]
 
 

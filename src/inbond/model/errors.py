@@ -62,7 +62,7 @@ class NotSignedIn(ClientFault):
 
 
 class StatementRefused(NotSignedIn):
-    """What a CI system states of its job does not count here. `detail`: why, for the log and not for whoever sent it."""
+    """What a CI system states of its job does not count here. `detail`: why, for the log, not for whoever sent it."""
 
     def __init__(self, message: str, *, detail: str = "", remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)

@@ -14,9 +14,9 @@ def printable(text: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 file`, `1,620 files`, `2 dependencies`, `2 indexes`, `2 keys`."""
+    """`1 file`, `1,620 files`, `2 dependencies`, `2 indexes`, `2 addresses`, `2 keys`."""
     if number == 1:
         return f"1 {noun}"
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{number:,} {noun[:-1]}ies"
-    return f"{number:,} {noun}{'es' if noun.endswith('x') else 's'}"
+    return f"{number:,} {noun}{'es' if noun.endswith(('x', 's')) else 's'}"

@@ -40,11 +40,20 @@ class _Remembered:
 
 
 class CiStatements:
-    """Checks statements by the settings in force. `open_source`: what asks an issuer. Close it with `aclose`."""
+    """Checks statements by the settings in force. Close it with `aclose`.
+
+    `open_source`: what asks an issuer. `at_most`: statements that are remembered.
+    """
 
     def __init__(
-        self, settings: CiSettings, open_source: Callable[[IssuerSettings], KeySource], observer: Observer
+        self,
+        settings: CiSettings,
+        open_source: Callable[[IssuerSettings], KeySource],
+        observer: Observer,
+        *,
+        at_most: int = REMEMBERED,
     ) -> None:
+        self._at_most = at_most
         self._open = open_source
         self._observer = observer
         self._rules: Sequence[WorkloadRule] = settings.rules
@@ -127,7 +136,7 @@ class CiStatements:
     def _remember(self, digest: bytes, statement: Statement, whose: Workload, now: datetime) -> None:
         until = min(now + timedelta(seconds=REMEMBERED_SECONDS), statement.over)
         self._remembered[digest] = _Remembered(statement=statement, until=until, rules=self._rules, whose=whose)
-        if len(self._remembered) > REMEMBERED:
+        if len(self._remembered) > self._at_most:
             self._remembered.popitem(last=False)
 
 

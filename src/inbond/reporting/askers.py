@@ -63,11 +63,6 @@ class Given:
     now: Told
     named_by: tuple[str, ...] = ()
 
-    @property
-    def is_bad(self) -> bool:
-        """Whether it would not be given any more, or something is known against it."""
-        return bool(self.named_by) or (isinstance(self.now, Fate) and self.now.would_stop)
-
 
 def naming(file: ServedFile, happened: Iterable[Occurrence]) -> tuple[str, ...]:
     """The advisories that were found to name a file after it was given."""

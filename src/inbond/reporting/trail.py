@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from inbond.model.acts import EVERY_ACT, ActsWanted, KeptAct, Place
+from inbond.model.acts import EVERY_ACT, Act, ActsWanted, KeptAct, Place
 from inbond.model.history import Fetched
 from inbond.store.protocols import Acts, History
 
@@ -84,36 +84,40 @@ def line(entry: Entry) -> bytes:
 
 def fields(entry: Entry) -> dict[str, Any]:
     """What the line says; `at` and `kind` are of every entry."""
-    match entry:
-        case KeptAct(number=number, act=act):
-            return {
-                "version": VERSION,
-                "at": stamp(act.at),
-                "kind": str(act.kind),
-                "by": act.by,
-                "client": act.client,
-                "index": act.index,
-                "project": act.project,
-                "target": act.target,
-                "message": act.message,
-                "detail": dict(act.detail),
-                "number": number,
-            }
-        case Fetched(row=row):
-            first = row.first
-            return {
-                "version": VERSION,
-                "at": stamp(row.last_at),
-                "kind": REQUEST,
-                "by": first.who,
-                "client": first.client,
-                "index": first.index,
-                "project": str(first.project),
-                "target": str(first.filename),
-                "message": first.message,
-                "detail": _request_detail(entry),
-                "number": None,
-            }
+    return _act_fields(entry.number, entry.act) if isinstance(entry, KeptAct) else _request_fields(entry)
+
+
+def _act_fields(number: int, act: Act) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "at": stamp(act.at),
+        "kind": str(act.kind),
+        "by": act.by,
+        "client": act.client,
+        "index": act.index,
+        "project": act.project,
+        "target": act.target,
+        "message": act.message,
+        "detail": dict(act.detail),
+        "number": number,
+    }
+
+
+def _request_fields(entry: Fetched) -> dict[str, Any]:
+    first = entry.row.first
+    return {
+        "version": VERSION,
+        "at": stamp(entry.row.last_at),
+        "kind": REQUEST,
+        "by": first.who,
+        "client": first.client,
+        "index": first.index,
+        "project": str(first.project),
+        "target": str(first.filename),
+        "message": first.message,
+        "detail": _request_detail(entry),
+        "number": None,
+    }
 
 
 def _request_detail(entry: Fetched) -> dict[str, str]:

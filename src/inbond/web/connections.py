@@ -18,7 +18,7 @@ from inbond.web.hot import HOT, Hot
 from inbond.web.hot_answer import HotAnswer, repeatable
 from inbond.web.judged_under import is_overtaken
 from inbond.web.origin import SERVER, client_at, client_of, is_trusted_proxy
-from inbond.web.outflow import FileShrank
+from inbond.web.outflow import FileShrank, is_encrypted
 from inbond.web.problems import problem
 from inbond.web.taking import Taking
 
@@ -54,7 +54,7 @@ class Connection(web.RequestHandler):
         self._closes = False  # once that is taken
         self._admission = Admission.SHUT
         self._peer = ""
-        self._socket = -1  # its number, while it is open
+        self._socket: int | None = None  # its number, while it is open
         self._due: asyncio.TimerHandle | None = None
         self._head_bytes = 0
 
@@ -79,6 +79,7 @@ class Connection(web.RequestHandler):
         self._whole = self._admission is Admission.SERVED
         self._client = client_at(self._peer)
         self._by = self._proxy()
+        # What is encrypted goes by the transport alone.
         self._socket = transport.get_extra_info("socket").fileno()
         _end_unread(transport, self._door.limits.unread_seconds)
         super().connection_made(transport)
@@ -161,7 +162,7 @@ class Connection(web.RequestHandler):
         """Sends the copy of an answer, which the transport does not get to see, or only the rest of it."""
         assert self.transport is not None
         if self.transport.get_write_buffer_size():
-            return False  # another answer goes before it
+            return False  # or another answer goes before it
         try:
             sent = os.sendfile(self._socket, copy, 0, len(ready))
         except OSError:  # the transport finds out, and knows what to do

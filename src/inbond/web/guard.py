@@ -20,7 +20,7 @@ from inbond.access.settings import AccessSettings
 from inbond.gateway.indexes import ROOT
 from inbond.gateway.sign_in import NOBODY, NOTHING_OFFERED, By, Offered, Refused, SignedIn
 from inbond.model.acts import Act, ActKind
-from inbond.model.errors import InbondError, NotSignedIn, TooManyAttempts
+from inbond.model.errors import InbondError, NotSignedIn, StatementRefused, TooManyAttempts
 from inbond.model.events import Did
 from inbond.web.access import ACCESS, SIGNED_IN, Access, refusal, who
 from inbond.web.access_again import Asked, GuardedAgain
@@ -112,7 +112,8 @@ async def _signed_in(request: web.Request, access: Access, brought: Offered) -> 
     try:
         found = await access.sign_in.who(brought)
     except NotSignedIn as error:
-        raise failed(request, access, error.message, error) from error
+        why = error.detail if isinstance(error, StatementRefused) else error.message
+        raise failed(request, access, why, error) from error
     if isinstance(found, Refused):
         raise failed(request, access, SAID[found.why], None, token=found.token)
     return found

@@ -66,12 +66,12 @@ class Handshakes:
             return
         finally:
             self._door.leave(peer, admission)  # from here on the place is a connection's, in the same step
-        if secured is None or early.lost:
+        if secured is None or early.is_lost():
             transport.abort()
             return
         connection.connection_made(secured)
         await asyncio.sleep(0)  # then it awaits a head, as connections without TLS do when the first bytes come
-        if early.lost:
+        if early.is_lost():
             connection.connection_lost(None)
             return
         secured.set_protocol(connection)
@@ -102,12 +102,16 @@ class _Early(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self.lost = False
+        self._lost = False
 
     def data_received(self, data: bytes) -> None:
         self.data += data
         if len(self.data) > MAX_EARLY_BYTES:
-            self.lost = True
+            self._lost = True
 
     def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 (asyncio's)
-        self.lost = True
+        self._lost = True
+
+    def is_lost(self) -> bool:
+        """Whether the client is gone, or has sent more than anybody would."""
+        return self._lost

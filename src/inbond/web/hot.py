@@ -152,6 +152,7 @@ class Hot:
     def forget_all(self) -> None:
         """Forgets every answer: another configuration is in force."""
         self._answers.clear()
+        self._copies.close()
 
     def _renewed(self, asking: Asking, known: HotAnswer) -> bool:
         """Whether an answer holds, which is found out once a turn."""

@@ -60,16 +60,9 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     judged_under(request, index)
     form = _format(request.headers.get("Accept"), request.query.get("format"))
     coding = _coding(request.headers.get("Accept-Encoding"))
-    wanted = _Wanted(
-        index=index,
-        project=project,
-        form=form,
-        coding=coding,
-        origin=origin_of(request),
-        revalidate=wants_revalidation(request),
-    )
+    wanted = _Wanted(index=index, project=project, revalidate=wants_revalidation(request))
     ready = await gateway.pages.page(
-        index, project, form=form, coding=coding, origin=wanted.origin, revalidate=wanted.revalidate
+        index, project, form=form, coding=coding, origin=origin_of(request), revalidate=wanted.revalidate
     )
     request[AGAIN] = _PageAgain(gateway, wanted, ready)
     headers = _headers(ready)
@@ -105,13 +98,10 @@ def _seconds(age: timedelta | None) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """What a request for a page asks for."""
+    """Which page a request asks for, in whatever form."""
 
     index: Index
     project: ProjectName
-    form: Format
-    coding: Coding
-    origin: str
     revalidate: bool
 
 

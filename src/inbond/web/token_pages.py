@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from inbond.access.asked import parse_expiry, parse_grant, parse_title
+from inbond.access.asked import parse_expiry, parse_grant, parse_role, parse_title
 from inbond.access.principal import EVERY_INDEX
 from inbond.access.roles import Role
 from inbond.access.tokens import Token
@@ -106,7 +106,8 @@ async def make(request: web.Request) -> web.Response:
     expires = fields.read("expires", lambda text: (parse_expiry(text, now),))
     known = frozenset(request.app[GATEWAY].indexes)
     named = [one for one in fields["indexes"].replace(",", " ").split() if one]
-    grant = fields.read("indexes", lambda _: parse_grant(fields["role"], named, known))
+    role = fields.read("role", parse_role) or Role.READER
+    grant = fields.read("indexes", lambda _: parse_grant(role, named, known))
     if fields.errors or name is None or expires is None or grant is None:
         return unusable(request, lambda status: _form(request, fields, status=status), fields)
     if not request.app[SENT].first(fields["once"]):

@@ -15,6 +15,7 @@ from aiohttp import web
 from inbond.web.access import sees
 from inbond.web.for_people import for_people
 from inbond.web.index_facts import IndexFacts, index_facts
+from inbond.web.judged_under import judged_under
 from inbond.web.operations import IMPORTS
 from inbond.web.origin import origin_of
 from inbond.web.rendered import HEADERS
@@ -120,6 +121,8 @@ async def why(request: web.Request) -> web.Response:
         if story is not None:
             found.append(story)
     stories = sorted(found, key=lambda one: one.gravity)
+    if len(stories) == 1 and isinstance(stories[0], Told):
+        judged_under(request, stories[0].located.index)
     facts = WhyFacts(digits=digits, stories=[_why_story(request, one) for one in stories])
     if not stories:
         missing = HTTPStatus.NOT_FOUND
