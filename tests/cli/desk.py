@@ -71,6 +71,11 @@ class Desk:
         found = await self.in_ledger(lambda ledger: ledger.occurrences(since=LONG_AGO.replace(year=2000)))
         return [(str(one.kind), one.message) for one in reversed(found) if str(one.kind).startswith("decision")]
 
+    async def did(self) -> list[tuple[str, str, str]]:
+        """Acts, the earliest first: kind, by whom, and to what."""
+        found = await self.in_ledger(lambda ledger: ledger.acts(newest_first=False))
+        return [(str(kept.act.kind), kept.act.by, kept.act.target) for kept in found]
+
 
 def configured(place: Path, toml: str = "") -> Desk:
     """One without a server."""

@@ -275,6 +275,8 @@ async def test_what_was_imported_is_taken_back(gap: Gap) -> None:
     text = await gap.far.beside("bundle", "remove", "default", "--yes")
     assert text.startswith("removed default: 1 import, 2 projects, evidence attached to 0 files")
     assert "inbond pins revoke takes back a pin" in text
+    kinds = [(kind, target) for kind, _, target in await gap.far.did()]
+    assert kinds == [("bundle-imported", "default"), ("bundle-removed", "default")] * 2
 
 
 @pytest.mark.parametrize("schema", [len(STEPS), len(STEPS) - 1])

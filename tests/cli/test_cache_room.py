@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -106,6 +107,16 @@ def test_stats_say_where_nothing_is_stored(desk: Desk, monkeypatch: pytest.Monke
     (desk.place / "inbond.toml").write_text('[storage]\nreserve = "999TB"\n')
     put(desk, 1)
     assert "nothing is stored: free some space" in desk.told("cache", "stats")
+
+
+def test_what_somebody_has_removed_is_in_the_audit_trail(desk: Desk) -> None:
+    assert asyncio.run(desk.did()) == []  # and the ledger is there
+    put(desk, 1)
+    desk.told("cache", "gc", "--to", "0", "--dry-run")
+    desk.told("cache", "gc")
+    desk.told("cache", "gc", "--to", "0")
+    ((kind, _, target),) = asyncio.run(desk.did())
+    assert (kind, target) == ("cache-changed", "gc")
 
 
 def test_gc_leaves_what_may_be_left(desk: Desk) -> None:

@@ -101,6 +101,10 @@ async def test_a_signature_counts_from_the_next_request_on_and_so_does_its_remov
         ("decision-made", f"ada attached evidence to {NAME} of pypi: from the release job"),
         ("decision-revoked", f"bob removed the evidence attached to {NAME} of pypi: from the release job"),
     ]
+    done = await desk.did()
+    assert ("evidence-attached", "ada", NAME) in done
+    assert done[-1] == ("evidence-removed", "bob", NAME)
+    assert [kind for kind, *_ in done].count("evidence-attached") == 1
 
 
 async def test_an_attestation_is_served_as_the_provenance_that_it_is(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from structlog.testing import capture_logs
 
 from inbond.cli.logs import log_alerts, log_events
-from inbond.model.events import Alert, Happened, Recorded
-from store.samples import HAPPENED
+from inbond.model.acts import ActKind
+from inbond.model.events import Alert, Did, Happened, Recorded
+from store.samples import ACT, HAPPENED
 
 
 def test_what_happened_is_logged_once_it_is_in_the_ledger() -> None:
@@ -24,6 +27,20 @@ def test_what_happened_is_logged_once_it_is_in_the_ledger() -> None:
             "project": "flask",
         }
     ]
+
+
+def test_what_was_done_is_logged_with_who_did_it_and_refusals_as_warnings() -> None:
+    refused = replace(ACT, kind=ActKind.SIGN_IN_FAILED, by="", index=None, project=None, message="no such token")
+    with capture_logs() as lines:
+        log_events(Did(act=ACT))
+        log_events(Did(act=refused))
+        log_alerts(Did(act=ACT))
+    assert [(line["event"], line["log_level"], line["act"], line["by"]) for line in lines] == [
+        ("signed in", "info", "sign-in", ACT.by),
+        ("no such token", "warning", "sign-in-failed", ""),
+    ]
+    assert (lines[0]["index"], lines[0]["project"], lines[1]["client"]) == ("root", "flask", "192.0.2.7")
+    assert "index" not in lines[1]
 
 
 def test_alerts_are_logged() -> None:

@@ -16,8 +16,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from click.testing import CliRunner
 
 from e2e.service import Service, plain_environment, serving
+from inbond.cli.main import cli
+from inbond.model.errors import ConfigurationError
 from sim.index import SimFile, SimIndex
 
 CONFIG = """
@@ -190,3 +193,11 @@ async def test_where_nobody_serves_the_command_says_so(tmp_path: Path) -> None:
     code, _, said = await up.command()
     assert code == 1
     assert f"no inbond serves over the ledger in {tmp_path}" in said
+
+
+def test_what_cannot_even_be_read_is_refused_by_the_command(tmp_path: Path) -> None:
+    (tmp_path / "inbond.toml").write_text("[server")
+    answer = CliRunner().invoke(cli, ["reload", "--config", str(tmp_path / "inbond.toml")])
+    assert isinstance(answer.exception, ConfigurationError)
+    assert "is not TOML" in answer.exception.message
+    assert "one that runs goes on as it did" in (answer.exception.remedy or "")

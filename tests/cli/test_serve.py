@@ -143,7 +143,8 @@ def test_listening_to_all_sends_nobody_to_an_address_of_no_machine(tmp_path: Pat
         assert service.origin.startswith("http://THIS-HOST:")
         output = stopped(service)
     assert "0.0.0.0" not in output
-    assert f"pip install --index-url {service.index_url} sampleproject" in output
+    address = service.index_url.replace("://", "://__token__:TOKEN@")  # as nobody may read without one
+    assert f"pip install --index-url {address} sampleproject" in output
     assert "add it to hosts in [server], or they are answered 421" in " ".join(output.split())
 
 

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.desk import Desk
 from e2e.service import serving, until
 from inbond.cli.main import cli
 from inbond.gateway.trust import bundled_root_path
@@ -246,6 +247,17 @@ def test_a_new_root_takes_the_place_of_the_old_one(machine: Machine) -> None:
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (both, 0o640)
     text = told(machine.run("update", "--scope", "acme", "--from", new), 0)
     assert text == f"[trust.acme] is the newest already: {digest(both)}\n"
+
+
+def test_a_root_that_was_replaced_is_in_the_audit_trail(machine: Machine) -> None:
+    machine.with_file(OLD.trusted_root())
+    desk = Desk(machine.place)
+    assert asyncio.run(desk.did()) == []  # and the ledger is there
+    new = machine.write("new.json", OLD.trusted_root(NEW))
+    for _ in range(2):  # the second time it is there already
+        told(machine.run("update", "--scope", "acme", "--from", new), 0)
+    ((kind, _, target),) = asyncio.run(desk.did())
+    assert (kind, target) == ("trust-changed", "acme")
 
 
 def test_the_same_for_programs(machine: Machine) -> None:

@@ -41,6 +41,7 @@ async def test_a_reset_is_shown_accepted_and_in_force_at_once(tmp_path: Path) ->
         assert (status, response.headers["Inbond-Serial"], response.headers["Inbond-Freshness"]) == (200, "2", "fresh")
         said = "ada accepted serial 2 of demo at pypi, where 3 was seen before: rebuilt on Monday"
         assert await desk.happened() == [("decision-made", said)]
+        assert await desk.did() == [("serial-accepted", "ada", "serial:pypi/demo")]
         # From then on it counts as any other: nothing below it is taken.
         index.heal()
         index.fault(DEMO, SerialGoesBack(by=2))

@@ -14,6 +14,9 @@ import pytest
 from deploy.exposition import exported
 from deploy.rule_cases import CASES, Case
 from deploy.yaml_files import DEPLOY, anchors, document
+from inbond.web.operations import CHECKS, Check
+from sim.index import SimIndex
+from stack import inbond
 from tools import tool
 from ways_in.programs import TOP, run, run_well
 
@@ -107,3 +110,22 @@ def test_alerts_that_rules_name_are_told_somewhere() -> None:
         for kinds in re.findall(r'(?:occurrences|acts):new15m\{kind=~?"([^"]+)"', expression):
             for one in kinds.split("|"):
                 assert f'"{one}"' in sources, (alert_name, one)
+
+
+async def test_metrics_say_which_check_fails_as_readiness_does(tmp_path: Path) -> None:
+    async def broken() -> Check:
+        return Check(problem="it is broken")
+
+    async def advised() -> Check:
+        return Check(advice="look at this")
+
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        checks = proxy.app[CHECKS]
+        checks["one"], checks["two"] = broken, advised
+        lines = (await proxy.get("/metrics"))[1].decode().splitlines()
+        assert {'inbond_unready{check="one"} 1.0', 'inbond_advice{check="one"} 0.0'} <= set(lines)
+        assert {'inbond_unready{check="two"} 0.0', 'inbond_advice{check="two"} 1.0'} <= set(lines)
+        del checks["one"]
+        checks["one"] = advised
+        lines = (await proxy.get("/metrics"))[1].decode().splitlines()
+        assert 'inbond_unready{check="one"} 0.0' in lines, "it holds again"

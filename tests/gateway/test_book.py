@@ -440,3 +440,16 @@ async def test_acts_that_could_not_be_written_are_written_later_once(ledger: Led
     await told.write()
     assert [kept.act for kept in await ledger.acts()] == [ACT]
     assert [one.count for one in await ledger.traffic(T0)] == [2]
+
+
+async def test_traffic_alone_is_written_too(ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "WRITE_EVERY", 0.02)
+    monkeypatch.setattr(book, "TRAFFIC_EVERY", 0.02)
+    told = book_of(ledger, events)
+    told.start()
+    told(Answered(index="root", kind=TrafficKind.PAGE, outcome=TrafficOutcome.HIT, count=2))
+    async with asyncio.timeout(60):
+        while not await ledger.traffic(T0):
+            await asyncio.sleep(0.01)
+    await told.aclose()
+    assert [one.count for one in await ledger.traffic(T0)] == [2]

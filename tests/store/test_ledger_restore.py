@@ -6,12 +6,15 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
+from inbond.model.acts import Act, ActKind
 from inbond.model.errors import OperatorFault, StoreUnavailable
+from inbond.store.columns import moment_of
 from inbond.store.disk import LocalDisk
 from inbond.store.ledger import open_ledger
 from inbond.store.ledger_facts import examine
@@ -21,7 +24,7 @@ from inbond.store.ledger_use import LedgerUse
 from inbond.store.migrations import STEPS
 from store.brought import ATTACHED
 from store.heard import Heard
-from store.samples import FLASK, REJECTION, T0, T2, WAIVER, path_in
+from store.samples import ACT, FLASK, REJECTION, T0, T1, T2, T3, WAIVER, path_in
 from store.test_migrations import SDIST, check_filled, fill, schema_1
 
 
@@ -320,3 +323,61 @@ async def test_a_disk_that_refuses_is_told_and_the_ledger_stays(backup: Path, tm
     with pytest.raises(StoreUnavailable, match="refused to restore the ledger"):
         restore(backup, path_in(tmp_path), Full())
     assert path_in(tmp_path).read_bytes() == before
+
+
+def with_token(path: Path, *, revoked: bool) -> None:
+    end = (moment_of(T1), "grace") if revoked else (None, None)
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("INSERT INTO token VALUES ('t-1', zeroblob(32), 'ci', 'reader', '[]', 'ada', 1, NULL, ?, ?)", end)
+        raw.execute("INSERT INTO session VALUES (zeroblob(32), 't-1', 1, 2)")
+
+
+def tokens_in(path: Path) -> list[tuple[str, int | None, str | None]]:
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*) FROM session").fetchone() == (0,)
+        return raw.execute("SELECT id, revoked_at, revoked_by FROM token").fetchall()
+
+
+async def acts_in(path: Path) -> list[Act]:
+    ledger = open_ledger(path, observer=Heard())
+    found = [kept.act for kept in await ledger.acts(newest_first=False)]
+    await ledger.aclose()
+    return found
+
+
+async def made(path: Path, *acts: Act) -> Path:
+    ledger = open_ledger(path, observer=Heard())
+    await ledger.record_acts(acts)
+    await ledger.aclose()
+    return path
+
+
+async def test_no_act_and_no_revocation_of_a_token_is_forgotten_and_sessions_end(tmp_path: Path) -> None:
+    first, later, restoring = ACT, replace(ACT, at=T2), replace(ACT, at=T3, kind=ActKind.LEDGER_RESTORED)
+    old = await made(tmp_path / "old" / "ledger.db", first)
+    with_token(old, revoked=False)
+    path = await made(path_in(tmp_path), first, later)
+    with_token(path, revoked=True)
+    done = restore(old, path, told=restoring)
+    assert isinstance(done, Restored)
+    assert done.lost.counts == {}
+    assert tokens_in(path) == [("t-1", moment_of(T1), "grace")]
+    assert await acts_in(path) == [first, later, restoring]
+    assert await acts_in(old) == [first]  # the backup stays as it is
+
+
+async def test_what_cannot_be_read_of_the_ledger_before_is_told(tmp_path: Path) -> None:
+    old = await made(tmp_path / "old" / "ledger.db", ACT)
+    path = await made(path_in(tmp_path), ACT, replace(ACT, at=T2))
+    path.write_bytes(b"no database" * 1000)
+    done = restore(old, path, told=replace(ACT, at=T3))
+    assert isinstance(done, Restored)
+    assert done.lost.untold is not None
+    assert await acts_in(path) == [ACT, replace(ACT, at=T3)]
+
+
+async def test_acts_are_taken_over_by_a_backup_from_before_there_were_any(tmp_path: Path) -> None:
+    path = await made(path_in(tmp_path), ACT)
+    done = restore(schema_1(tmp_path / "old" / "ledger.db"), path, told=replace(ACT, at=T3))
+    assert isinstance(done, Restored)
+    assert await acts_in(path) == [ACT, replace(ACT, at=T3)]

@@ -11,10 +11,12 @@ from pathlib import Path
 from inbond.model.events import unobserved
 from inbond.model.history import Asked, AskedRow
 from inbond.model.names import Filename, ProjectName
+from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.verdict import Decision
 from inbond.store.ledger import Ledger, open_ledger
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 ASKED = Asked(
     at=NOON,
     index="root",
@@ -95,3 +97,23 @@ async def test_projects_are_found_by_a_part_of_their_names_those_that_begin_so_f
         (first, *_) = await ledger.known_projects("flask", upstreams=["pypi"], limit=10)
         (acme,) = await ledger.known_projects("acme", upstreams=["own"], limit=10)
     assert (first.files, acme.files, acme.first_seen) == (0, 1, NOON)
+
+
+async def test_of_what_happened_the_latest_of_some_kinds_is_told(tmp_path: Path) -> None:
+    async with ledger_in(tmp_path) as ledger:
+        kinds = (OccurrenceKind.FILE_STOPPED, OccurrenceKind.FILE_VANISHED, OccurrenceKind.MALWARE_FOUND)
+        for number in range(9):
+            told = Occurrence(
+                key=str(number),
+                kind=kinds[number % 3],
+                at=NOON + number * HOUR,
+                message=str(number),
+                project=ProjectName(f"p{number % 2}"),
+            )
+            await ledger.happened([told])
+        found = await ledger.latest_occurrences(NOON + 2 * HOUR, kinds=kinds[1:], limit=4)
+        none = await ledger.latest_occurrences(NOON, kinds=(), limit=4)
+        of_one = await ledger.latest_occurrences(NOON, kinds=kinds, project=ProjectName("p1"), limit=9)
+    assert [one.message for one in found] == ["8", "7", "5", "4"]
+    assert [one.message for one in of_one] == ["7", "5", "3", "1"]
+    assert none == ()

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from inbond.access.principal import EVERY_INDEX
 from inbond.access.roles import Role
+from inbond.cli.config import load_config
 from inbond.gateway.attempts import MAX_FAILURES
 from inbond.model.acts import ActKind, ActsWanted
 from inbond.model.events import unobserved
@@ -239,9 +240,13 @@ async def test_other_rules_are_in_force_at_the_next_request(tmp_path: Path) -> N
         index.add_wheel("demo", "1.0", upload_time=LONG_AGO)
         head = client.head("/simple/demo/", Accept=JSON)
         assert [(await client.ask(head)).status for _ in range(2)] == [200, 200]
-        before = proxy.up.signing_in.access.sign_in.settings
-        proxy.up.signing_in.access.sign_in.settings = type(before)(indexes={"root": False}, anybody=False)
+        file = tmp_path / "inbond.toml"
+        opened = load_config(file=file, overrides={}, environ={})
+        file.write_text(file.read_text() + GRANTED)
+        proxy.up.signing_in.use(load_config(file=file, overrides={}, environ={}))
         assert (await client.ask(head)).status == 401
+        proxy.up.signing_in.use(opened)
+        assert (await client.ask(head)).status == 200
 
 
 async def test_whoever_writes_other_tokens_ends_no_hot_answers(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ Row = tuple[str, str, int, str]
 TABLE: Final[dict[str, list[Row]]] = {
     "static": [("GET", "/-/static/inbond.css", 200, OPEN)],
     "favicon": [("GET", "/-/static/favicon.svg", 200, OPEN)],
+    "openapi": [("GET", "/-/openapi.json", 200, OPEN)],
     "live": [("GET", "/-/live", 200, OPEN)],
     "ready": [("GET", "/-/ready", 200, OPEN)],
     "signin": [("GET", "/-/sign-in", 200, OPEN)],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from inbond.model.acts import Act, ActKind
+from raw_client import raw
 from web.desk_support import Site, site
 
 
@@ -96,3 +100,30 @@ async def test_it_is_for_admins_of_all_alone(tmp_path: Path, path: str) -> None:
         assert [(await up.program(one).get(path)).status for one in (up.everywhere, up.team, up.reader)] == [403] * 3
         async with up.proxy.session.get(up.proxy.url(path)) as response:
             assert response.status == 401
+
+
+async def test_asked_for_its_head_the_export_sends_no_line(tmp_path: Path) -> None:
+    async with site(tmp_path) as up, raw(up.proxy) as client:
+        bearer = f"Bearer {up.admin}"
+        head = await client.ask(client.head("/-/audit/export", "HEAD", Authorization=bearer))
+        after = await client.ask(client.head("/-/live"))
+
+        assert (head.status, head.field("Content-Type")) == (200, "application/x-ndjson")
+        assert (after.status, after.body) == (200, b'{"live": true}')
+
+
+async def test_a_trail_that_cannot_be_read_to_its_end_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        await acted(up, 3000)  # read in several parts
+        place = up.proxy.up.parts.base.ledger.path
+        with closing(sqlite3.connect(place)) as other:  # somebody wrote past inbond, in a later part
+            other.execute(
+                "INSERT INTO act (key, kind, at, made_by, client, target, message, detail)"
+                " VALUES (zeroblob(16), 'nothing known', 4102444800000000, 'x', '', '', 'x', '{}')"
+            )
+            other.commit()
+        url, headers = up.proxy.url("/-/audit/export"), {"Authorization": f"Bearer {up.admin}"}
+        async with up.proxy.session.get(url, headers=headers) as response:
+            assert response.status == 200
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.read()

@@ -67,7 +67,7 @@ async def test_who_asked_for_what_and_what_became_of_it(tmp_path: Path) -> None:
             await proxy.verdict("demo", bad.filename)  # asking about a file is not asking for it
     rows, occurrences = await held_by(tmp_path)
     assert shown(rows) == {
-        ("192.0.2.7", "1.0", "allow", False, 2),  # 304 gave it to nobody
+        ("192.0.2.7", "1.0", "allow", False, 3),  # 304 too: it has the file, and goes on using it
         ("2001:db8::9", "1.0", "allow", True, 1),
         ("2001:db8::9", "2.0", "deny", False, 1),
         ("192.0.2.7", "2.0", "deny", True, 1),
@@ -88,9 +88,25 @@ async def test_what_carries_no_byte_of_a_file_gives_it_to_nobody(tmp_path: Path)
                 async with proxy.session.head(proxy.url(path)) as response:
                     assert response.status == 200
                     etag = response.headers["ETag"]
-                assert (await proxy.get(path, **{"If-None-Match": etag}))[0] == 304
+            assert (await proxy.get(f"{good.path}.metadata", **{"If-None-Match": etag}))[0] == 304
             assert (await proxy.get(good.path, Range="bytes=999999999-"))[0] == 416
     assert await held_by(tmp_path) == ((), ())
+
+
+async def test_who_has_a_file_from_elsewhere_and_asks_whether_it_still_may_is_known(tmp_path: Path) -> None:
+    """As a front does that gives out copies it keeps, and a client with a cache that is older than the trail."""
+    times = 4  # the later ones are answered like the first
+    async with SimIndex() as index:
+        good, bad = index.add_wheel("demo", "1.0"), index.add_wheel("demo", "2.0")
+        async with inbond(tmp_path, index, more=DENY) as proxy:
+            for _ in range(times):
+                assert (await proxy.get(good.path, **{"If-None-Match": f'"{good.sha256}"'}))[0] == 304
+                assert (await proxy.get(bad.path, **{"If-None-Match": f'"{bad.sha256}"'}))[0] == 403
+    rows, _ = await held_by(tmp_path)
+    assert shown(rows) == {
+        ("127.0.0.1", "1.0", "allow", False, times),
+        ("127.0.0.1", "2.0", "deny", False, times),
+    }
 
 
 async def test_a_download_under_way_is_known(tmp_path: Path) -> None:

@@ -144,3 +144,15 @@ async def test_what_others_wrote_is_shown_as_text(tmp_path: Path) -> None:
 
         assert "<script>x</script>\\u202e" in page.words
         assert page.html.css("main script, main b") == []
+
+
+async def test_a_file_whose_version_cannot_be_read_is_waived_by_its_digest(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        await asked(up, {"version": None}, {"version": None, "sha256": None, "filename": Filename("odd.tar.gz")})
+        facts = (await up.program(up.everywhere).get("/-/denials")).json["denials"]
+        offered = {one["filename"]: (one["waive"], one["why"]) for one in facts}
+        (target, why) = offered["demo-1.0.tar.gz"]
+
+        assert f"target=demo%40sha256%3A{'ab' * 32}&rule=deny&index=root" in target
+        assert why == f"/why/{'ab' * 6}"
+        assert offered["odd.tar.gz"] == (None, None)

@@ -102,6 +102,21 @@ async def test_who_fetched_it_is_told_to_operators_of_the_index_alone(tmp_path: 
     assert "10.0.0." not in plain.decode()
 
 
+async def test_operators_are_led_to_the_form_that_lets_it_through(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0")
+        young = index.add_wheel("demo", "2.0", upload_time=datetime.now(UTC) - timedelta(hours=1))
+        async with inbond(tmp_path, index, config=ONE_INDEX + _token("operator", "root")) as proxy:
+            path, bearer = f"root/demo/{young.filename}", {"Authorization": f"Bearer {OPERATOR}"}
+            told, anonymous = await facts(proxy, path, **bearer), await facts(proxy, path)
+            fine = await facts(proxy, "root/demo/demo-1.0-py3-none-any.whl", **bearer)
+            status, body, _ = await proxy.get(told["waive"], **bearer)
+    assert (anonymous["waive"], fine["waive"]) == (None, None)
+    assert status == 200
+    values = [field.attributes.get("value") for field in LexborHTMLParser(body).css("main input")]
+    assert "demo==2.0" in values
+
+
 async def test_of_many_the_page_tells_some_and_says_so(tmp_path: Path) -> None:
     async with SimIndex() as index:
         wheel = index.add_wheel("demo", "1.0")

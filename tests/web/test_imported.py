@@ -44,13 +44,13 @@ async def ready(far: Inbond) -> tuple[bool, str | None, str | None]:
     return found["ready"], found["problems"].get("imports"), found["advice"].get("imports")
 
 
-async def test_the_home_page_says_what_was_imported_and_since_when(tmp_path: Path, index: SimIndex) -> None:
+async def test_the_page_of_use_says_what_was_imported_and_since_when(tmp_path: Path, index: SimIndex) -> None:
     index.add_wheel("demo", "1.0")
     made = datetime(2026, 11, 20, 8, tzinfo=UTC)
     async with fed(tmp_path / "far", index) as far:
-        assert "upstream pypi, of which nothing was imported yet" in await page(far, "/")
+        assert "upstream pypi, of which nothing was imported yet" in await page(far, "/-/use")
         await taken_over(tmp_path / "here", index, tmp_path / "far", Cargo(name="team-a", created_at=made))
-        home = await page(far, "/")
+        home = await page(far, "/-/use")
     assert f"what was imported of {index.url} as of 2026-11-20 08:00 UTC" in home
     assert "Bundle As of Taken in Files Signed by team-a 2026-11-20 08:00 UTC" in home
     assert home.count(KEY) == 1
@@ -74,7 +74,7 @@ async def test_nothing_here_speaks_of_imports_where_there_are_none(tmp_path: Pat
     wheel = index.add_wheel("demo", "1.0")
     async with connected(tmp_path, index) as online:
         await online.verdict("demo", wheel.filename)
-        pages = [await page(online, "/"), await page(online, f"/why/{wheel.sha256[:12]}")]
+        pages = [await page(online, "/-/use"), await page(online, f"/why/{wheel.sha256[:12]}")]
         assert "imports" not in json.loads((await online.get("/-/ready"))[1])["checks"]
         assert b"inbond_imports" not in (await online.get("/metrics"))[1]
         _, _, answer = await online.get("/simple/demo/")
@@ -145,7 +145,7 @@ async def test_a_ledger_that_cannot_be_read_is_a_problem(tmp_path: Path, index: 
         await far.up.parts.base.ledger.aclose()
         is_ready, problem, _ = await ready(far)
         assert (is_ready, "ledger" in str(problem)) == (False, True)
-        assert [(await far.get(path))[0] for path in ("/metrics", "/")] == [200, 200]
+        assert [(await far.get(path))[0] for path in ("/metrics", "/-/use")] == [200, 200]
 
 
 # --- the banner

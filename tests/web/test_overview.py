@@ -16,7 +16,7 @@ from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.traffic import TrafficHour, TrafficKind, TrafficOutcome
 from inbond.model.verdict import Decision
-from inbond.web.overview import totals_of, traffic_points
+from inbond.web.overview_traffic import totals_of, traffic_points
 from sim.attested import attested_files
 from sim.index import SimFile, SimIndex
 from stack import ONE_INDEX, Inbond, inbond, sigstore
@@ -134,7 +134,7 @@ async def test_readers_of_one_index_learn_nothing_of_another(tmp_path: Path) -> 
     assert "root" not in json.dumps(found)
 
 
-async def test_what_needs_attention_comes_with_where_to_act_on_it(tmp_path: Path) -> None:
+async def test_what_needs_attention_is_told(tmp_path: Path) -> None:
     async with SimIndex() as index, inbond(tmp_path, index) as proxy:
         ledger, now = proxy.up.parts.base.ledger, proxy.clock()
         for number, until in enumerate((now + DAY, now + 9 * DAY, now - DAY)):
@@ -145,9 +145,23 @@ async def test_what_needs_attention_comes_with_where_to_act_on_it(tmp_path: Path
         _, body, _ = await proxy.get("/")
     told = {(one["severity"], one["about"]): one for one in found}
     assert "1 waiver in 7 days or less: cooldown for demo==0" in told["note", "waivers"]["message"]
-    assert told["note", "waivers"]["href"] == "/-/waivers"
+    assert told["note", "waivers"]["href"] is None  # nobody but operators may open it
     assert told["warning", "review"]["message"].endswith("in 14 days: demo")
     assert [item.css_first(".badge") is not None for item in LexborHTMLParser(body).css("ul.attention li")]
+
+
+async def test_without_its_ledger_it_says_so_and_counts_nothing(tmp_path: Path) -> None:
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        ledger = proxy.up.parts.base.ledger.path
+        ledger.rename(tmp_path / "away")
+        found = await overview(proxy)
+        _, body, _ = await proxy.get("/")
+        (tmp_path / "away").rename(ledger)
+        again = await overview(proxy)
+    assert "ledger" in found["unavailable"]
+    assert (found["totals"]["answers"], again["unavailable"]) == (0, None)
+    assert [one["about"] for one in found["attention"] if one["severity"] == "problem"] == ["ledger"]
+    assert LexborHTMLParser(body).css("main [role=alert]")
 
 
 def stopped(file: SimFile, index: str, now: datetime) -> Asked:

@@ -114,6 +114,7 @@ async def test_decisions_of_the_configuration_come_and_go(tmp_path: Path) -> Non
             path = await proxy.path_of("demo", wheel.filename)
             assert (await proxy.get(path))[0] == 200
             assert (await reloads(before + rejection)).changes.decisions_added == 1
+            assert [one.decided.by for one in proxy.up.configured.now] == ["ada"]
             assert (await proxy.get(path))[0] == 403
             assert (await reloads(before)).changes.decisions_removed == 1
             assert (await proxy.get(path))[0] == 200

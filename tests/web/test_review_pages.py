@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cli.desk import young
 from sim.attested import attested_files
 from sim.sigstore import GitHub
@@ -120,7 +122,8 @@ async def test_whoever_operates_one_index_sees_its_queue_alone_and_makes_no_pins
         assert (pinned.status, waived.status) == (403, 303)
         (waiver,) = (await team.get("/-/waivers?project=widgets")).json["decisions"]
         assert (waiver["rule"], waiver["index"]) == ("continuity", "team")
-        assert (await team.get(f"/-/review/{other['id']}")).status == 404
+        gone = await team.get(f"/-/review/{other['id']}")
+        assert (gone.status, gone.headers["Content-Type"]) == (404, "application/problem+json")
         assert (await team.post(f"/-/review/{other['id']}/accept", reason="not mine")).status == 409
         assert (await team.get("/-/review?index=root")).json["entries"] == []
         assert (await up.program(up.reader).get("/-/review")).status == 403
@@ -140,3 +143,42 @@ async def test_of_two_who_accept_at_once_one_decides(tmp_path: Path) -> None:
         assert gone.status == 404
         assert f"Nothing of {entry['id']} waits" in gone.words
         assert "Load the queue anew" in gone.words
+
+
+async def test_what_was_asked_for_long_ago_is_decided_by_the_links_that_lead_to_it(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        await up.stopped(up.index.add_wheel("evil", "1.0").path)
+        up.proxy.clock.advance(timedelta(days=40))
+        browser = await up.browser(up.everywhere)
+        lately, long = await browser.get("/-/review"), await browser.get("/-/review?since=60d")
+        link = long.html.css_first("tbody a")
+        assert link is not None
+        page = await browser.get(str(link.attributes["href"]))
+        form = page.html.css_first('form[action*="/accept"]')
+        assert form is not None
+        sent = await browser.send(page, str(form.attributes["action"]), reason="read it")
+
+        assert "Nothing waits." in lately.words
+        assert (page.status, sent.status) == (200, 303)
+
+
+@pytest.mark.parametrize(
+    ("how", "fields", "wrong"),
+    [
+        ("accept", {"reason": "ours", "waive": "no"}, "waive"),
+        ("accept", {"reason": "ours", "until": "soon"}, "until"),
+        ("accept", {"reason": ""}, "reason"),
+        ("reject", {"reason": "", "until": "3d"}, "until"),
+    ],
+)
+async def test_what_cannot_be_used_decides_nothing(
+    tmp_path: Path, how: str, fields: dict[str, str], wrong: str
+) -> None:
+    async with site(tmp_path) as up:
+        await up.stopped(up.index.add_wheel("evil", "1.0").path)
+        (entry,) = await queue(up)
+        answer = await up.program(up.everywhere).post(f"/-/review/{entry['id']}/{how}", **fields)
+
+        assert answer.status == 422
+        assert wrong in answer.json["errors"]
+        assert await queue(up) == [entry]

@@ -15,10 +15,8 @@ CSS: Final = (STATIC / "inbond.css").read_text(encoding="utf-8")
 
 
 def palettes() -> dict[str, dict[str, str]]:
-    light, dark = (
-        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
-        for block in re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)
-    )
+    blocks = re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)
+    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in blocks)
     assert light.keys() == dark.keys()
     return {"light": light, "dark": dark}
 

@@ -54,7 +54,7 @@ async def _everybody_sees_what_is_theirs(org: Populated) -> None:
     everybody = (
         (org.admin, "data", set[str]()),
         (org.operator, "data", {"Tokens", "Audit"}),
-        (org.reader, "payments", {"Tokens", "Audit", "Review"}),
+        (org.reader, "payments", {"Tokens", "Audit", "Review", "Waivers", "Pins"}),
     )
     for secret, index, others in everybody:
         for path in PAGES:

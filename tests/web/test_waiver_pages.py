@@ -241,3 +241,49 @@ async def test_a_body_that_is_no_form_is_refused(
     headers = {"Authorization": f"Bearer {up.everywhere}", "Content-Type": content_type}
     async with up.proxy.session.post(up.proxy.url("/-/waivers"), data=body, headers=headers) as response:
         assert (response.status, await response.read() != b"") == (status, True)
+
+
+async def test_the_form_has_its_json_too(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        facts = (await up.program(up.team).get("/-/waivers/new?target=evil==1.0&other=1")).json
+        assert facts["fields"] == {"target": "evil==1.0", "until": "30d", "index": "team"}
+        assert facts["choices"]["index"] == ["team"]
+        assert "cooldown" in facts["choices"]["rule"]
+        assert "digest" not in facts["choices"]["rule"]
+        everywhere = (await up.program(up.everywhere).get("/-/rejections/new")).json
+        assert everywhere["choices"] == {"index": ["root", "team", "*"]}
+        assert (await up.program(up.everywhere).get("/-/pins/new?project=a")).json["fields"] == {"project": "a"}
+        assert (await up.program(up.admin).get("/-/tokens/new")).json["choices"]["role"] == [
+            "reader", "operator", "admin",
+        ]  # fmt: skip
+
+
+async def test_one_and_its_json_say_the_same_whether_in_force_or_revoked(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        program, browser = up.program(up.everywhere), await up.browser(up.everywhere)
+        made = await program.post("/-/waivers", **{**WAIVER, "target": "evil"})
+        path = made.json["waiver"]["id"]
+        for state in ("in force", "revoked"):
+            page = await browser.get(f"/-/waivers/{path}")
+            twin = (await browser.get(f"/-/waivers/{path}?format=json")).json
+            fact = twin["decision"]
+            assert (fact["state"], fact["revocable"]) == (state, state == "in force")
+            assert twin["told"] in page.words
+            for name in ("id", "target", "rule", "index", "reason", "by", "state"):
+                assert fact[name] in page.words
+            await program.post(f"/-/waivers/{path}/revoke", reason="enough")
+        assert "It was revoked, and is in force no more." in (await browser.get(f"/-/waivers/{path}")).words
+        assert (await program.get("/-/waivers/w-0000000000")).status == 404
+
+
+async def test_what_is_too_wide_or_lifts_nothing_is_told_at_once(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        browser = await up.browser(up.team)
+        form = await browser.get("/-/waivers/new")
+        sent = await browser.send(form, "/-/waivers", target="evil", rule="deny", reason="ours")
+        words = (await browser.get(sent.link)).words
+
+        assert "It covers every version, also those to come: evil==… would be narrower." in words
+        assert "Of the files that are known it lifts nothing now." in words
+        assert "Look again: no page of evil is known on index team." in words
+        assert "is in force:" not in (await browser.get("/-/waivers?made=w-0000000000")).words

@@ -91,6 +91,7 @@ class Reloading:
         self._loaded, self._config = prepared.loaded, config
         server.now = replace(config.server, listen=server.listen, workers=server.workers, limits=server.limits)
         base.standings.use(config.decisions)
+        self._up.configured.use(config.placed_decisions)
         base.book.use(config.history)
         self._up.signing_in.use(config)
         if self._tls is not None and prepared.certificate is not None and prepared.context is not None:

@@ -82,10 +82,11 @@ def _ledger_dir(given: GivenOptions) -> Path:
     """Where the ledger lies, also where something else is wrong with the configuration: the server says what."""
     try:
         return config_from_options(given).storage.ledger_dir
-    except ConfigurationError:
+    except ConfigurationError as error:
         path = _path_alone(given)
         if path is None:
-            raise
+            remedy = "the server was not asked, as it is not told where its ledger is: one that runs goes on as it did"
+            raise ConfigurationError(error.message, remedy=remedy) from error
         return config_from_options(GivenOptions(file=None, overrides={"data": path})).storage.ledger_dir
 
 

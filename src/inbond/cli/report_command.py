@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from inbond.cli.moments import moment_or_length
 from inbond.cli.options import TEXT, GivenOptions, config_from_options, config_options
 from inbond.cli.telling import UNTOLD, ending, say
-from inbond.model.units import parse_duration, parse_moment
 
 if TYPE_CHECKING:
     from inbond.reporting.report import Report
@@ -34,20 +33,10 @@ Examples:
 """
 
 
-def _since(ctx: click.Context, param: click.Parameter, value: str) -> datetime | timedelta:
-    """A length of time until now, `14d`, or a moment, `2026-11-01`."""
-    with suppress(ValueError):
-        return parse_duration(value)
-    with suppress(ValueError):
-        return parse_moment(value)
-    message = f"{value!r} is neither a length such as '14d' nor a date such as '2026-11-01'"
-    raise click.BadParameter(message, ctx=ctx, param=param)
-
-
 @click.command("report", epilog=_EPILOG)
 @click.option(
     "--since",
-    callback=_since,
+    callback=moment_or_length,
     metavar="LENGTH|DATE",
     default="14d",
     show_default=True,

@@ -54,6 +54,7 @@ from inbond.web.views import UPSTREAMS
 SHUTDOWN_SECONDS: Final = 15.0
 UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 THIS_HOST: Final = "THIS-HOST"
+USER: Final = "__token__"
 log: Final = structlog.get_logger("inbond")
 
 
@@ -108,10 +109,10 @@ async def serve_until(
         lag = asyncio.create_task(up.metrics.watch_lag())
         runner = await start(up, config, sockets=sockets)
         try:
-            await say(up, announcement(up, config, runner, await up.imports.current()))
-            keep_collections_short()
-            _tell(up, started(address_of(runner), up.gateway.clock()), among)
             async with nullcontext() if reloads is None else reloads(up, runner.app):
+                await say(up, announcement(up, config, runner, await up.imports.current()))
+                keep_collections_short()
+                _tell(up, started(address_of(runner), up.gateway.clock()), among)
                 await stop.wait()
         finally:
             lag.cancel()
@@ -264,15 +265,20 @@ def announcement(up: Running, config: Config, runner: web.AppRunner, imported: I
         fed = [one for name in index.upstreams if (one := imported.upstream(name)) is not None]
         lines += [f"    {one.name}: {told(one)}" for one in fed]
     first = next(iter(up.gateway.indexes.values()))
+    address = _with_token(f"{origin}/{first.prefix}simple/", anybody=config.access.indexes[first.name])
     lines += [
         f"  cache {_home(config.storage.cache_dir)}, ledger {_home(config.storage.ledger_dir)}",
         "",
-        f"  pip install --index-url {origin}/{first.prefix}simple/ sampleproject",
-        f"  uv pip install --default-index {origin}/{first.prefix}simple/ sampleproject",
+        f"  pip install --index-url {address} sampleproject",
+        f"  uv pip install --default-index {address} sampleproject",
         "",
         *_about_names(config),
     ]
     return "\n".join(lines)
+
+
+def _with_token(address: str, *, anybody: bool) -> str:
+    return address if anybody else address.replace("://", f"://{USER}:TOKEN@", 1)
 
 
 async def warn(up: Running, config: Config) -> None:

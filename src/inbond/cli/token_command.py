@@ -108,7 +108,10 @@ def create(*, form: str, given: GivenOptions, **asked: Any) -> None:  # fmt: ski
 @format_option
 @config_options
 def show(*, everyone: bool, form: str, given: GivenOptions) -> None:
-    """List the tokens of the ledger and of the configuration: what each may do, and when it was used last."""
+    """List tokens, of the ledger and the configuration.
+
+    With what each may do, and when it was used last.
+    """
     with ending():
         _lazily()
         from inbond.cli import token_run, token_shown  # noqa: PLC0415 (as said above)
@@ -125,7 +128,10 @@ def show(*, everyone: bool, form: str, given: GivenOptions) -> None:
 @by_option
 @config_options
 def revoke(*, token_id: str, by: str | None, given: GivenOptions) -> None:
-    """End the token ID, as `inbond token list` shows it, and all sessions of browsers that signed in with it."""
+    """End the token ID from the next request on.
+
+    ID is as `inbond token list` shows it. Sessions of browsers that signed in with it end, too.
+    """
     with ending(_code_of):
         _lazily()
         from inbond.cli import token_run  # noqa: PLC0415 (as said above)

@@ -26,8 +26,8 @@ from inbond.model.verdict import Judgement
 from inbond.policy.explain import commands, ending_of, stops
 from inbond.policy.timeline import TimelineRelease
 from inbond.web.project_json import standing_json, timeline_json
-from inbond.web.verdict_json import judgement_json, timestamp
 from inbond.web.rendered import BADGES
+from inbond.web.verdict_json import judgement_json, timestamp
 
 
 def project_json(story: ProjectStory) -> str:

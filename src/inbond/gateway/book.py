@@ -1,11 +1,12 @@
 """The book: what is on its way into the ledger, in batches, so that no request waits for a disk.
 
 Requests, occurrences, acts, and traffic by the hour. An observer among others. What it hears is queued, which takes a
-microsecond, and written within a second and when inbond stops; a process that is killed loses what was not written yet, at most that second's. Equal requests wait as one
-entry with their number, as the ledger holds them: who asks again and again takes no room from others. While the ledger
-cannot be written the queue grows to its bounds, and what is lost beyond is counted in an alert: serving goes on, as
-what was decided is decided by what the ledger holds, not by what it is told here. An entry that no ledger takes is
-dropped, with an alert, and stops no other.
+microsecond, and written within a second (traffic alone: within a minute) and when inbond stops; a process that is
+killed loses what was not written yet, at most that second's. Equal requests wait as one entry with their number, as the
+ledger holds them: who asks again and again takes no room from others. While the ledger cannot be written the queue
+grows to its bounds, and what is lost beyond is counted in an alert: serving goes on, as what was decided is decided by
+what the ledger holds, not by what it is told here. An entry that no ledger takes is dropped, with an alert, and stops
+no other.
 
 Whoever is stopped at a file is written down twice: in the sum of equal requests, and once an hour as an act, which
 nobody can change afterwards.
@@ -37,6 +38,7 @@ from inbond.store.acts import key_of
 from inbond.store.protocols import Acts, History, Occurrences, TrafficRecord
 
 WRITE_EVERY: Final = 1.0  # seconds
+TRAFFIC_EVERY: Final = 60.0  # seconds: where there is nothing else to be written
 RETRY_EVERY: Final = 10.0  # seconds: while the ledger cannot be written
 PRUNE_EVERY: Final = 86_400.0  # seconds: a day
 WRITTEN_AT_ONCE: Final = 2000  # entries in one transaction: whoever waits for the ledger waits some 30 ms
@@ -106,6 +108,8 @@ class Book:
     def __call__(self, event: Event) -> None:
         """Queues what belongs into the ledger."""
         match event:
+            case Answered() | BytesServed():
+                self._traffic(event)  # which wakes nobody: pages would have the ledger written every second
             case FileAsked():
                 self._join(AskedRow.of(self._as_kept(event.asked), event.count))
                 self._wake_up()
@@ -114,9 +118,6 @@ class Book:
                 self._wake_up()
             case Did():
                 self._acts.add(self._act_as_kept(event.act))
-                self._wake_up()
-            case Answered() | BytesServed():
-                self._traffic(event)
                 self._wake_up()
             case _:
                 pass
@@ -243,7 +244,8 @@ class Book:
 
     async def _write_on(self) -> None:
         while not self._stop.is_set():
-            await self._wake.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TRAFFIC_EVERY)
             self._wake.clear()
             await self._rest(WRITE_EVERY)
             if not await self._lives_through(self.write()):

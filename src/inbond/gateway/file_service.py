@@ -186,7 +186,10 @@ class FileService:
         self._judge.tell(judgement, count)
 
     def given_again(self, cleared: Cleared, *, asking: Asking, count: int, leaves: bool) -> None:
-        """Tells of so many requests that were answered like one for this cleared file. `leaves`: with its bytes."""
+        """Tells of so many requests that were answered like one for this cleared file.
+
+        `leaves`: by those who have something of it then.
+        """
         judgement = cleared.clearance.judgement
         self._observer(CacheLookup(kind="page", hit=True, count=count))
         self._tell_again(cleared.index, judgement, count)
@@ -230,7 +233,7 @@ class FileService:
         """Tells the audit trail that a cleared file leaves: before its first byte, so that a long download is known.
 
         An answer that the client, upstream or a failed check cuts off counts as well: whoever asks who got a file asks
-        for too many rather than too few. What carries no byte of it, as HEAD and 304, does not.
+        for too many rather than too few. What carries no byte of it, as HEAD, does not; 304 does (`held_already`).
         """
         self._asked(located, judgement)
         if self._ahead is None:
@@ -239,6 +242,13 @@ class FileService:
             self._ahead.begin(located.state, located.file)
         else:
             self._ahead.taken(located.state, located.file)
+
+    def held_already(self, located: Located, judgement: Judgement) -> None:
+        """Tells the audit trail of a client that has the bytes of a cleared file and may go on using them.
+
+        It had them from another index, before the trail began, or from a front that keeps copies and gives one now.
+        """
+        self._asked(located, judgement)
 
     def _denied(self, located: Located, judgement: Judgement) -> Denied:
         """The denial, told to the audit trail."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from inbond.gateway.off_loop import off_loop
 from inbond.gateway.reviewing import Looks, kept
 from inbond.model.decisions import Decided, Pin, Rejection, Target, Waiver
 from inbond.model.errors import ClientFault
@@ -63,13 +64,12 @@ async def queue(
 
     `projects`: at most so many are looked at, those first that were asked for last; of others nothing can be told.
     """
-    rows = await history.asked(since=now - since, stopped=True)
-    rows = tuple(row for row in rows if indexes is None or row.first.index in indexes)
-    wanted = tuple(dict.fromkeys((row.first.index, row.first.project) for row in rows))
+    every = await history.asked(since=now - since, stopped=True)
+    rows, wanted = await off_loop(len(every), _within, every, indexes)
     pages = await _pages(look, wanted[:projects])
     known = frozenset(look.indexes)
     return Queue(
-        entries=queue_of(rows, lambda row: _now_of(row, pages, known)),
+        entries=await off_loop(len(rows), queue_of, rows, lambda row: _now_of(row, pages, known)),
         pages=pages,
         now=now,
         recorded_since=await history.recorded_since(),
@@ -111,6 +111,14 @@ def rejecting(found: Queue | None, what: str, said: Said, *, index: str | None) 
     return tuple(
         Rejection(target=target, reason=said.reason, by=said.by, at=said.at, index=where) for target, where in meant
     )
+
+
+def _within(
+    rows: Sequence[AskedRow], indexes: Collection[str] | None
+) -> tuple[tuple[AskedRow, ...], tuple[tuple[str, ProjectName], ...]]:
+    """The rows of some indexes, and the pages that they are about."""
+    found = tuple(row for row in rows if indexes is None or row.first.index in indexes)
+    return found, tuple(dict.fromkeys((row.first.index, row.first.project) for row in found))
 
 
 async def _pages(look: Looks, wanted: Iterable[tuple[str, ProjectName]]) -> Pages:

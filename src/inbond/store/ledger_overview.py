@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from inbond.model.names import ProjectName
+from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.overview import KnownProject, LetThrough, StopsOfRule
 from inbond.store import overview
 from inbond.store.ledger_connections import LedgerConnections
@@ -28,3 +30,14 @@ class LedgerOverview(LedgerConnections):
         return await self._read(
             lambda one: overview.known_projects(one, text, upstreams=upstreams, limit=limit, offset=offset)
         )
+
+    async def latest_occurrences(
+        self,
+        since: datetime,
+        *,
+        kinds: Collection[OccurrenceKind],
+        project: ProjectName | None = None,
+        limit: int,
+    ) -> tuple[Occurrence, ...]:
+        """What happened of some kinds at or after a moment, the latest first; of all projects, or of one."""
+        return await self._read(lambda one: overview.latest(one, since, kinds=kinds, project=project, limit=limit))

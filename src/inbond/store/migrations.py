@@ -230,8 +230,8 @@ STEPS: Final[tuple[Step, ...]] = (
     ),
     (
         # Tokens, by the digest of their secret. Never removed: one that was revoked says when and by whom. `indexes`:
-        # a JSON list of names, `*` for all. `session`: of a browser, by the digest of its cookie; `token`: the one it was
-        # begun with, and ends with: one of the configuration may have no row of its own.
+        # a JSON list of names, `*` for all. `session`: of a browser, by the digest of its cookie; `token`: the one it
+        # was begun with, and ends with: one of the configuration may have no row of its own.
         """
         CREATE TABLE token (
             id TEXT NOT NULL PRIMARY KEY,

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from inbond.model.names import Filename, ProjectName
+from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.overview import KnownProject, LetThrough, StopsOfRule
 from inbond.store.columns import moment_of, time_of
+from inbond.store.occurrences import FIELDS, occurrence_of
 
 _STOPS: Final = """
     SELECT index_name, rule, decision = 'allow', sum(count), count(DISTINCT project)
@@ -55,7 +57,24 @@ def known_projects(
     return _made(connection, query, (*sorted(upstreams), text, text, text, limit, offset), _known)
 
 
-def _marks(values: Collection[str]) -> str:
+def latest(
+    connection: sqlite3.Connection,
+    since: datetime,
+    *,
+    kinds: Collection[OccurrenceKind],
+    project: ProjectName | None,
+    limit: int,
+) -> tuple[Occurrence, ...]:
+    """What happened of some kinds at or after a moment, the latest first; to a project. Raises sqlite3.Error."""
+    rows = connection.execute(
+        f"SELECT {FIELDS} FROM occurrence WHERE at >= ? AND kind IN ({_marks(kinds)})"  # noqa: S608 (constants)
+        " AND (? IS NULL OR project = ?) ORDER BY at DESC, number DESC LIMIT ?",
+        (moment_of(since), *sorted(map(str, kinds)), *[None if project is None else str(project)] * 2, limit),
+    )
+    return tuple(map(occurrence_of, rows.fetchall()))
+
+
+def _marks(values: Collection[object]) -> str:
     return ", ".join("?" * len(values))
 
 

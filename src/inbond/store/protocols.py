@@ -509,7 +509,10 @@ class AttachedEvidence(Protocol):
         ...
 
     async def attach(self, attached: Attached, told: Act | None = None) -> bool:
-        """Records one, with the act that tells it, on disk before it returns; False where what counts for the file has the same provenance."""
+        """Records one, with the act that tells it, on disk before it returns.
+
+        False where what counts for the file has the same provenance.
+        """
         ...
 
     async def attached_to(self, upstream: str, sha256: str) -> Attached | None:

@@ -12,6 +12,7 @@ from inbond.mirror.in_force import ImportsKeeper
 from inbond.web import (
     file_pages,
     file_routes,
+    openapi_routes,
     operations,
     osv_routes,
     overview,
@@ -64,7 +65,9 @@ def build_app(
     metrics.load(overload.waits, lambda: door.open)
     app.on_cleanup.append(_told)
     app.on_response_prepare.extend((_sign, tell_policy, answer_begins, keep_or_close))
-    add_routes(app, (*_routes(), *acting_routes(), *_index_routes()))
+    routes = (*_routes(), *acting_routes(), *_index_routes())
+    app[openapi_routes.DESCRIPTION] = openapi_routes.Description(routes)
+    add_routes(app, routes)
     return app
 
 
@@ -79,6 +82,7 @@ def _routes() -> list[Route]:
         route("GET", "/why/{digits:[0-9a-f]{12}}", views.why, name="why", need=some),
         route("GET", "/-/static/inbond.css", views.style, name="static", need=Open()),
         route("GET", "/-/static/favicon.svg", views.favicon, name="favicon", need=Open()),
+        route("GET", "/-/openapi.json", openapi_routes.openapi, name="openapi", need=Open()),
         route("GET", "/-/live", operations.live, name="live", need=Open()),
         route("GET", "/-/ready", operations.ready, name="ready", need=Open()),
         route("GET", "/metrics", operations.metrics, name="metrics", need=inbond),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from inbond.access.roles import Role
 from inbond.model.decisions import Waiver
+from inbond.model.errors import StoreUnavailable
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.text import counted
 from inbond.web.access import ACCESS, indexes_for, may, sees
@@ -22,6 +24,7 @@ from inbond.web.simple_routes import GATEWAY
 
 SOON: Final = timedelta(days=7)  # in which what ends is told beforehand
 LATELY: Final = timedelta(days=14)  # in which what happened is told
+MAX_READ: Final = 500  # occurrences
 MAX_TOLD: Final = 8  # of one sort by name; the rest as a number
 # Kinds that somebody has to decide on, and the words for them.
 _TO_REVIEW: Final = {
@@ -39,9 +42,11 @@ async def attention(request: web.Request, now: datetime) -> list[Attention] | No
     """The worst first; None for those who may not read inbond as a whole."""
     if not may(request, Role.READER, None):
         return None
-    told = [*await _ready(request), *await _reviews(request, now), *await _waivers(request, now)]
-    if may(request, Role.ADMIN, None):
-        told += await _tokens(request, now)
+    told = await _ready(request)
+    with suppress(StoreUnavailable):  # readiness has told that
+        told += [*await _reviews(request, now), *await _waivers(request, now)]
+        if may(request, Role.ADMIN, None):
+            told += await _tokens(request, now)
     order = {"problem": 0, "warning": 1, "note": 2}
     return sorted(told, key=lambda one: order[one.severity])
 
@@ -68,7 +73,9 @@ async def _ready(request: web.Request) -> list[Attention]:
 
 
 async def _reviews(request: web.Request, now: datetime) -> list[Attention]:
-    happened = visible(await request.app[LEDGER].occurrences(since=now - LATELY), request)
+    happened = visible(
+        await request.app[LEDGER].latest_occurrences(now - LATELY, kinds=_TO_REVIEW.keys(), limit=MAX_READ), request
+    )
     told = []
     for kind, words in _TO_REVIEW.items():
         found = [one for one in happened if one.kind is kind]
@@ -93,8 +100,9 @@ async def _waivers(request: web.Request, now: datetime) -> list[Attention]:
     if not ending:
         return []
     names = _listed([f"{one.rule} for {one.target}" for one in sorted(ending, key=lambda one: one.until)])
+    href = "/-/waivers" if indexes_for(request, Role.OPERATOR) else None
     message = f"{counted(len(ending), 'waiver')} in {SOON.days} days or less: {names}"
-    return [Attention(severity="note", about="waivers", message=f"Ends soon: {message}", href="/-/waivers")]
+    return [Attention(severity="note", about="waivers", message=f"Ends soon: {message}", href=href)]
 
 
 async def _tokens(request: web.Request, now: datetime) -> list[Attention]:

@@ -19,6 +19,7 @@ from inbond.web.hot_answer import HotAnswer, repeatable
 from inbond.web.judged_under import is_overtaken
 from inbond.web.origin import SERVER, client_at, client_of, is_trusted_proxy
 from inbond.web.outflow import FileShrank, is_encrypted
+from inbond.web.pieces import PIECE_BYTES
 from inbond.web.problems import problem
 from inbond.web.taking import Taking
 
@@ -80,7 +81,7 @@ class Connection(web.RequestHandler):
         self._client = client_at(self._peer)
         self._by = self._proxy()
         # What is encrypted goes by the transport alone.
-        self._socket = transport.get_extra_info("socket").fileno()
+        self._socket = None if is_encrypted(transport) else transport.get_extra_info("socket").fileno()
         _end_unread(transport, self._door.limits.unread_seconds)
         super().connection_made(transport)
         self._arm(SPARE_SECONDS if self.is_spare else self._door.limits.head_seconds)
@@ -103,8 +104,8 @@ class Connection(web.RequestHandler):
             and not waiter.done()
             and (answer := self._hot.answer((self._by, data), self._client)) is not None
         ):
-            if answer.in_one_piece:
-                self._give(answer)
+            if answer.in_one_piece and (self._socket is not None or len(answer.ready) <= PIECE_BYTES):
+                self._give(answer)  # of what waits behind the encryption nobody can tell how much it is
             elif not self._give_large(answer):
                 self._pass_on(data)
         else:
@@ -161,7 +162,7 @@ class Connection(web.RequestHandler):
     def _sent(self, copy: int, ready: bytes) -> bool:
         """Sends the copy of an answer, which the transport does not get to see, or only the rest of it."""
         assert self.transport is not None
-        if self.transport.get_write_buffer_size():
+        if self._socket is None or self.transport.get_write_buffer_size():
             return False  # or another answer goes before it
         try:
             sent = os.sendfile(self._socket, copy, 0, len(ready))

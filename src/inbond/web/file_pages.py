@@ -11,11 +11,12 @@ from aiohttp import web
 from inbond.access.roles import Role
 from inbond.gateway.why import Subject
 from inbond.model.history import Fetched, FetchedWanted
+from inbond.policy.decision_words import WAIVABLE
 from inbond.web.access import may
 from inbond.web.behind import LEDGER
 from inbond.web.for_people import for_people
 from inbond.web.judged_under import judged_under
-from inbond.web.places import why_href
+from inbond.web.places import waive_href, why_href
 from inbond.web.simple_routes import index_of
 from inbond.web.stories import Told, story_json, story_of
 from inbond.web.twin import shown
@@ -41,6 +42,7 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     filename: str
     why: str | None  # the page that tells of it on every index
+    waive: str | None  # the form that would let it through; null where it passes, or for whoever may not decide
     story: dict[str, Any]  # `verdict` as `/-/verdict` has it, and the file's own facts and its project's background
     fetched_by: list[FetchedBy] | None  # null for whoever is no operator of the index
     fetched_more: bool  # whether there are more than `fetched_by` has
@@ -52,12 +54,14 @@ async def file(request: web.Request) -> web.Response:
     judged_under(request, index := index_of(request))
     subject = Subject(index.name, request.match_info["project"], request.match_info["filename"])
     told = await story_of(request, subject)
-    fetched = await _fetched(request, told) if may(request, Role.OPERATOR, index.name) else None
+    decides = may(request, Role.OPERATOR, index.name)
+    fetched = await _fetched(request, told) if decides else None
     facts = FileFacts(
         index=index.name,
         project=str(told.judgement.project),
         filename=str(told.judgement.file.filename),
         why=why_href(told.judgement.file.sha256),
+        waive=_waive(told) if decides else None,
         story=story_json(request, told),
         fetched_by=None if fetched is None else [_by(one) for one in fetched[:FETCHED_SHOWN]],
         fetched_more=fetched is not None and len(fetched) > FETCHED_SHOWN,
@@ -74,6 +78,17 @@ async def _fetched(request: web.Request, told: Told) -> tuple[Fetched, ...]:
     )
     found = await request.app[LEDGER].who_fetched(wanted, limit=FETCHED_SHOWN + 1)
     return tuple(sorted(found, key=lambda one: one.row.last_at, reverse=True))
+
+
+def _waive(told: Told) -> str | None:
+    judgement, deciding = told.judgement, told.judgement.verdict.deciding
+    if deciding is None or deciding.rule not in WAIVABLE:
+        return None
+    version, sha256 = judgement.version, judgement.file.sha256
+    if version is None and sha256 is None:
+        return None
+    target = f"{judgement.project}@sha256:{sha256}" if version is None else f"{judgement.project}=={version}"
+    return waive_href(told.subject.index, deciding.rule, target)
 
 
 def _by(one: Fetched) -> FetchedBy:

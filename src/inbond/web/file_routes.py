@@ -49,7 +49,8 @@ async def package_file(request: web.Request) -> web.StreamResponse:
     leaves = partial(gateway.files.let_through, located, judgement)
     if located.metadata:
         return await _metadata(request, located, until, leaves)
-    return await send_file(request, located, gateway, until=until, leaves=leaves)
+    held = partial(gateway.files.held_already, located, judgement)
+    return await send_file(request, located, gateway, until=until, leaves=leaves, held=held)
 
 
 async def _metadata(

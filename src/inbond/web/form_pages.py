@@ -18,6 +18,7 @@ from inbond.web.csrf import FIELD, csrf_token
 from inbond.web.forms import form_of, is_json, json_of
 from inbond.web.problems import problem
 from inbond.web.rendered import HEADERS, rendered
+from inbond.web.twin import wants_json
 
 SHOWN_AT: Final = "shown_at"  # the hidden field that says when a form was shown
 # Lengths count from when the form was shown, if that was not longer ago: sent twice, it decides the same.
@@ -52,8 +53,10 @@ class Given:
             return None
 
     def ticked(self, name: str) -> bool:
-        """Whether a box is ticked."""
-        return bool(self[name])
+        """Whether a box is ticked; what is neither that nor empty is an error of its field."""
+        if self[name] not in {"", TICKED}:
+            self.errors[name] = f"is {TICKED!r} or nothing, and true or false in JSON"
+        return self[name] == TICKED
 
 
 async def given(request: web.Request, known: Collection[str]) -> Given:
@@ -98,6 +101,32 @@ def shown_at(fields: Given, now: datetime) -> datetime:
         return now
 
 
+class FormPage(msgspec.Struct, kw_only=True, frozen=True):
+    """A form: what is filled in, what is wrong with it, and what can be chosen in fields that have choices."""
+
+    fields: dict[str, str]
+    errors: dict[str, str]
+    choices: dict[str, tuple[str, ...]]
+
+
+def new_page(
+    request: web.Request,
+    template: str,
+    fields: Given,
+    now: datetime,
+    *,
+    status: int = HTTPStatus.OK,
+    choices: Mapping[str, tuple[str, ...]] | None = None,
+    **values: Any,
+) -> web.Response:
+    """A page that is a form and nothing else, or that form as JSON."""
+    if wants_json(request) and status == HTTPStatus.OK:
+        filled = {name: value for name, value in fields.values.items() if value}
+        body = msgspec.json.encode(FormPage(fields=filled, errors=fields.errors, choices=dict(choices or {})))
+        return web.Response(body=body, headers={**HEADERS, "Content-Type": "application/json", "Vary": "Accept"})
+    return form_page(request, template, fields, now, status=status, choices=choices or {}, **values)
+
+
 def form_page(
     request: web.Request, template: str, fields: Given, now: datetime, *, status: int = HTTPStatus.OK, **values: Any
 ) -> web.Response:
@@ -134,7 +163,7 @@ def declined(
 ) -> web.Response:
     """Why nothing was done: as things stand it cannot be. `back`: a page to look at; `remedy`: in place of its own."""
     remedy = remedy or error.remedy
-    if is_json(request):
+    if is_json(request) or wants_json(request):
         detail = f"{error.message}{f': {remedy}' if remedy else ''}"
         return problem(status, title="This cannot be done as things stand", detail=detail, reason=error.message)
     return rendered(request, "declined.html", status=status, message=error.message, remedy=remedy, back=back)

@@ -86,7 +86,7 @@ async def _found(request: web.Request, need: Need, access: Access) -> tuple[Aske
     # Read before what it is the version of: what is written in between is seen at the next request.
     version, signed = NEVER, NOBODY
     if isinstance(need, Open):
-        signed = await _signed_in_or_not(access, brought)
+        signed = _signed_in_or_not(access, brought)
     elif brought is not NOTHING_OFFERED:
         version = sign_in.version
         signed = await _signed_in(request, access, brought)
@@ -98,13 +98,13 @@ async def _found(request: web.Request, need: Need, access: Access) -> tuple[Aske
     return Asked(offered=brought, signed=signed, need=need, index=index), version
 
 
-async def _signed_in_or_not(access: Access, brought: Offered) -> SignedIn:
-    """Where nothing is needed, nobody is refused: neither a probe nor the sign-in form."""
+def _signed_in_or_not(access: Access, brought: Offered) -> SignedIn:
+    """Where nothing is needed nobody is refused, neither a probe nor the sign-in form, and nobody else is asked."""
     try:
-        found = await access.sign_in.who(brought)
+        found = access.sign_in.at_once(brought)
     except InbondError:
         return NOBODY
-    return NOBODY if isinstance(found, Refused) else found
+    return found if isinstance(found, SignedIn) else NOBODY
 
 
 async def _signed_in(request: web.Request, access: Access, brought: Offered) -> SignedIn:

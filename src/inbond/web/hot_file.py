@@ -31,7 +31,7 @@ _CONDITIONS: Final = ("If-Range", "If-None-Match")
 class FileAgain:
     """An answer about a cleared file. `looked_up`: the kind of what was found for it, besides its page and evidence.
 
-    `of`: the stored file whose bytes were sent. `leaves`: that an answer carries something of the file.
+    `of`: the stored file whose bytes were sent. `leaves`: that whoever gets the answer has something of the file.
     """
 
     files: FileService
@@ -93,12 +93,12 @@ def offer_bytes(
             request[STRETCH] = stretch
 
 
-def offer_without_bytes(request: web.Request, gateway: Gateway, located: Located) -> None:
-    """The same of an answer to HEAD, and of the one that a client has the file already."""
+def offer_without_bytes(request: web.Request, gateway: Gateway, located: Located, *, held: bool = False) -> None:
+    """The same of an answer to HEAD, and of the one that a client has the file already (`held`)."""
     cleared = located.cleared
     if cleared is not None and _is_plain(request, located, f'"{located.file.sha256}"'):
         request[AGAIN] = FileAgain(
-            files=gateway.files, observer=gateway.observer, cleared=cleared, leaves=False, who=located.asking.who
+            files=gateway.files, observer=gateway.observer, cleared=cleared, leaves=held, who=located.asking.who
         )
 
 

@@ -13,6 +13,11 @@ from inbond.web.desk import decides_for_all, operated
 ALL_INDEXES: Final = EVERY_INDEX
 
 
+def index_choices(request: web.Request) -> tuple[str, ...]:
+    """The indexes that whoever asks may decide for, and `*` where that is all."""
+    return (*operated(request), *((ALL_INDEXES,) if decides_for_all(request) else ()))
+
+
 def parse_index(request: web.Request, text: str) -> str:
     """An index that whoever asks may decide for, or `*` for all. Raises ValueError.
 

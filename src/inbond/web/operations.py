@@ -46,6 +46,7 @@ async def metrics(request: web.Request) -> web.Response:
     together = request.app.get(TOGETHER)
     if together is None:
         await request.app[IMPORTS].known()  # a gauge cannot wait for it
-        request.app[METRICS].readiness(await readiness(request.app[CHECKS]))  # nor for this
+        checks = request.app[CHECKS]
+        request.app[METRICS].readiness(await readiness(checks))  # nor for this
     body = request.app[METRICS].exposition() if together is None else await together.metrics()
     return web.Response(body=body, headers={**_PLAIN, "Content-Type": CONTENT_TYPE_LATEST})

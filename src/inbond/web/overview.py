@@ -7,23 +7,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from aiohttp import web
+from msgspec import structs
 
 from inbond.gateway.coverage import UNTOLD
+from inbond.gateway.overview_sums import Sums
+from inbond.model.errors import StoreUnavailable
 from inbond.model.evidence import EvidenceState
 from inbond.model.occurrence import Occurrence, OccurrenceKind
-from inbond.model.traffic import TrafficHour, TrafficKind, TrafficOutcome
+from inbond.model.overview import StopsOfRule
 from inbond.web.access import indexes_for
 from inbond.web.attention import attention, visible
 from inbond.web.behind import BEHIND, LEDGER
-from inbond.web.charts import Bar, Part, bars_chart, meter, share_bar, top_of
-from inbond.web.overview_facts import (
-    CoverageFacts,
-    HappenedFacts,
-    Overview,
-    StopsFacts,
-    Totals,
-    TrafficPoint,
-)
+from inbond.web.charts import meter
+from inbond.web.for_people import for_people
+from inbond.web.overview_charts import charts_of
+from inbond.web.overview_facts import CoverageFacts, HappenedFacts, Overview, StopsFacts
+from inbond.web.overview_traffic import totals_of, traffic_points
 from inbond.web.places import project_href
 from inbond.web.simple_routes import GATEWAY
 from inbond.web.twin import shown
@@ -37,54 +36,63 @@ _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 # Told elsewhere on the page, or nothing to look at.
 _QUIET: Final = frozenset({OccurrenceKind.DECISION_MADE, OccurrenceKind.DECISION_REVOKED, OccurrenceKind.FILE_STOPPED})
+_TOLD: Final = frozenset(OccurrenceKind) - _QUIET
+MAX_READ: Final = 500  # occurrences; those of other indexes, and what is told once for several, among them
+_NOTHING: Final = {**{str(state): 0 for state in EvidenceState}, UNTOLD: 0}
 
 
+@for_people
 async def overview(request: web.Request) -> web.Response:
     """`GET /`: of all indexes that whoever asks may read; `?days=` 1, 7 or 30."""
     now = request.app[GATEWAY].clock()
     days = _days(request.query.get("days"))
-    facts = await _facts(request, now, days)
-    return await shown(request, "overview.html", facts, spans=SPANS, charts=_charts(facts), meter=meter)
+    empty = await _empty(request, now, days)
+    try:
+        facts = await _filled(request, empty)
+    except StoreUnavailable as error:  # what needs attention is told all the same: this
+        facts = structs.replace(empty, unavailable=error.message)
+    return await shown(request, "overview.html", facts, spans=SPANS, charts=charts_of(facts), meter=meter)
 
 
 def _days(text: str | None) -> int:
     return int(text) if text in {str(span) for span in SPANS} else USUAL
 
 
-async def _facts(request: web.Request, now: datetime, days: int) -> Overview:
-    ledger, indexes = request.app[LEDGER], indexes_for(request)
+async def _empty(request: web.Request, now: datetime, days: int) -> Overview:
+    """What is said where nothing was asked, or nothing can be read."""
     step = _HOUR if days <= BY_THE_HOUR else _DAY
     since = _begin(now, step) - timedelta(days=days) + step
-    hours = [one for one in await ledger.traffic(since) if one.index in indexes]
-    points = traffic_points(hours, since=since, now=now, step=step)
-    sums = await request.app[BEHIND].sums.of(frozenset(indexes), since)
-    happened = visible(await ledger.occurrences(since=since), request)
+    points = traffic_points((), since=since, now=now, step=step)
     return Overview(
         now=now,
         since=since,
         days=days,
         step_seconds=int(step.total_seconds()),
-        indexes=list(indexes),
+        indexes=list(indexes_for(request)),
         traffic=points,
         totals=totals_of(points),
-        coverage=CoverageFacts(
-            files=sum(sums.coverage.values()),
-            **{str(state): sums.coverage[str(state)] for state in EvidenceState},
-            untold=sums.coverage[UNTOLD],
-            bounded=sums.bounded,
-        ),
-        stops=[
-            StopsFacts(
-                index=one.index,
-                rule=one.rule,
-                requests=one.requests,
-                projects=one.projects,
-                recorded_only=one.recorded_only,
-            )
-            for one in sums.stops[:MAX_RULES]
-        ],
+        coverage=_coverage(Sums(at=now, stops=(), coverage=_NOTHING, bounded=False)),
+        stops=[],
         attention=await attention(request, now),
-        happened=_happened(happened, indexes),
+        happened=[],
+        unavailable=None,
+    )
+
+
+async def _filled(request: web.Request, empty: Overview) -> Overview:
+    """The same with what the ledger says. Raises `StoreUnavailable`."""
+    ledger, since = request.app[LEDGER], empty.since
+    hours = [one for one in await ledger.traffic(since) if one.index in empty.indexes]
+    points = traffic_points(hours, since=since, now=empty.now, step=timedelta(seconds=empty.step_seconds))
+    sums = await request.app[BEHIND].sums.of(frozenset(empty.indexes), since)
+    happened = visible(await ledger.latest_occurrences(since, kinds=_TOLD, limit=MAX_READ), request)
+    return structs.replace(
+        empty,
+        traffic=points,
+        totals=totals_of(points),
+        coverage=_coverage(sums),
+        stops=[_stops(one) for one in sums.stops[:MAX_RULES]],
+        happened=_happened(happened, empty.indexes),
     )
 
 
@@ -94,46 +102,19 @@ def _begin(moment: datetime, step: timedelta) -> datetime:
     return utc if step == _HOUR else utc.replace(hour=0)
 
 
-def traffic_points(
-    hours: Iterable[TrafficHour], *, since: datetime, now: datetime, step: timedelta
-) -> list[TrafficPoint]:
-    """A point for each step from `since` to `now`, also where nothing was answered."""
-    steps = max(1, -((since - now) // step))
-    counts = [dict.fromkeys(TrafficOutcome, 0) for _ in range(steps)]
-    sizes = [dict.fromkeys(TrafficOutcome, 0) for _ in range(steps)]
-    for one in hours:
-        place = (one.hour - since) // step
-        if 0 <= place < steps:
-            counts[place][one.outcome] += one.count
-            if one.kind is not TrafficKind.PAGE:
-                sizes[place][one.outcome] += one.size
-    return [
-        TrafficPoint(
-            at=since + number * step,
-            hit=count[TrafficOutcome.HIT],
-            miss=count[TrafficOutcome.MISS],
-            stopped=count[TrafficOutcome.STOPPED],
-            failed=count[TrafficOutcome.FAILED],
-            size_hit=size[TrafficOutcome.HIT],
-            size_miss=size[TrafficOutcome.MISS],
-        )
-        for number, (count, size) in enumerate(zip(counts, sizes, strict=True))
-    ]
+def _coverage(sums: Sums) -> CoverageFacts:
+    counts = sums.coverage
+    states = {str(state): counts[str(state)] for state in EvidenceState}
+    return CoverageFacts(files=sum(counts.values()), **states, untold=counts[UNTOLD], bounded=sums.bounded)
 
 
-def totals_of(points: Sequence[TrafficPoint]) -> Totals:
-    """The sums of all points."""
-    hit, miss = sum(one.hit for one in points), sum(one.miss for one in points)
-    stopped, failed = sum(one.stopped for one in points), sum(one.failed for one in points)
-    return Totals(
-        answers=hit + miss + stopped + failed,
-        hit=hit,
-        miss=miss,
-        stopped=stopped,
-        failed=failed,
-        hit_rate=hit / (hit + miss) if hit + miss else None,
-        bytes_saved=sum(one.size_hit for one in points),
-        bytes_fetched=sum(one.size_miss for one in points),
+def _stops(one: StopsOfRule) -> StopsFacts:
+    return StopsFacts(
+        index=one.index,
+        rule=one.rule,
+        requests=one.requests,
+        projects=one.projects,
+        recorded_only=one.recorded_only,
     )
 
 
@@ -141,8 +122,7 @@ def _happened(happened: Iterable[Occurrence], indexes: Sequence[str]) -> list[Ha
     """What happened, told once for all of the indexes; the latest first."""
     found: dict[tuple[OccurrenceKind, str], list[Occurrence]] = {}
     for one in happened:
-        if one.kind not in _QUIET:
-            found.setdefault((one.kind, one.message), []).append(one)
+        found.setdefault((one.kind, one.message), []).append(one)
     return [_told(several, indexes) for several in list(found.values())[:MAX_HAPPENED]]
 
 
@@ -158,49 +138,3 @@ def _told(several: Sequence[Occurrence], indexes: Sequence[str]) -> HappenedFact
         project=None if first.project is None else str(first.project),
         href=project_href(where[0], first.project) if first.project is not None and where else None,
     )
-
-
-def _charts(facts: Overview) -> dict[str, object]:
-    """The drawings, which say nothing that is not in the facts."""
-    by_hour = facts.step_seconds < _DAY.total_seconds()
-    written = "%Y-%m-%d %H:%M UTC" if by_hour else "%Y-%m-%d"
-    answers = [
-        Bar(
-            label=f"{one.at:{written}}: {one.hit:,} hits, {one.miss:,} misses, {one.stopped:,} stopped,"
-            f" {one.failed:,} failed",
-            parts=(
-                Part(kind="c-hit", value=one.hit),
-                Part(kind="c-miss", value=one.miss),
-                Part(kind="c-stopped", value=one.stopped),
-                Part(kind="c-failed", value=one.failed),
-            ),
-        )
-        for one in facts.traffic
-    ]
-    coverage, total = facts.coverage, facts.totals
-    told = (
-        f"From {facts.since:%Y-%m-%d %H:%M} UTC on: {total.hit:,} hits, {total.miss:,} misses, {total.stopped:,}"
-        f" stopped, {total.failed:,} failed."
-    )
-    return {
-        "answers": bars_chart("answers", "Answers over time", told, answers),
-        "top": top_of(answers),
-        "coverage": share_bar(
-            "coverage",
-            "Files by the state of their evidence",
-            f"Of {coverage.files:,} files {coverage.verified:,} are verified, {coverage.absent:,} have no provenance.",
-            [Part(kind=f"c-{name}", value=getattr(coverage, name)) for name in COVERED],
-        ),
-        "covered": [(name, words, getattr(coverage, name)) for name, words in COVERED.items()],
-    }
-
-
-COVERED: Final = {
-    "verified": "there, and genuine (verified)",
-    "absent": "none (absent)",
-    "rejected": "there, but wrong (rejected)",
-    "unsupported": "there, but cannot be judged (unsupported)",
-    "unavailable": "could not be had (unavailable)",
-    "pending": "not looked at (pending)",
-    "untold": "cannot be told here any more",
-}

@@ -90,3 +90,4 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     stops: list[StopsFacts]
     attention: list[Attention] | None  # null for those who may not read inbond as a whole
     happened: list[HappenedFacts]
+    unavailable: str | None  # why the ledger cannot be read; then nothing is counted

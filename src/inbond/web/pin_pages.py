@@ -22,7 +22,7 @@ from inbond.web.access import require
 from inbond.web.decision_json import decision_json
 from inbond.web.decision_pages import PINS
 from inbond.web.desk import DESK, author_of, decides_for_all, now_of
-from inbond.web.form_pages import Given, done, form_page, given, unusable
+from inbond.web.form_pages import Given, done, given, new_page, unusable
 from inbond.web.origin import client_of
 
 FIELDS: Final = ("project", "publisher", "repository_id", "reason")
@@ -75,7 +75,7 @@ async def make(request: web.Request) -> web.Response:
 
 
 def _form(request: web.Request, fields: Given, *, status: int = 200) -> web.Response:
-    return form_page(request, "pin_new.html", fields, now_of(request), status=status)
+    return new_page(request, "pin_new.html", fields, now_of(request), status=status)
 
 
 async def _notes(request: web.Request, pin: Pin) -> tuple[str, ...]:

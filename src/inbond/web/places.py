@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from inbond.gateway.why import DIGITS
 
@@ -15,6 +15,11 @@ def project_href(index: str, project: str) -> str:
 def file_href(index: str, project: str, filename: str) -> str:
     """The page of a file."""
     return f"/-/files/{quote(index, safe='')}/{quote(project, safe='')}/{quote(filename, safe='')}"
+
+
+def waive_href(index: str, rule: str, target: str) -> str:
+    """The form that makes a waiver, filled in."""
+    return f"/-/waivers/new?{urlencode({'target': target, 'rule': rule, 'index': index})}"
 
 
 def why_href(sha256: str | None) -> str | None:

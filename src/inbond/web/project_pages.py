@@ -19,7 +19,7 @@ from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.model.evidence import Verified, state_of
 from inbond.model.names import Filename, ProjectName
-from inbond.model.occurrence import Occurrence
+from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.page import File
 from inbond.model.verdict import Decision
 from inbond.policy.case import evidence_of
@@ -33,6 +33,7 @@ from inbond.web.simple_routes import GATEWAY, index_of
 from inbond.web.twin import shown
 
 FILES_SHOWN: Final = 100  # of one page
+EVENTS_READ: Final = 300  # those of other indexes among them
 EVENTS_SHOWN: Final = 30
 _BEGINNING: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _OLDEST: Final = Version("0.dev0")
@@ -87,7 +88,7 @@ class ProjectFacts(msgspec.Struct, frozen=True, kw_only=True):
     only: str | None  # stopped: what is allowed is left out
     files: list[ProjectFile]
     paging: Paging
-    timeline: dict[str, Any]  # as `/-/verdict` has none: who published each release; see docs/web.md
+    timeline: dict[str, Any]  # `releases`, the newest first, with who published each; `left_out`: how many are not told
     standing: dict[str, Any]  # decisions and advisories about it
     events: list[Event]
 
@@ -118,7 +119,9 @@ async def project(request: web.Request) -> web.Response:
         only="stopped" if request.query.get("only") == "stopped" else None,
     )
     told = await gateway.files.project(index, state)
-    happened = await request.app[LEDGER].occurrences(since=_BEGINNING, project=name)
+    happened = await request.app[LEDGER].latest_occurrences(
+        _BEGINNING, kinds=frozenset(OccurrenceKind), project=name, limit=EVENTS_READ
+    )
     facts = await off_loop(len(state.page.files), _facts, looked, told, happened, page_number(request))
     return await shown(request, "project_page.html", facts, background=told)
 

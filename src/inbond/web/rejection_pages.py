@@ -15,9 +15,9 @@ from inbond.web import decision_pages
 from inbond.web.access import require
 from inbond.web.decision_json import decision_json
 from inbond.web.decision_pages import REJECTIONS
-from inbond.web.desk import DESK, author_of, decides_for_all, now_of, operated, warnings_for
-from inbond.web.form_pages import Given, done, form_page, given, unusable
-from inbond.web.index_field import ALL_INDEXES, parse_index
+from inbond.web.desk import DESK, author_of, now_of, operated, warnings_for
+from inbond.web.form_pages import Given, done, given, new_page, unusable
+from inbond.web.index_field import ALL_INDEXES, index_choices, parse_index
 from inbond.web.origin import client_of
 
 FIELDS: Final = ("target", "index", "reason")
@@ -64,15 +64,8 @@ async def make(request: web.Request) -> web.Response:
 
 
 def _form(request: web.Request, fields: Given, *, status: int = 200) -> web.Response:
-    return form_page(
-        request,
-        "rejection_new.html",
-        fields,
-        now_of(request),
-        status=status,
-        indexes=operated(request),
-        all_indexes=ALL_INDEXES if decides_for_all(request) else None,
-    )
+    choices = {"index": index_choices(request)}
+    return new_page(request, "rejection_new.html", fields, now_of(request), status=status, choices=choices)
 
 
 async def _notes(_request: web.Request, rejection: Rejection) -> tuple[str, ...]:

@@ -85,10 +85,14 @@ class ReviewPage(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class EntryPage(msgspec.Struct, kw_only=True, frozen=True):
-    """One entry of the queue. `decides_for_all`: whether whoever asks may accept a publisher for good."""
+    """One entry of the queue. `decides_for_all`: whether whoever asks may accept a publisher for good.
+
+    `since`: how far back requests were looked at, which the addresses that accept and reject are to say as well.
+    """
 
     entry: EntryFact
     decides_for_all: bool
+    since: str
 
 
 async def review(request: web.Request) -> web.Response:
@@ -126,6 +130,7 @@ async def accept(request: web.Request) -> web.Response:
     since = shown_at(fields, now)
     reason = fields.read("reason", parse_reason)
     until = fields.read("until", lambda text: parse_until(text or USUAL_UNTIL, since))
+    waive = fields.ticked("waive")
     async with request.app[DESK].turn:
         try:
             wanted = await _wanted(request)
@@ -135,14 +140,14 @@ async def accept(request: web.Request) -> web.Response:
             return await _refused(request, wanted, accepting=fields)
         require(request, Role.OPERATOR, wanted.entry.index)
         said = Said(reason=reason, by=author_of(request), at=now)
-        pins = bool(wanted.pins) and not fields.ticked("waive")
+        pins = bool(wanted.pins) and not waive
         if pins:
             require(request, Role.OPERATOR, None)
         # An end is for waivers: the form always has one, and a pin takes no notice of it.
         ends = pins and bool(fields["until"]) and fields["until"] != USUAL_UNTIL
         try:
             decisions = reviewing.accepting(
-                [wanted.entry], wanted.queue.pages, said, until=until, ends=ends, waive=fields.ticked("waive")
+                [wanted.entry], wanted.queue.pages, said, until=until, ends=ends, waive=waive
             )
         except EndlessPin as error:
             fields.errors["until"] = f"{error.message}: leave it out, or let this release through alone"
@@ -245,7 +250,7 @@ async def _refused(
 async def _entry_page(
     request: web.Request, one: Entry, found: Queue, accepting: Given, rejecting: Given, *, status: int = HTTPStatus.OK
 ) -> web.Response:
-    facts = EntryPage(entry=_fact(one, found), decides_for_all=decides_for_all(request))
+    facts = EntryPage(entry=_fact(one, found), decides_for_all=decides_for_all(request), since=_since(request))
     if status == HTTPStatus.OK and wants_json(request):
         return await shown(request, "review_entry.html", facts)
     return form_page(

@@ -48,15 +48,18 @@ async def send_file(
     *,
     until: float,
     leaves: Callable[[], None],
+    held: Callable[[], None],
 ) -> web.StreamResponse:
     """Answers a request for a file that was cleared. Raises `Denied` and `UpstreamFault` before headers go.
 
-    `until`: by when the answer should have begun, on the event loop's clock. `leaves` is called before the first byte.
+    `until`: by when the answer should have begun, on the event loop's clock. `leaves` is called before the first byte,
+    `held` where the client says that it has the bytes already.
     """
     files, observer = gateway.files, gateway.observer
     own = _Own(located, gateway, until, leaves)
     if none_match(request.headers.get("If-None-Match"), own.holds):
-        offer_without_bytes(request, gateway, located)
+        held()
+        offer_without_bytes(request, gateway, located, held=True)
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=own.headers())
     if request.method == "HEAD" and located.file.size is not None:
         offer_without_bytes(request, gateway, located)

@@ -112,6 +112,7 @@ class _PageAgain:
         self._gateway = gateway
         self._wanted = wanted
         self._ready = ready
+        self._given = 0  # times that are told with their bytes
         self._age: int | None = None  # seconds
         self._changed: Mapping[str, str] = {}
 
@@ -129,11 +130,12 @@ class _PageAgain:
     def given(self, _client: str, count: int) -> None:
         """Tells of the look-ups."""
         self._gateway.pages.given(count)
-        self._gateway.observer(page_given(self._wanted.index.name, count))
+        self._given += count
 
     def taken(self, count: int) -> None:
-        """Tells of the bytes."""
-        self._gateway.observer(page_given(self._wanted.index.name, 0, size=count))
+        """Tells of the answers, and of the bytes."""
+        given, self._given = self._given, 0
+        self._gateway.observer(page_given(self._wanted.index.name, given, size=count))
 
     def doubt(self) -> None:
         """They lie in memory."""

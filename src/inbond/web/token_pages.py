@@ -19,7 +19,7 @@ from inbond.gateway.tokens import Asking, Listed, Made
 from inbond.model.errors import ClientFault, NotFound
 from inbond.web.access import ACCESS, who
 from inbond.web.desk import now_of, paged
-from inbond.web.form_pages import Given, declined, done, form_page, given, unusable
+from inbond.web.form_pages import Given, declined, done, form_page, given, new_page, unusable
 from inbond.web.forms import is_json
 from inbond.web.origin import client_of
 from inbond.web.paging import Paging
@@ -191,16 +191,16 @@ def _boxes(request: web.Request) -> tuple[str, ...]:
 def _form(request: web.Request, fields: Given, *, status: int = HTTPStatus.OK) -> web.Response:
     once = request.app[ACCESS].random(ONCE_BYTES).hex()
     named = fields["indexes"].split()
-    return form_page(
+    choices = {"role": tuple(map(str, Role)), "indexes": (*request.app[GATEWAY].indexes, EVERY_INDEX)}
+    return new_page(
         request,
         "token_new.html",
         fields,
         now_of(request),
         status=status,
+        choices=choices,
         once=once,
         roles=ROLES,
-        indexes=tuple(request.app[GATEWAY].indexes),
-        every=EVERY_INDEX,
         named=named,
     )
 

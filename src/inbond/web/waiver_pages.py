@@ -20,9 +20,9 @@ from inbond.web import decision_pages
 from inbond.web.access import require
 from inbond.web.decision_json import decision_json
 from inbond.web.decision_pages import WAIVERS
-from inbond.web.desk import DESK, author_of, decides_for_all, now_of, operated, warnings_for
-from inbond.web.form_pages import Given, done, form_page, given, shown_at, unusable
-from inbond.web.index_field import ALL_INDEXES, parse_index
+from inbond.web.desk import DESK, author_of, now_of, operated, warnings_for
+from inbond.web.form_pages import Given, done, given, new_page, shown_at, unusable
+from inbond.web.index_field import ALL_INDEXES, index_choices, parse_index
 from inbond.web.origin import client_of
 
 FIELDS: Final = ("target", "rule", "index", "until", "reason")
@@ -84,16 +84,8 @@ def _as_decided(waiver: Waiver, in_force: list[Waiver]) -> Waiver:
 
 
 def _form(request: web.Request, fields: Given, *, status: int = 200) -> web.Response:
-    return form_page(
-        request,
-        "waiver_new.html",
-        fields,
-        now_of(request),
-        status=status,
-        rules=WAIVABLE,
-        indexes=operated(request),
-        all_indexes=ALL_INDEXES if decides_for_all(request) else None,
-    )
+    choices = {"rule": WAIVABLE, "index": index_choices(request)}
+    return new_page(request, "waiver_new.html", fields, now_of(request), status=status, choices=choices)
 
 
 def _first_index(request: web.Request) -> str:
