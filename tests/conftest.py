@@ -10,6 +10,11 @@ settings.register_profile("inbond", deadline=None, suppress_health_check=[Health
 settings.load_profile("inbond")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the walk through the pages leaves pictures of them: see `make screenshots`."""
+    parser.addoption("--screenshots", metavar="DIR", default=None, help="keep pictures of all pages in DIR")
+
+
 @pytest.fixture(autouse=True)
 def plain_children(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that a test starts are not measured: that makes their start half as long again.

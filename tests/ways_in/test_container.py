@@ -11,10 +11,11 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import pytest
 from e2e.service import plain_environment
 from inbond import __version__
 from sim.index import SimIndex
+from sim.tls import Authority
 from tools import tool
 from ways_in.programs import TOP, run, run_well, started
 from ways_in.test_installed import to_the_registry
@@ -187,20 +189,37 @@ def serve_inside(image: Image, place: Path, upstream: str) -> None:
     command = inside(image, data, *image.config["Entrypoint"], *image.config["Cmd"])
     with started(command, cwd=place, env=environment, output=place / "serve.log") as server:
         origin = server.origin.replace("THIS-HOST", "127.0.0.1")
-        port = origin.rpartition(":")[2]
         for path, said in (
             ("/-/verdict/root/app/app-1.0-py3-none-any.whl", '"decision":"allow"'),
             ("/-/verdict/root/forged/forged-1.0-py3-none-any.whl", '"state":"rejected"'),
         ):
             answer = run_well(["curl", "-sS", f"{origin}{path}"], cwd=place, env=plain_environment(place))
             assert said in re.sub(r'"\s*:\s*"', '":"', answer)
-        check = inside(image, data, *image.config["Healthcheck"]["Test"][1:])
-        proxied = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
-        healthy = {**environment, **proxied, "INBOND_LISTEN": f"0.0.0.0:{port}"}
-        run_well(check, cwd=place, env=healthy)
+        check = healthy(image, data, place, environment, port=origin.rpartition(":")[2])
         began = time.monotonic()
         os.kill(server.process.pid, signal.Signals[image.config["StopSignal"]])
         assert server.process.wait(45) == 0
         assert time.monotonic() - began < 10
-        assert run(check, cwd=place, env=healthy).returncode != 0
+        assert check() != 0
     assert (data / "ledger" / "ledger.sqlite3").exists()
+    with_tls(image, place, data, environment)
+
+
+def with_tls(image: Image, place: Path, data: Path, environment: Mapping[str, str]) -> None:
+    """The same where inbond does TLS itself."""
+    shutil.copy(Authority(place).certificate(), data / "certificate.pem")
+    os.chown(data / "certificate.pem", USER, USER)
+    names = ("INBOND_SERVER__TLS_CERTIFICATE", "INBOND_SERVER__TLS_KEY")
+    secured = {**environment, **dict.fromkeys(names, "/data/certificate.pem")}
+    command = inside(image, data, *image.config["Entrypoint"], *image.config["Cmd"])
+    with started(command, cwd=place, env=secured, output=place / "secured.log") as server:
+        healthy(image, data, place, secured, port=server.origin.rpartition(":")[2])
+
+
+def healthy(image: Image, data: Path, place: Path, environment: Mapping[str, str], *, port: str) -> Callable[[], int]:
+    """That the image's health check finds an inbond alive; what it exits with from then on."""
+    check = inside(image, data, *image.config["Healthcheck"]["Test"][1:])
+    proxied = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    around = {**environment, **proxied, "INBOND_LISTEN": f"0.0.0.0:{port}"}
+    run_well(check, cwd=place, env=around)
+    return lambda: run(check, cwd=place, env=around).returncode

@@ -182,3 +182,34 @@ async def test_what_cannot_be_used_decides_nothing(
         assert answer.status == 422
         assert wrong in answer.json["errors"]
         assert await queue(up) == [entry]
+
+
+async def test_the_page_says_what_its_json_says(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        for wheel in [up.index.add_wheel("evil", version) for version in ("1.0", "2.0")]:
+            await up.stopped(wheel.path)
+        browser = await up.browser(up.everywhere)
+        page, facts = await browser.get("/-/review"), (await browser.get("/-/review?format=json")).json
+        rows = [" ".join(row.text(separator=" ").split()) for row in page.html.css("tbody tr")]
+        entry = facts["entries"][0]
+        one = await browser.get(f"/-/review/{entry['id']}")
+        twin = (await browser.get(f"/-/review/{entry['id']}?format=json")).json["entry"]
+
+        assert len(rows) == len(facts["entries"]) == 2
+        for row, each in zip(rows, facts["entries"], strict=True):
+            assert all(each[name] in row for name in ("target", "index", "rule", "message"))
+        assert twin == entry
+        assert all(twin[name] in one.words for name in ("id", "target", "index", "rule", "message"))
+
+
+async def test_a_filter_that_cannot_be_read_is_told_beside_it(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        browser = await up.browser(up.everywhere)
+        wrong = await browser.get("/-/review?since=soon")
+        beside = wrong.html.css_first("#e-since")
+
+        assert beside is not None
+        assert (wrong.status, "is not a length of time" in beside.text()) == (422, True)
+        assert "Nothing can be shown for these filters." in wrong.words
+        assert (await up.program(up.everywhere).get("/-/review?since=soon")).json["errors"].keys() == {"since"}
+        assert (await browser.get("/-/review/q-000000?since=soon")).status == 400

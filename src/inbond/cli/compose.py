@@ -177,8 +177,6 @@ async def assembled(
                 space=space_of(config.storage),
             )
         )
-        if serving:
-            cached.watch()
         blobs = cached if base.mirrored is None else LayeredBlobs(cached, base.mirrored)
         shelves = shelves_of(config.storage, cached, base.mirrored)
         stored_bytes = StoredBytes(*shelves, documents=documents, observer=observer)
@@ -210,6 +208,7 @@ async def assembled(
         unfinished = Backlog(documents, evidence.busy, clock, document=DOCUMENT if among is None else among.backlog)
         settler = closing(Settler(evidence, judge, unfinished, observer))
         if serving:
+            cached.watch()
             settler.resume(indexes, pages)
             if config.storage.scrub:
                 closing(

@@ -73,7 +73,7 @@ class Row(Generic[D]):
     @property
     def project(self) -> str:
         """What it is about."""
-        return str(self.decided.project if isinstance(self.decided, Pin) else self.decided.target.project)
+        return _project_of(self.decided)
 
 
 async def rows_of(request: web.Request, kind: type[D]) -> tuple[Row[D], ...]:
@@ -94,9 +94,18 @@ async def rows_of(request: web.Request, kind: type[D]) -> tuple[Row[D], ...]:
     return tuple(sorted((row for row in rows() if visible(row.decided, mine)), key=_latest_first))
 
 
+def index_of(decided: Decided) -> str | None:
+    """The index that it is about; None for all."""
+    return None if isinstance(decided, Pin) else decided.index
+
+
+def _project_of(decided: Decided) -> str:
+    return str(decided.project if isinstance(decided, Pin) else decided.target.project)
+
+
 def visible(decided: Decided, mine: frozenset[str]) -> bool:
     """Whether somebody may see it who decides for these indexes."""
-    index = None if isinstance(decided, Pin) else decided.index
+    index = index_of(decided)
     return bool(mine) if index is None else index in mine
 
 
@@ -112,7 +121,7 @@ def _latest_first(row: Row[D]) -> tuple[float, str]:
 def fact_of(request: web.Request, row: Row[D]) -> DecisionFact:
     """The decision, ready to show."""
     decided, state = row.decided, row.state
-    index = None if isinstance(decided, Pin) else decided.index
+    index = index_of(decided)
     fact = DecisionFact(
         id=decided.id,
         kind="",

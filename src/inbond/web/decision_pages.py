@@ -17,7 +17,7 @@ from inbond.model.decisions import Pin, Rejection, Source, Waiver
 from inbond.model.errors import NotFound
 from inbond.policy.decision_words import parse_reason
 from inbond.web.access import require
-from inbond.web.decision_facts import D, DecisionFact, Row, State, fact_of, rows_of
+from inbond.web.decision_facts import D, DecisionFact, Row, State, fact_of, index_of, rows_of
 from inbond.web.decision_json import decision_json
 from inbond.web.desk import DESK, author_of, decides_for_all, now_of, operated, paged, warnings_for
 from inbond.web.form_pages import Given, declined, done, form_page, given, unusable
@@ -82,7 +82,7 @@ async def listing(request: web.Request, kind: Kind[D], notes: Notes[D]) -> web.R
     state = _state(request)
     wanted = request.query.get("project", "").strip()[:MAX_FILTER_CHARS]
     rows = await rows_of(request, kind.type)
-    said = await _said(request, kind, rows, notes)
+    said = await _said(request, rows, notes)
     found = [row for row in rows if state in (None, row.state) and wanted.lower() in row.project]
     part, paging = paged(request, found)
     facts = DecisionsPage(
@@ -112,7 +112,7 @@ async def revoke(request: web.Request, kind: Kind[D]) -> web.Response:
         page = await _one_page(request, kind, fields, HTTPStatus.UNPROCESSABLE_ENTITY)
         return unusable(request, lambda _: page, fields)
     row = await _named(request, kind)
-    require(request, Role.OPERATOR, None if isinstance(row.decided, Pin) else row.decided.index)
+    require(request, Role.OPERATOR, index_of(row.decided))
     try:
         async with desk.turn:
             ended = await deciding.revoke(
@@ -153,7 +153,7 @@ async def _named(request: web.Request, kind: Kind[D]) -> Row[D]:
     raise NotFound(f"there is no {kind.word} {wanted}", remedy=f"{kind.home} lists those that there are")
 
 
-async def _said(request: web.Request, kind: Kind[D], rows: Iterable[Row[D]], notes: Notes[D]) -> Said | None:
+async def _said(request: web.Request, rows: Iterable[Row[D]], notes: Notes[D]) -> Said | None:
     known = {row.id: row for row in rows}
     made, revoked = known.get(request.query.get("made", "")), known.get(request.query.get("revoked", ""))
     if revoked is not None and revoked.state is State.REVOKED:

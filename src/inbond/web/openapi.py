@@ -25,7 +25,8 @@ NOT_MODIFIED: Final = 304
 HEADERS: Final[Mapping[int, str]] = {
     401: "WWW-Authenticate",
     405: "Allow",
-    429: "Retry-After", 503: "Retry-After",
+    429: "Retry-After",
+    503: "Retry-After",
 }
 _SECURITY: Final[Mapping[str, Any]] = {
     "token": {"type": "http", "scheme": "basic", "description": "The user name `__token__`, and a token."},
@@ -198,7 +199,8 @@ def _usual(route: Route) -> tuple[int, ...]:
     if isinstance(route.need, Open):
         return (400, 421, 503)
     kind = (303,) if route.method == "GET" else (405,) if "{" in route.path else ()
-    return (400, 401, 403, 404, 421, 429, 503, *kind)
+    short = (302,) if route.name.endswith(OF_INDEX) else ()  # of the index root
+    return (400, 401, 403, 404, 421, 429, 503, *kind, *short)
 
 
 def _content(media: Mapping[str, Schema]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from inbond.web.openapi_operation import Operation, Schema
-from inbond.web.openapi_shapes import HELD, Problem
+from inbond.web.openapi_shapes import HELD, OPEN, Problem
 
 REF: Final = "#/components/schemas/{name}"
 _COMMENTED: Final = re.compile(r"^    (\w+): .*?  # (.+)$", re.MULTILINE)
@@ -40,6 +40,8 @@ def components(types: Sequence[type[msgspec.Struct]]) -> dict[str, Any]:
         for member, shape in members.items():
             held = found[name]["properties"][member]
             found[name]["properties"][member] = _held(held, shape)
+    for struct in OPEN:
+        found[struct.__name__]["additionalProperties"] = True
     for struct in _structs(types):
         _add_comments(found.get(struct.__name__, {}), _comments(struct.__module__).get(struct.__name__, ""))
     return found

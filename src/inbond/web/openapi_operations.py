@@ -36,11 +36,11 @@ from inbond.web.openapi_operation import (
 )
 from inbond.web.overview_facts import Overview
 from inbond.web.project_pages import ProjectFacts
-from inbond.web.review_pages import EntryPage, ReviewPage
+from inbond.web.review_facts import EntryPage, ReviewPage
 from inbond.web.search_pages import SearchFacts
 from inbond.web.send import FILE_TYPE
 from inbond.web.sign_in_routes import SignInFacts
-from inbond.web.token_pages import MadePage, TokenPage, TokensPage
+from inbond.web.token_facts import MadePage, TokenPage, TokensPage
 from inbond.web.trust_pages import TrustFacts
 from inbond.web.upstream_pages import UpstreamsFacts
 from inbond.web.views import UseFacts, WhyFacts
@@ -147,7 +147,14 @@ def _deciding() -> dict[str, Operation]:
     since = (400, 406)
     reviewed = {201: {JSON: shapes.Reviewed}, 200: {JSON: shapes.Reviewed}}
     found = {
-        "review": page("deciding", "The review queue", ReviewPage, _SINCE, _INDEX, PAGE, statuses=since),
+        "review": Operation(
+            tag="deciding",
+            summary="The review queue",
+            answers={200: {JSON: ReviewPage, HTML: TEXT}, 422: {JSON: ReviewPage, HTML: TEXT}},
+            statuses=(406,),
+            query=(_SINCE, _INDEX, PAGE, FORMAT),
+            for_people=True,
+        ),
         "review-entry": page("deciding", "An entry of the queue", EntryPage, _SINCE, statuses=(404, *since)),
         "review-accept": write(
             "deciding", "Lets it through, by a waiver or by pins", shapes.Acceptance, reviewed, 404, 409

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from inbond.web.token_pages import TokenFact
+from inbond.web.token_facts import TokenFact
 
 
 class Waiver(msgspec.Struct, frozen=True, kw_only=True):
@@ -404,3 +404,5 @@ HELD: Final[Mapping[str, Mapping[str, type[msgspec.Struct]]]] = {
     "WhyStory": {"story": Story},
     "ProjectFacts": {"timeline": Timeline, "standing": Standing},
 }
+# What may have more members than are told here.
+OPEN: Final = frozenset({SimpleMeta, SimplePage, SimpleList})

@@ -35,7 +35,7 @@ CSP: Final = (
 HEADERS: Final = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # under no-referrer browsers send our own forms with the Origin null
     "Cache-Control": "no-store",
 }
 MAX_SHOWN: Final = 8192  # characters of one value; nothing that people read is longer

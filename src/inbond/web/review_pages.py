@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from inbond.access.roles import Role
@@ -20,18 +19,17 @@ from inbond.model.decisions import Decided
 from inbond.model.errors import Malformed
 from inbond.model.units import parse_duration
 from inbond.policy.decision_words import parse_reason, parse_until
-from inbond.policy.waiving import may_waive
 from inbond.reporting import reviewing
 from inbond.reporting.review_meant import NotWaiting, Queue, accepted, meant_by
 from inbond.reporting.review_queue import Entry
 from inbond.reporting.reviewing import USUAL_SINCE, USUAL_UNTIL, EndlessPin, NotToWaive, Said
-from inbond.web import decision_pages
 from inbond.web.access import require
+from inbond.web.decision_facts import visible
 from inbond.web.decision_json import decision_json
 from inbond.web.desk import DESK, author_of, decides_for_all, now_of, operated, paged, warnings_for
 from inbond.web.form_pages import Given, declined, done, form_page, given, shown_at, unusable
 from inbond.web.origin import client_of
-from inbond.web.paging import Paging
+from inbond.web.review_facts import EntryPage, ReviewPage, fact_of
 from inbond.web.twin import shown, wants_json
 
 HOME: Final = "/-/review"
@@ -41,76 +39,27 @@ REJECTING: Final = ("reason",)
 _GONE: Final = "load the queue anew: somebody has decided it meanwhile, or nothing stops it any more"
 
 
-class EntryFact(msgspec.Struct, kw_only=True, frozen=True):
-    """One release on one index that one rule stops, or would without `audit`; times in RFC 3339.
-
-    `until`: when that ends by itself. `untold`: why it cannot be told what stops it now. `people`: distinct addresses.
-    `pins`: the publishers that accepting it would accept for good; else it becomes a waiver, where `waivable`.
-    """
-
-    id: str
-    index: str
-    project: str
-    target: str
-    rule: str
-    code: str
-    outcome: str | None
-    only_recorded: bool
-    message: str
-    remedy: str | None
-    until: datetime | None
-    untold: str | None
-    files: tuple[str, ...]
-    people: int
-    times: int
-    first_at: datetime
-    last_at: datetime
-    pins: tuple[str, ...]
-    waivable: bool
-
-
-class ReviewPage(msgspec.Struct, kw_only=True, frozen=True):
-    """The queue. `recorded_since`: the earliest request that is held; None where none is.
-
-    `decided`: what was just decided of it, in sentences, where the address names it.
-    """
-
-    entries: tuple[EntryFact, ...]
-    paging: Paging
-    since: str
-    index: str | None
-    indexes: tuple[str, ...]
-    recorded_since: datetime | None
-    decided: tuple[str, ...] = ()
-
-
-class EntryPage(msgspec.Struct, kw_only=True, frozen=True):
-    """One entry of the queue. `decides_for_all`: whether whoever asks may accept a publisher for good.
-
-    `since`: how far back requests were looked at, which the addresses that accept and reject are to say as well.
-    """
-
-    entry: EntryFact
-    decides_for_all: bool
-    since: str
-
-
 async def review(request: web.Request) -> web.Response:
     """`GET /-/review`: `?since=30d`, `?index=`, `?page=`."""
-    index = request.query.get("index") or None
-    indexes = operated(request)
-    found = await _queue(request, indexes if index is None else tuple({index} & {*indexes}))
+    index, indexes = request.query.get("index") or None, operated(request)
+    fields = Given({"since": _since(request)})
+    length = fields.read("since", parse_duration)
+    found = Queue(entries=(), pages={}, now=now_of(request), recorded_since=None)
+    if length is not None:
+        found = await _queue(request, indexes if index is None else tuple({index} & {*indexes}), length)
     part, paging = paged(request, found.entries)
     facts = ReviewPage(
-        entries=tuple(_fact(entry, found) for entry in part),
+        entries=tuple(fact_of(entry, found) for entry in part),
         paging=paging,
-        since=_since(request),
+        since=fields["since"],
         index=index,
         indexes=indexes,
         recorded_since=found.recorded_since,
+        errors=fields.errors,
         decided=await _decided(request),
     )
-    return await shown(request, "review.html", facts)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if fields.errors else HTTPStatus.OK
+    return await shown(request, "review.html", facts, status=status, form=fields)
 
 
 async def entry(request: web.Request) -> web.Response:
@@ -197,12 +146,12 @@ async def _wanted(request: web.Request) -> _Wanted:
     return _Wanted(entry=one, queue=found)
 
 
-async def _queue(request: web.Request, indexes: tuple[str, ...]) -> Queue:
+async def _queue(request: web.Request, indexes: tuple[str, ...], since: timedelta | None = None) -> Queue:
     desk = request.app[DESK]
     return await reviewing.queue(
         desk.look,
         desk.ledger,
-        since=_length(_since(request)),
+        since=since if since is not None else _length(_since(request)),
         now=now_of(request),
         indexes=indexes,
         projects=MAX_PROJECTS,
@@ -250,7 +199,7 @@ async def _refused(
 async def _entry_page(
     request: web.Request, one: Entry, found: Queue, accepting: Given, rejecting: Given, *, status: int = HTTPStatus.OK
 ) -> web.Response:
-    facts = EntryPage(entry=_fact(one, found), decides_for_all=decides_for_all(request), since=_since(request))
+    facts = EntryPage(entry=fact_of(one, found), decides_for_all=decides_for_all(request), since=_since(request))
     if status == HTTPStatus.OK and wants_json(request):
         return await shown(request, "review_entry.html", facts)
     return form_page(
@@ -268,33 +217,6 @@ async def _decided(request: web.Request) -> tuple[str, ...]:
     wanted = set(request.query.get("decided", "").split(","))
     if not wanted - {""}:
         return ()
-    found = await request.app[DESK].ledger.decisions()
-    return tuple(
-        f"{one.id} is in force: {deciding.told(one)}"
-        for one in found
-        if one.id in wanted and decision_pages.visible(request, one)
-    )
-
-
-def _fact(one: Entry, found: Queue) -> EntryFact:
-    return EntryFact(
-        id=one.id,
-        index=one.index,
-        project=str(one.project),
-        target=str(one.target),
-        rule=one.rule,
-        code=one.code,
-        outcome=str(one.finding.outcome) if one.finding is not None else None,
-        only_recorded=one.only_recorded,
-        message=one.message,
-        remedy=one.finding.remedy if one.finding is not None else None,
-        until=one.until,
-        untold=one.untold,
-        files=tuple(map(str, one.files)),
-        people=one.people,
-        times=one.times,
-        first_at=one.first_at,
-        last_at=one.last_at,
-        pins=reviewing.pinned_by(one, found.pages),
-        waivable=may_waive(one.rule),
-    )
+    mine = frozenset(operated(request))
+    found = [one for one in await request.app[DESK].ledger.decisions() if one.id in wanted and visible(one, mine)]
+    return tuple(f"{one.id} is in force: {deciding.told(one)}" for one in found)

@@ -12,7 +12,6 @@ from aiohttp import web
 from inbond.access.asked import parse_expiry, parse_grant, parse_role, parse_title
 from inbond.access.principal import EVERY_INDEX
 from inbond.access.roles import Role
-from inbond.access.tokens import Token
 from inbond.gateway import tokens
 from inbond.gateway.lru import Lru
 from inbond.gateway.tokens import Asking, Listed, Made
@@ -22,9 +21,9 @@ from inbond.web.desk import now_of, paged
 from inbond.web.form_pages import Given, declined, done, form_page, given, new_page, unusable
 from inbond.web.forms import is_json
 from inbond.web.origin import client_of
-from inbond.web.paging import Paging
 from inbond.web.rendered import HEADERS
 from inbond.web.simple_routes import GATEWAY
+from inbond.web.token_facts import MadePage, TokenFact, TokenPage, TokensPage, configured_first, fact_of
 from inbond.web.twin import shown, wants_json
 
 HOME: Final = "/-/tokens"
@@ -36,49 +35,6 @@ ONCE_BYTES: Final = 16
 
 class SentBefore(ClientFault):
     """A form that was sent before: its token was made, and shown then."""
-
-
-class TokenFact(msgspec.Struct, kw_only=True, frozen=True):
-    """A token, without its secret, which nobody keeps. `indexes`: names, or `*` for all.
-
-    `state`: in force, expired or revoked. `configured`: it stands in the configuration, and ends there.
-    """
-
-    id: str
-    name: str
-    role: str
-    indexes: tuple[str, ...]
-    state: str
-    configured: bool
-    made_by: str
-    made_at: datetime | None
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    revoked_by: str | None
-    last_used_at: datetime | None
-    last_used_from: str | None
-
-
-class TokensPage(msgspec.Struct, kw_only=True, frozen=True):
-    """The tokens, those of the configuration first, then the latest first. `revoked`: what has just been ended."""
-
-    tokens: tuple[TokenFact, ...]
-    paging: Paging
-    state: str
-    revoked: str | None = None
-
-
-class TokenPage(msgspec.Struct, kw_only=True, frozen=True):
-    """One token."""
-
-    token: TokenFact
-
-
-class MadePage(msgspec.Struct, kw_only=True, frozen=True):
-    """A token that was just made. `secret`: shown here and never again; a password, for the user name `__token__`."""
-
-    token: TokenFact
-    secret: str
 
 
 async def listing(request: web.Request) -> web.Response:
@@ -153,7 +109,7 @@ async def revoke(request: web.Request) -> web.Response:
     except NotFound as error:
         remedy = "take it out of [[access.tokens]] there" if fact.configured else "nothing is to be done: it has ended"
         return declined(request, error, HTTPStatus.CONFLICT, back=HOME, remedy=remedy)
-    body = {"token": msgspec.to_builtins(_fact(Listed(token=ended, use=None), now_of(request)))}
+    body = {"token": msgspec.to_builtins(fact_of(Listed(token=ended, use=None), now_of(request)))}
     return done(request, f"{HOME}?state=all&revoked={fact.id}", body, new=False)
 
 
@@ -213,7 +169,7 @@ ROLES: Final = (
 
 
 async def _made(request: web.Request, made: Made, now: datetime) -> web.Response:
-    fact = _fact(Listed(token=made.token, use=None), now)
+    fact = fact_of(Listed(token=made.token, use=None), now)
     facts = MadePage(token=fact, secret=made.secret)
     if is_json(request):
         headers = {**HEADERS, "Content-Type": "application/json", "Location": f"{HOME}/{fact.id}"}
@@ -228,12 +184,8 @@ def _asking(request: web.Request, now: datetime) -> Asking:
 async def _facts(request: web.Request) -> tuple[TokenFact, ...]:
     access, now = request.app[ACCESS], now_of(request)
     found = await tokens.listed(access.tokens, access.sign_in.settings.tokens.values())
-    facts = [_fact(one, now) for one in found]
-    return tuple(sorted(facts, key=_configured_first))
-
-
-def _configured_first(fact: TokenFact) -> tuple[bool, float]:
-    return not fact.configured, -fact.made_at.timestamp() if fact.made_at is not None else 0.0
+    facts = [fact_of(one, now) for one in found]
+    return tuple(sorted(facts, key=configured_first))
 
 
 async def _named(request: web.Request) -> TokenFact:
@@ -242,22 +194,3 @@ async def _named(request: web.Request) -> TokenFact:
     if fact is None:
         raise NotFound(f"there is no token {wanted}", remedy=f"{HOME} lists those that there are")
     return fact
-
-
-def _fact(listed: Listed, now: datetime) -> TokenFact:
-    token: Token = listed.token
-    return TokenFact(
-        id=token.id,
-        name=token.name,
-        role=str(token.grant.role),
-        indexes=tuple(sorted(token.grant.indexes)),
-        state=token.why_not(now) or "in force",
-        configured=listed.configured,
-        made_by=token.made_by,
-        made_at=token.made_at,
-        expires_at=token.expires_at,
-        revoked_at=token.revoked_at,
-        revoked_by=token.revoked_by,
-        last_used_at=None if listed.use is None else listed.use.at,
-        last_used_from=None if listed.use is None else listed.use.client or None,
-    )

@@ -1,0 +1,143 @@
+"""A browser that walks through the pages, and tells what is wrong with each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tools import missing
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, BrowserContext, Page
+
+ARGUMENTS: Final = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DESKTOP: Final = (1280, 1000)  # pixels
+PHONE: Final = (375, 800)
+AXE: Final[dict[str, Any]] = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+WIDTH: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"  # pixels too much
+LOOKS: Final = (
+    ("light", "light", DESKTOP),
+    ("dark", "dark", DESKTOP),
+    ("phone", "light", PHONE),
+    ("phone-dark", "dark", PHONE),
+)
+LONGEST: Final = 30_000  # milliseconds for one step
+VIOLATIONS: Final = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation",
+  e => window.violations.push(e.violatedDirective + " " + e.blockedURI));
+"""
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """The system's Chromium; the test is skipped where it, or what drives it, is not there."""
+    program = shutil.which("chromium") or missing("chromium is not installed here")
+    try:
+        from playwright.async_api import async_playwright  # noqa: PLC0415 (`make browser` installs it)
+    except ImportError:
+        missing("playwright is not installed here: make browser")
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        try:
+            yield found
+        finally:
+            await found.close()
+
+
+@dataclass
+class Walk:
+    """A walk in one browser's context. `shots`: where pictures go, under this walk's name."""
+
+    context: BrowserContext
+    page: Page
+    origin: str
+    shots: Path
+    name: str
+    told: list[str] = field(default_factory=list)  # what the page under way has complained about
+    faults: list[str] = field(default_factory=list)
+
+    async def visit(self, title: str, path: str, expected: int = 200) -> None:
+        """Opens a page, looks at it light, dark and on a phone, and keeps what is wrong."""
+        self.told.clear()
+        answer = await self.page.goto(f"{self.origin}{path}")
+        status = answer.status if answer is not None else 0
+        where = f"{title} ({path})"
+        if status != expected:
+            self.faults.append(f"{where}: {status}, not {expected}")
+            return
+        await self.look(title)
+        if expected >= 400:  # which Chromium complains about as well
+            self.told[:] = [one for one in self.told if "status of" not in one]
+        self.faults += [f"{where}: {one}" for one in self.told]
+
+    async def look(self, title: str) -> None:
+        """Looks at the page that is open."""
+        for look, scheme, (width, height) in LOOKS:
+            await self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            await self.page.set_viewport_size({"width": width, "height": height})
+            if look != "phone-dark":
+                await self.page.screenshot(path=self.shots / f"{title}.{self.name}.{look}.png", full_page=True)
+            wide = await self.page.evaluate(WIDTH)
+            if wide > 0:
+                self.told.append(f"{look}: it is {wide} pixels too wide")
+            self.told += [f"{look}: {one}" for one in await violations(self.page)]
+        self.told += await self.page.evaluate("window.violations")
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds, each with the first places where it is."""
+    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 (`make browser` installs it)
+
+    found = (await Axe().run(page, options=AXE)).response["violations"]
+    return [
+        f"{one['id']} ({one['impact']}): " + "; ".join(str(node["html"])[:200] for node in one["nodes"][:3])
+        for one in found
+    ]
+
+
+@asynccontextmanager
+async def walk(among: Browser, origin: str, name: str, shots: Path, *, script: bool = True) -> AsyncIterator[Walk]:
+    """A walk by somebody with a new browser; all that the page complains about is kept."""
+    context = await among.new_context(java_script_enabled=script)
+    context.set_default_timeout(LONGEST)
+    try:
+        if script:
+            await context.add_init_script(VIOLATIONS)
+        page = await context.new_page()
+        found = Walk(context, page, origin, shots, name)
+        page.on("console", lambda said: found.told.append(f"console {said.type}: {said.text}"))
+        page.on("pageerror", lambda error: found.told.append(f"error: {error}"))
+        page.on("requestfailed", lambda request: found.told.append(f"failed: {request.url} {request.failure}"))
+        yield found
+    finally:
+        await context.close()
+
+
+async def sign_in(page: Page, origin: str, secret: str) -> None:
+    """Signs in with the form."""
+    await page.goto(f"{origin}/-/sign-in")
+    await page.get_by_label("Token").fill(secret)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign out").wait_for()
+
+
+@pytest.fixture
+def shots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where pictures go: `--screenshots DIR`, or nowhere that lasts."""
+    chosen = request.config.getoption("--screenshots")
+    found = tmp_path / "shots" if chosen is None else Path(str(chosen)).absolute()
+    found.mkdir(parents=True, exist_ok=True)
+    return found
