@@ -31,7 +31,7 @@ PAGES: Final[Mapping[str, tuple[str, Views]]] = {
     "upstreams": (READER, {"upstreams": "/-/upstreams"}),
     "why": (READER, {"why": "/why/{digits}"}),
     "project": (READER, {"project": f"{PROJECTS}/widgets", "project-long": f"{PROJECTS}/parsley?page=2"}),
-    "file-page": (READER, {"file-held": f"{FILES}/widgets/{{held}}", "file-given": f"{FILES}/tarball-tools/{{served}}"}),
+    "file-page": (READER, {"file-held": f"{FILES}/widgets/{{held}}", "file": f"{FILES}/tarball-tools/{{served}}"}),
     "signin": (READER, {"sign-in": "/-/sign-in"}),
     "denials": (READER, {"denials": "/-/denials", "denials-none": "/-/denials?project=none"}),
     "review": (OPERATOR, {"review": "/-/review"}),
@@ -85,7 +85,7 @@ async def filled_in(org: Populated) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("who", ["admin", "reader", "anonymous"])
-async def test_nothing_is_wrong_with_any_page(who: str, tmp_path: Path, shots: Path) -> None:
+async def test_nothing_is_wrong_with_any_page(who: str, tmp_path: Path, shots: Path | None) -> None:
     async with browser() as chromium, populated(tmp_path) as org, walk(chromium, org.origin, who, shots) as walking:
         secret = {"admin": org.admin, "reader": org.reader, "anonymous": None}[who]
         if secret is not None:

@@ -31,7 +31,6 @@ LOOKS: Final = (
     ("light", "light", DESKTOP),
     ("dark", "dark", DESKTOP),
     ("phone", "light", PHONE),
-    ("phone-dark", "dark", PHONE),
 )
 LONGEST: Final = 30_000  # milliseconds for one step
 VIOLATIONS: Final = """
@@ -59,12 +58,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 @dataclass
 class Walk:
-    """A walk in one browser's context. `shots`: where pictures go, under this walk's name."""
+    """A walk in one browser's context. `shots`: where pictures go, if anywhere, under this walk's name."""
 
     context: BrowserContext
     page: Page
     origin: str
-    shots: Path
+    shots: Path | None
     name: str
     told: list[str] = field(default_factory=list)  # what the page under way has complained about
     faults: list[str] = field(default_factory=list)
@@ -88,7 +87,7 @@ class Walk:
         for look, scheme, (width, height) in LOOKS:
             await self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             await self.page.set_viewport_size({"width": width, "height": height})
-            if look != "phone-dark":
+            if self.shots is not None:
                 await self.page.screenshot(path=self.shots / f"{title}.{self.name}.{look}.png", full_page=True)
             wide = await self.page.evaluate(WIDTH)
             if wide > 0:
@@ -109,7 +108,9 @@ async def violations(page: Page) -> list[str]:
 
 
 @asynccontextmanager
-async def walk(among: Browser, origin: str, name: str, shots: Path, *, script: bool = True) -> AsyncIterator[Walk]:
+async def walk(
+    among: Browser, origin: str, name: str, shots: Path | None = None, *, script: bool = True
+) -> AsyncIterator[Walk]:
     """A walk by somebody with a new browser; all that the page complains about is kept."""
     context = await among.new_context(java_script_enabled=script)
     context.set_default_timeout(LONGEST)
@@ -135,9 +136,11 @@ async def sign_in(page: Page, origin: str, secret: str) -> None:
 
 
 @pytest.fixture
-def shots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where pictures go: `--screenshots DIR`, or nowhere that lasts."""
+def shots(request: pytest.FixtureRequest) -> Path | None:
+    """Where pictures go: `--screenshots DIR`."""
     chosen = request.config.getoption("--screenshots")
-    found = tmp_path / "shots" if chosen is None else Path(str(chosen)).absolute()
+    if chosen is None:
+        return None
+    found = Path(str(chosen)).absolute()
     found.mkdir(parents=True, exist_ok=True)
     return found

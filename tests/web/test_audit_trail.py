@@ -83,12 +83,12 @@ async def test_who_asked_for_what_and_what_became_of_it(tmp_path: Path) -> None:
 async def test_what_carries_no_byte_of_a_file_gives_it_to_nobody(tmp_path: Path) -> None:
     async with SimIndex() as index:
         good = index.add_wheel("demo", "1.0")
+        metadata = f"{good.path}.metadata"
         async with inbond(tmp_path, index) as proxy:
-            for path in (good.path, f"{good.path}.metadata"):
+            for path in (good.path, metadata):
                 async with proxy.session.head(proxy.url(path)) as response:
                     assert response.status == 200
-                    etag = response.headers["ETag"]
-            assert (await proxy.get(f"{good.path}.metadata", **{"If-None-Match": etag}))[0] == 304
+            assert (await proxy.get(metadata, **{"If-None-Match": response.headers["ETag"]}))[0] == 304
             assert (await proxy.get(good.path, Range="bytes=999999999-"))[0] == 416
     assert await held_by(tmp_path) == ((), ())
 

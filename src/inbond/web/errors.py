@@ -37,6 +37,7 @@ from inbond.model.errors import (
 )
 from inbond.policy.explain import detail, reason_phrase
 from inbond.web.context import note
+from inbond.web.in_browser import error_page, wants_page
 from inbond.web.origin import origin_of
 from inbond.web.problems import problem
 from inbond.web.verdict_json import judgement_json, why_link
@@ -105,6 +106,10 @@ def respond(request: web.Request, error: InbondError) -> web.Response:
         return denied(request, error)
     note(request, error=error.message)
     status = status_of(error)
+    if wants_page(request, error):
+        page = error_page(request, error, status)
+        page.headers.update(_headers(error, page.status) or {})
+        return page
     text = f"{error.message}. {error.remedy[0].upper()}{error.remedy[1:]}." if error.remedy else f"{error.message}."
     return problem(status, title=_title(error), detail=text, reason=error.message, headers=_headers(error, status))
 
@@ -161,8 +166,8 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _headers(error: InbondError, status: HTTPStatus) -> Mapping[str, str] | None:
-    if status is HTTPStatus.UNAUTHORIZED:
+def _headers(error: InbondError, status: int) -> Mapping[str, str] | None:
+    if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": CHALLENGE}
     if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         return {"Retry-After": _retry_after(error)}

@@ -29,6 +29,7 @@ from inbond.web.again import AGAIN
 from inbond.web.context import note
 from inbond.web.credentials import offered
 from inbond.web.csrf import check_write, keep_form_cookie
+from inbond.web.in_browser import is_opened_in_browser
 from inbond.web.origin import client_of
 from inbond.web.routing import Route, route_of
 
@@ -55,7 +56,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     settings = access.sign_in.settings
     asked, version = await _found(request, _need(route, settings), access)
     if not rules.meets(settings, asked.signed.principal, asked.need, asked.index):
-        if _is_opened_in_browser(request, asked.signed):
+        if _signs_in_first(request, asked.signed):
             return _to_sign_in(request)
         raise _refused(request, asked, access)
     if not route.reads:
@@ -168,11 +169,9 @@ def _used(access: Access, signed: SignedIn, client: str) -> None:
         access.uses.used(signed.token, client)
 
 
-def _is_opened_in_browser(request: web.Request, signed: SignedIn) -> bool:
-    """Whether somebody opens a page, and can sign in for it. Browsers say so; installers say neither."""
-    if request.method != "GET" or signed.by is not By.NOTHING or signed.unknown:
-        return False
-    return request.headers.get("Sec-Fetch-Mode") == "navigate" or "Upgrade-Insecure-Requests" in request.headers
+def _signs_in_first(request: web.Request, signed: SignedIn) -> bool:
+    """Whether somebody opens a page, and can sign in for it."""
+    return request.method == "GET" and signed.by is By.NOTHING and not signed.unknown and is_opened_in_browser(request)
 
 
 def _to_sign_in(request: web.Request) -> web.Response:
