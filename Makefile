@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: browser serve wheel test test-covered test-again test-network test-container test-others check fmt bench tools lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks faults
+.PHONY: browser screenshots serve wheel test test-covered test-again test-network test-container test-others check fmt bench tools lock clean denials attacks bundle-attacks histories findings presets evidence tampering mutations tampered clients static-attacks faults
 
 serve: $(VENV)/.serve ## start inbond on 127.0.0.1:8642 in front of PyPI
 	@exec $(BIN)/inbond serve
@@ -50,6 +50,10 @@ test-network: $(VENV)/.dev ## the tests that use the package registry
 
 test-container: $(VENV)/.dev ## build and try deploy/Containerfile, as root with buildah and debootstrap; no container engine
 	$(BIN)/python -m pytest -m container
+
+# `make screenshots DIR=/tmp/pages` chooses where.
+screenshots: $(VENV)/.browser ## pictures of every page, light, dark and on a phone, as an admin, a reader and nobody see it
+	$(BIN)/python -m pytest tests/e2e/test_walk.py -k wrong_with_any_page --screenshots $(or $(DIR),screenshots)
 
 browser: $(VENV)/.browser ## what the walk through the pages needs besides the system's Chromium
 
@@ -150,4 +154,4 @@ $(VENV)/.browser: requirements/browser.txt $(VENV)/.dev
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* .tools .clients .bench .data dist htmlcov .coverage*
+	rm -rf $(VENV) .venv-3.* .tools .clients .bench .data dist htmlcov screenshots .coverage*

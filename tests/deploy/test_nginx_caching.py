@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import re
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -78,18 +81,22 @@ def adapted(place: Path, *, port: int, inner: int, inbond_port: int) -> str:
     return text
 
 
-def command(place: Path, *, port: int, inbond_port: int) -> list[str]:
-    (place / "inbond.conf").write_text(adapted(place, port=port, inner=free_port(), inbond_port=inbond_port))
+def command(place: Path, *, port: int, inbond_port: int, stops: bool = False) -> list[str]:
+    text = adapted(place, port=port, inner=free_port(), inbond_port=inbond_port)
+    if stops:
+        text, times = re.subn("proxy_buffering    off;(?=[^}]*add_header)", "limit_rate_after 4m; limit_rate 1;", text)
+        assert times == 1
+    (place / "inbond.conf").write_text(text)
     (place / "nginx.conf").write_text(AROUND.format(place=place, user=place.owner()))
     return [tool("nginx"), "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
 
 
 @asynccontextmanager
-async def in_front(place: Path, index: SimIndex, *, more: str = "") -> AsyncIterator[Front]:
+async def in_front(place: Path, index: SimIndex, *, more: str = "", stops: bool = False) -> AsyncIterator[Front]:
     trust = ssl.create_default_context(cafile=make_certificate(place))
     async with inbond(place, index, config=CONFIG, more=more) as behind, aiohttp.ClientSession() as session:
         port = free_port()
-        words = command(place, port=port, inbond_port=int(behind.origin.rpartition(":")[2]))
+        words = command(place, port=port, inbond_port=int(behind.origin.rpartition(":")[2]), stops=stops)
         with nginx(words, place, port):
             yield Front(f"https://127.0.0.1:{port}", trust, session, behind)
 
@@ -220,3 +227,34 @@ async def test_a_large_file_is_kept_the_second_time(tmp_path: Path) -> None:
             for left, held in ((1, 0), (2, 1), (2, 1)):
                 assert (await front.get(wheel.path))[1] == wheel.content
                 assert (await file_bytes(front.behind), len(kept(tmp_path))) == (left * LARGE, held)
+
+
+async def test_many_at_once_have_one_file_on_its_disk(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("large", "1.0", size=2 * LARGE)  # more than lies in buffers on the way
+        async with in_front(tmp_path, index) as front, AsyncExitStack() as stack:
+            assert (await front.get(wheel.path, Cookie="a=b"))[1] == wheel.content  # inbond has checked it by now
+            asking = [await stack.enter_async_context(asked(front, wheel.path)) for _ in range(4)]
+            async with asyncio.timeout(30):
+                while not any(one.stat().st_size >= wheel.size for one in kept(tmp_path)):
+                    await asyncio.sleep(0.02)
+            assert len(kept(tmp_path)) == 1
+            assert {hashlib.sha256(await one.read()).hexdigest() for one in asking} == {wheel.sha256}
+
+
+async def test_nobody_waits_for_somebody_elses_download(tmp_path: Path) -> None:
+    """As it is where the line between nginx and inbond is slow: what is being kept comes to a stop after 4 MiB."""
+    begun = 2**20
+    async with SimIndex() as index:
+        wheel = index.add_wheel("large", "1.0", size=2 * LARGE)
+        async with in_front(tmp_path, index, stops=True) as front, AsyncExitStack() as stack, asyncio.timeout(50):
+            assert (await front.get(wheel.path, Cookie="a=b"))[1] == wheel.content  # inbond has checked it by now
+            for _ in range(2):
+                response = await stack.enter_async_context(asked(front, wheel.path))
+                assert await response.content.readexactly(begun) == wheel.content[:begun]
+
+
+def asked(front: Front, path: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    """An answer as it comes."""
+    url, headers = f"{front.origin}{path}", {"Host": NAME}
+    return front.session.get(url, ssl=front.trust, server_hostname=NAME, headers=headers)

@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from e2e.walking import browser, sign_in, walk
 from e2e.walking import shots as shots  # noqa: PLC0414 (a fixture)
 from inbond.access.secret import digest_of, id_of
+from inbond.web.routing import ROUTES
 from web.populated import Populated, populated
 
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
 pytestmark = pytest.mark.timeout(600)
+MAX_TABS: Final = 80
 # Of each page: titles of pictures, with a path and the least role that sees it. Names in braces are filled in.
 Views = Mapping[str, str]
 PROJECTS, FILES = "/-/projects/payments", "/-/files/payments"
@@ -103,3 +108,96 @@ async def test_nothing_is_wrong_with_any_page(who: str, tmp_path: Path, shots: P
         for title, (path, status) in ASTRAY.items():
             await walking.visit(title, path, status)
         assert not walking.faults, "\n".join(walking.faults)
+
+
+async def test_every_page_is_walked(tmp_path: Path) -> None:
+    async with populated(tmp_path) as org:
+        reading = {name for name, route in org.app[ROUTES].items() if route.method == "GET"}
+        assert set(PAGES) | NO_PAGES == reading
+        assert not set(PAGES) & NO_PAGES
+
+
+async def tab_to(page: Page, selector: str) -> None:
+    """Goes on with the tabulator until something has the focus."""
+    for _ in range(MAX_TABS):
+        await page.keyboard.press("Tab")
+        if await page.locator(f"{selector}:focus").count():
+            return
+    raise AssertionError(f"{selector} is not reached with the keyboard on {page.url}")
+
+
+async def fill_in(page: Page, fields: Mapping[str, str]) -> None:
+    """Types into fields, by their ids, one after the other, and sends the form from the last."""
+    for name, text in fields.items():
+        await tab_to(page, f"#{name}")
+        await page.keyboard.press("Control+a")
+        await page.keyboard.type(text)
+    await send(page)
+
+
+async def send(page: Page) -> None:
+    """Presses Enter, and waits for the page that it leads to."""
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+
+
+async def heading(page: Page) -> str:
+    found: str = await page.locator("h1").inner_text()
+    return found
+
+
+async def test_everything_is_done_with_the_keyboard_and_without_script(tmp_path: Path) -> None:
+    async with (
+        browser() as chromium,
+        populated(tmp_path) as org,
+        walk(chromium, org.origin, "keyboard", script=False) as walking,
+    ):
+        page = walking.page
+        await page.goto(f"{org.origin}/")
+        await page.keyboard.press("Tab")
+        assert await page.locator("a.skip:focus").is_visible()
+        await page.keyboard.press("Enter")
+        assert page.url.endswith("#main")
+
+        await page.goto(f"{org.origin}/-/review")
+        assert "/-/sign-in?next=" in page.url
+        await fill_in(page, {"f-token": org.admin})
+        assert page.url == f"{org.origin}/-/review"
+
+        await tab_to(page, "main table a")
+        await send(page)
+        await fill_in(page, {"f-reason": "looked at by hand"})
+        assert "is in force" in await page.locator(".notice").inner_text()
+
+        await page.goto(f"{org.origin}/-/waivers/new")
+        wanted = {"f-target": "parsley==12.8", "f-rule": "cooldown", "f-until": "7d", "f-reason": "an outage"}
+        await fill_in(page, wanted)
+        assert page.url.startswith(f"{org.origin}/-/waivers?made=w-")
+        made = page.url.rpartition("=")[2]
+        await tab_to(page, f"a[href$='{made}']")
+        await send(page)
+        await fill_in(page, {"f-reason": "mended"})
+        assert page.url == f"{org.origin}/-/waivers?revoked={made}"
+        ended = {one.id: one for one in await org.up.parts.base.ledger.decisions(revoked=True)}
+        assert ended[made].reason == "an outage"
+
+        await page.goto(f"{org.origin}/-/tokens/new")
+        await tab_to(page, "#f-name")
+        await page.keyboard.type("by hand")
+        await tab_to(page, "[name='index-data']")
+        await page.keyboard.press("Space")
+        await tab_to(page, "form.card button")
+        await send(page)
+        secret = await page.locator("pre.secret").inner_text()
+        assert (await org.get("/-/sign-in?format=json", secret))[0] == 200
+        await page.goto(f"{org.origin}/-/tokens")
+        await tab_to(page, "main table a")
+        await send(page)
+        assert "by hand" in await heading(page)
+        assert secret not in await page.content()
+
+        await tab_to(page, "header form button")
+        await send(page)
+        assert page.url == f"{org.origin}/-/sign-in"
+        await page.goto(f"{org.origin}/-/tokens")
+        assert "/-/sign-in?next=" in page.url

@@ -70,6 +70,30 @@ def test_refusals_that_differ_stand_apart_up_to_a_bound(monkeypatch: pytest.Monk
     assert counts == {"192.0.2.0": "1", "": "7"}
 
 
+def test_who_guesses_tokens_never_hides_what_those_who_are_known_were_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(act_queue, "MAX_JOINED", 2)
+    queue = ActQueue()
+    for number in range(9):
+        queue.add(replace(FAILED, client=f"192.0.2.{number}"))
+    refused = replace(
+        FAILED, kind=ActKind.REFUSED, by="token:t-1 (mallory)", client="10.0.0.9", message="POST /-/tokens"
+    )
+    queue.add(refused)
+    assert queue.take(T0)[-1] == refused
+    for number in range(9):
+        queue.add(replace(refused, message=f"GET /{number}"))
+    queue.add(replace(refused, by="person:eve"))
+    assert [act.by for act in queue.take(T0)] == [refused.by, refused.by, "person:eve"]
+
+
+def test_one_network_of_ipv6_is_one_client() -> None:
+    queue = ActQueue()
+    for number in range(9):
+        queue.add(replace(FAILED, client=f"2001:db8::{number:x}"))
+    queue.add(replace(FAILED, client="2001:db8:0:1::"))
+    assert [act.client for act in queue.take(T0)] == ["2001:db8::", "2001:db8:0:1::"]
+
+
 def test_what_is_no_refusal_is_never_joined() -> None:
     queue = ActQueue()
     queue.add(ACT)

@@ -16,6 +16,7 @@ from inbond.attest.attaching import provenance_of
 from inbond.gateway.attached import AttachedChanged, AttachedKeeper
 from inbond.gateway.known_evidence import ASK_REJECTED_AFTER
 from inbond.gateway.provenance import ABSENT_FOR
+from inbond.model.acts import Act
 from inbond.model.evidence import Absent, Derivation, Verified
 from inbond.model.imports import Attached
 from inbond.model.names import Filename
@@ -55,7 +56,7 @@ class Memory:
     def attached_version(self) -> tuple[int, int]:
         return self.numbers, len(self.rows)
 
-    async def attach(self, attached: Attached) -> bool:
+    async def attach(self, attached: Attached, told: Act | None = None) -> bool:
         self.rows.insert(0, attached)
         self.numbers += 1
         self.version += 1
@@ -68,7 +69,7 @@ class Memory:
         self.read += 1
         return tuple(self.rows)
 
-    async def detach(self, upstream: str, sha256: str) -> bool:
+    async def detach(self, upstream: str, sha256: str, told: Act | None = None) -> bool:
         self.rows = [one for one in self.rows if (one.upstream, one.sha256) != (upstream, sha256)]
         self.version += 1
         return True

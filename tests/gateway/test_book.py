@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from inbond.gateway import book
+from inbond.gateway import act_queue, book, denial_acts
 from inbond.gateway.asking import stop_of
 from inbond.gateway.book import Book, HistorySettings
 from inbond.model.acts import COMMAND, Act, ActKind
@@ -176,7 +176,8 @@ async def test_addresses_are_kept_only_where_that_is_wanted(ledger: Ledger, even
     assert [(row.first.client, row.count) for row in await ledger.asked(since=T0)] == [("", 2)]
 
 
-async def test_old_requests_are_removed(ledger: Ledger, events: Heard) -> None:
+async def test_old_requests_are_removed(ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "LOOK_EVERY", 0.02)
     await ledger.record(rows_from([ASKED, replace(ASKED, client="x", at=T3)]))
     told = book_of(ledger, events, HistorySettings(keep=timedelta(hours=1)))
     told.start()
@@ -213,10 +214,12 @@ async def test_a_ledger_that_fails_halfway_is_not_written_to_twice(ledger: Ledge
         failing.tries = 1
 
     failing.record = record_and_break  # type: ignore[method-assign]
+    told(Answered(index="root", kind=TrafficKind.PAGE, outcome=TrafficOutcome.HIT, count=1))
     with pytest.raises(StoreUnavailable):
         await told.write()
     await told.write()
     assert [row.count for row in await ledger.asked(since=T0)] == [1]
+    assert [kept.act.kind for kept in await ledger.acts()] == [ActKind.FILE_DENIED]
     assert len(await ledger.occurrences(since=T0)) == 1
 
 
@@ -337,7 +340,7 @@ async def test_whatever_goes_wrong_the_book_goes_on(
 ) -> None:
     monkeypatch.setattr(book, "WRITE_EVERY", 0.02)
     monkeypatch.setattr(book, "RETRY_EVERY", 0.02)
-    monkeypatch.setattr(book, "PRUNE_EVERY", 0.02)
+    monkeypatch.setattr(book, "LOOK_EVERY", 0.02)
     broken = [RuntimeError("once")]
 
     def breaks_once(asked: Asked) -> Occurrence | None:
@@ -416,9 +419,10 @@ async def test_neither_who_nor_from_where_is_kept_of_requests_where_that_is_not_
 
 @pytest.mark.parametrize(("keep_acts", "left"), [(timedelta(hours=1), 1), (None, 2)])
 async def test_old_acts_and_hours_are_removed(
-    ledger: Ledger, events: Heard, keep_acts: timedelta | None, left: int
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch, keep_acts: timedelta | None, left: int
 ) -> None:
-    await ledger.record_acts([ACT, replace(ACT, at=T3)])
+    monkeypatch.setattr(book, "LOOK_EVERY", 0.02)
+    await ledger.record_acts([ACT, replace(ACT, at=T3 - timedelta(minutes=1))])
     await ledger.record_traffic([TRAFFIC])
     told = book_of(ledger, events, HistorySettings(keep=timedelta(hours=1), keep_acts=keep_acts))
     told.start()
@@ -427,6 +431,45 @@ async def test_old_acts_and_hours_are_removed(
             await asyncio.sleep(0.01)
     await told.aclose()
     assert len(await ledger.acts()) == left
+
+
+async def test_what_follows_from_requests_waits_for_the_ledger_as_often_as_they_do(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(act_queue, "MAX_WAITING", 30)
+    monkeypatch.setattr(book, "MAX_QUEUED", 30)
+    failing = Failing(ledger, 50)
+    told = Book(failing, events, clock=lambda: T3, settings=HistorySettings())  # type: ignore[arg-type]  # a double
+    for number in range(20):
+        told(FileAsked(asked=replace(DENIED, client=str(number), rule=f"rule-{number}")))
+    told(Happened(occurrence=HAPPENED))
+    while failing.tries:
+        with pytest.raises(StoreUnavailable):
+            await told.write()
+    told(Did(act=ACT))
+    told(Happened(occurrence=replace(HAPPENED, key="another")))
+    await told.write()
+    kinds = [kept.act.kind for kept in await ledger.acts()]
+    assert (kinds.count(ActKind.FILE_DENIED), kinds.count(ACT.kind)) == (20, 1)
+    assert len(await ledger.occurrences(since=T0)) == 22
+    assert not events.alerts
+
+
+async def test_strangers_cannot_fill_the_trail_nor_take_room_from_who_is_known(
+    ledger: Ledger, events: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(denial_acts, "MAX_AN_HOUR", 3)
+    told = book_of(ledger, events)
+    for number in range(10):
+        told(FileAsked(asked=replace(DENIED, client=f"2001:db8:{number}::1"), count=2))
+        told(FileAsked(asked=replace(DENIED, client=f"2001:db8:0::{number + 2:x}")))
+    await told.write()
+    told(FileAsked(asked=replace(DENIED, who="token:t-1 (ci)")))
+    await told.aclose()
+    acts = [kept.act for kept in await ledger.acts(newest_first=False)]
+    assert [act.by for act in acts] == ["anonymous"] * 3 + ["token:t-1 (ci)", ""]
+    assert (acts[-1].client, acts[-1].detail["count"]) == ("", "14")
+    assert len(await ledger.asked(since=T0)) == 21
 
 
 async def test_acts_that_could_not_be_written_are_written_later_once(ledger: Ledger, events: Heard) -> None:

@@ -14,6 +14,7 @@ from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.checking import Checker
 from inbond.gateway.evidence_key import FileKey
 from inbond.gateway.provenance import Claimed, ProvenanceKeeper
+from inbond.model.acts import Act
 from inbond.model.events import unobserved
 from inbond.model.evidence import Absent, Derivation, Rejected
 from inbond.model.imports import Attached
@@ -56,7 +57,7 @@ class NothingAttached:
     def attached_version(self) -> tuple[int, int]:
         return 0, 0
 
-    async def attach(self, attached: Attached) -> bool:
+    async def attach(self, attached: Attached, told: Act | None = None) -> bool:
         raise AssertionError("nothing is attached")
 
     async def attached_to(self, upstream: str, sha256: str) -> Attached | None:
@@ -65,7 +66,7 @@ class NothingAttached:
     async def all_attached(self) -> tuple[Attached, ...]:
         return ()
 
-    async def detach(self, upstream: str, sha256: str) -> bool:
+    async def detach(self, upstream: str, sha256: str, told: Act | None = None) -> bool:
         return False
 
 

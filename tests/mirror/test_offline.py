@@ -87,7 +87,7 @@ async def test_offline_with_nothing_imported_and_nothing_cached_is_not_ready_and
         status, body, _ = await far.get("/-/ready")
         assert status == 503
         assert "offline, and nothing was imported or cached here" in json.loads(body)["problems"]["imports"]
-        home = (await far.get("/"))[1].decode()
+        home = (await far.get("/-/use"))[1].decode()
         assert "upstream pypi, which is not asked: inbond runs offline, nothing was imported of it" in home
         assert index.url not in home
 

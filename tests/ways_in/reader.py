@@ -26,6 +26,7 @@ SECONDS: Final = 110
 DEFAULT_PORT: Final = "8642"
 _BIN: Final = Path(sys.executable).parent
 _ADDRESS: Final = re.compile(r"(127\.0\.0\.1|localhost):(\d{4,5})\b")
+_ASKS_SERVER: Final = ("inbond reload",)  # what speaks with a server, though no address stands in it
 _SERVES: Final = re.compile(r"^(exec )?(make serve|(\S*/)?inbond serve\b.*|\S*python3? -m inbond serve\b.*)$")
 
 _ENDED_WELL: Final = frozenset({0, -signal.SIGINT})  # make passes Ctrl-C on, and then ends by it
@@ -111,7 +112,8 @@ class Reader:
         if _SERVES.match(text):
             self._serve(command, text)
             return
-        if (default := self.port(DEFAULT_PORT)) in text and default not in self.servers:
+        default = self.port(DEFAULT_PORT)
+        if (default in text or text.startswith(_ASKS_SERVER)) and default not in self.servers:
             self._serve(command, "inbond serve")
         done = self._shell(text)
         if done.returncode != command.exits:

@@ -55,6 +55,8 @@ def every() -> Iterator[Hostile]:
     yield from smuggling()
     yield from foreign()
     yield from odd_bodies()
+    yield from every_write()
+    yield from every_filter()
 
 
 def traversal() -> Iterator[Hostile]:
@@ -69,6 +71,14 @@ def traversal() -> Iterator[Hostile]:
         "/why/",
         "/integrity/",
         "/open/simple/",
+        "/open/packages/",
+        "/-/verdict/open/",
+        "/-/files/open/demo/",
+        "/-/projects/open/",
+        "/-/waivers/",
+        "/-/tokens/",
+        "/-/review/",
+        "/-/osv/v1/vulns/",
     ):
         for one in up:
             yield _get(f"{places} {one}", f"{places}{one * 6}etc/passwd", *gone)
@@ -334,3 +344,84 @@ def odd_bodies() -> Iterator[Hostile]:
     coded = "Content-Encoding: gzip\r\n"
     bomb = bytes.fromhex("1f8b08000000000000ff") + b"\x00" * 200
     yield _post("what is said to be gzip", WRITE, bomb, 0, 400, 401, 403, 415, more=coded)
+
+
+# What writes; an id that there is none of where one stands.
+WRITES: Final = (
+    "/-/waivers", "/-/waivers/w-0123456789/revoke", "/-/rejections", "/-/rejections/r-0123456789/revoke", "/-/pins",
+    "/-/pins/p-0123456789/revoke", "/-/review/q-012345/accept", "/-/review/q-012345/reject", "/-/tokens",
+    "/-/tokens/t-0123456789ab/revoke", "/-/sign-out",
+)  # fmt: skip
+
+
+def every_write() -> Iterator[Hostile]:
+    """Each write with a body that is none of what it takes, and with a good one that comes from elsewhere."""
+    refused = (400, 401, 403, 404, 409, 413, 415, 422)
+    good = b"reason=x&target=demo&rule=cooldown&until=1d&index=open&project=demo&publisher=github:a/b&name=x&role=admin"
+    for path in WRITES:
+        out = () if path != "/-/sign-out" else (303,)
+        for name, body, kind in (
+            ("nothing", b"", "application/json"),
+            ("an array", b"[" * 500 + b"]" * 500, "application/json"),
+            ("another type", b"<x/>", "application/xml"),
+            ("no fields", b"", FORM),
+            ("a field twice", b"reason=a&reason=b&target=x&target=y", FORM),
+            ("bytes", bytes(range(256)) * 8, FORM),
+        ):
+            yield _post(f"{path}: {name}", path, body, *refused, *out, kind=kind)
+        for name, fields in (
+            ("from elsewhere", "Origin: http://evil.example\r\n"),
+            ("from nowhere", "Origin: null\r\n"),
+            ("from another site", "Sec-Fetch-Site: cross-site\r\nOrigin: http://{host}\r\n"),
+            ("without the form's token", "Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n"),
+        ):
+            yield _post(f"{path}: {name}", path, good, 401, 403, kind=FORM, more=fields)
+        yield _get(f"{path}: by GET", path, 200, 303, 401, 403, 404, 405)
+
+
+FILTERED: Final = (
+    "/", "/-/search", "/-/denials", "/-/review", "/-/waivers", "/-/rejections", "/-/pins", "/-/tokens", "/-/audit",
+    "/-/audit/export", "/-/projects/open/demo", "/-/use", "/-/trust", "/-/upstreams", "/-/sign-in", "/-/waivers/new",
+    "/-/tokens/new",
+)  # fmt: skip
+FILTERS: Final = (
+    "q", "page", "days", "since", "until", "before", "project", "index", "rule", "by", "kind", "state", "made",
+    "revoked", "decided", "release", "only", "asker", "stopped", "requests", "target", "next",
+)  # fmt: skip
+
+
+def every_filter() -> Iterator[Hostile]:
+    """Each field of a query with what is no value of it, also another index's name."""
+    answers = (200, 303, 400, 401, 403, 404, 422)
+    for path in FILTERED:
+        for name, value in (
+            ("zeros", "%00"), ("digits", "9" * 300), ("a sign", "-1"), ("no number", "NaN"), ("quotes", "'%22%3B--"),
+            ("a year", "0000-00-00T00:00:00%2B99:99,9"), ("a century", "99999999d"), ("a pattern", "%25_%5B*%5D"),
+            ("another index", "secret"), ("no UTF-8", "%ff%fe%ed%a0%80"), ("a mark", "%E2%80%AE%EF%BF%BF"),
+        ):  # fmt: skip
+            query = "&".join(f"{field}={value}" for field in FILTERS)
+            yield _get(f"{path} with {name}", f"{path}?{query}", *answers)
+
+
+def by_session() -> Iterator[Hostile]:
+    """What a browser that is signed in (`{cookie}`) may be made to send: the right form is `{csrf}`, not `{other}`."""
+    ours = "Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n"
+    signed_in = "Cookie: inbond-session={cookie}\r\n"
+    fields = b"target=demo&rule=cooldown&until=30d&reason=forged&index=open"
+    right = fields + b"&csrf={csrf}"
+    for name, body, more in (
+        ("nothing of a form", fields, ours),
+        ("another session's form", fields + b"&csrf={other}", ours),
+        ("a form's token and more", fields + b"&csrf={csrf}0", ours),
+        ("half a form's token", fields + b"&csrf={half}", ours),
+        ("a form's token twice", fields + b"&csrf={csrf}&csrf={other}", ours),
+        ("a form of ours from elsewhere", right, "Origin: http://evil.example\r\n"),
+        ("a form of ours from nowhere", right, ""),
+        ("a form of ours from the origin null", right, "Origin: null\r\n"),
+        ("a form of ours from another port", right, "Origin: http://{host}1\r\n"),
+        ("a form of ours from a site beside", right, "Origin: http://{host}\r\nSec-Fetch-Site: same-site\r\n"),
+        ("a form of ours and two cookies", right, f"{ours}Cookie: inbond-session={'0' * 64}\r\n"),
+    ):
+        yield _post(name, WRITE, body, 401, 403, kind=FORM, more=signed_in + more)
+    yield _post("JSON without a form's token", WRITE, WAIVER, 403, more=signed_in + ours)
+    yield _post("JSON as a form would send it", WRITE, WAIVER, 403, kind="text/plain", more=signed_in + ours)

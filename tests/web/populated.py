@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
+from aiohttp import web
 
 from inbond.access.principal import EVERY_INDEX, Grant
 from inbond.access.roles import Role
@@ -91,6 +92,7 @@ class Populated:
     origin: str
     session: aiohttp.ClientSession
     up: Running
+    app: web.Application
     public: SimIndex
     internal: SimIndex
     held: SimFile  # of widgets: by another publisher
@@ -130,6 +132,7 @@ async def populated(data: Path, *, port: int = 0, more: str = "") -> AsyncIterat
                         origin=f"http://{address_of(runner)}",
                         session=session,
                         up=up,
+                        app=runner.app,
                         public=public,
                         internal=internal,
                         held=files.held,

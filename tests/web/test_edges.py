@@ -245,7 +245,7 @@ async def test_metrics_are_well_formed_and_bounded(tmp_path: Path) -> None:
 
 async def test_the_page_for_people_says_how_to_use_it(tmp_path: Path) -> None:
     async with SimIndex() as index, inbond(tmp_path, index) as proxy:
-        status, body, response = await proxy.get("/")
+        status, body, response = await proxy.get("/-/use")
         assert status == 200
         assert f"pip install --index-url {proxy.origin}/simple/" in body.decode()
         assert "script" not in response.headers["Content-Security-Policy"]

@@ -265,9 +265,7 @@ async def assembled(
             if serving:
                 looking_back = Retroactive(base.advisories, base.ledger, indexes, clock=clock, observer=observer)
                 await leading.begin(starting(closing(looking_back).start))
-        access = await stack.enter_async_context(
-            signing_in(config, base.ledger, clock, base.observer, serving=serving)
-        )
+        access = await stack.enter_async_context(signing_in(config, base.ledger, clock, base.observer, serving=serving))
         up = Running(
             gateway=Gateway(
                 indexes=indexes,

@@ -301,7 +301,7 @@ class PeopleTable(Table):
     @model_validator(mode="after")
     def _about_somebody(self) -> Self:
         if not self.names and not self.groups:
-            raise ValueError('is about nobody: set names or groups; names = ["*"] is everybody whom the front signed in')
+            raise ValueError('is about nobody: set names or groups; names = ["*"] is all whom the front signed in')
         return self
 
 

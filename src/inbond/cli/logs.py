@@ -82,7 +82,7 @@ def log_alerts(event: Event) -> None:
 def log_events(event: Event) -> None:
     """An observer that writes alerts to the log, what happened for the first time, and what was done by whom."""
     log_alerts(event)
-    if isinstance(event, Did):
+    if isinstance(event, Did) and event.logged:
         _log_act(event.act)
     if isinstance(event, Recorded):
         one = event.occurrence

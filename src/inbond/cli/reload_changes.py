@@ -29,7 +29,10 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between two configurations. `keys`: of what is neither policies, indexes nor decisions."""
+    """What differs between two configurations. `keys`: of what is neither policies, indexes nor decisions.
+
+    `configuration`: the sha256 of all that the new one says.
+    """
 
     policies: tuple[PolicyChange, ...] = ()
     indexes_added: tuple[str, ...] = ()
@@ -39,6 +42,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     decisions_removed: int = 0
     keys: tuple[str, ...] = ()
     certificate: str | None = None  # its sha256, where another is in force
+    configuration: str = ""
 
     def lines(self) -> list[str]:
         """For people, a line each; none where nothing differs."""
@@ -79,21 +83,32 @@ def needing_restart(before: Written, after: Written) -> tuple[str, ...]:
 def changes_between(before: Loaded, old: Config, after: Loaded, new: Config) -> Changes:
     """All that differs, of what a reload may change."""
     indexes, were = ({one.name: one for one in config.indexes} for config in (new, old))
-    policies, stood = ({name: policy_digest(one) for name, one in config.policies.items()} for config in (new, old))
+    policies, stood = policies_of(new), policies_of(old)
     decided, was = ({_identity(one) for one in config.decisions} for config in (new, old))
     told_otherwise = ("policies.", "indexes.", "decisions.")
     return Changes(
-        policies=tuple(
-            PolicyChange(policy=name, before=stood.get(name), after=policies.get(name))
-            for name in sorted({*policies, *stood})
-            if policies.get(name) != stood.get(name)
-        ),
+        policies=policy_changes(stood, policies),
+        configuration=digest_of(after),
         indexes_added=tuple(sorted(indexes.keys() - were.keys())),
         indexes_removed=tuple(sorted(were.keys() - indexes.keys())),
         indexes_changed=tuple(sorted(name for name in indexes.keys() & were.keys() if indexes[name] != were[name])),
         decisions_added=len(decided - was),
         decisions_removed=len(was - decided),
         keys=tuple(key for key in _differing(before.written, after.written) if not key.startswith(told_otherwise)),
+    )
+
+
+def policies_of(config: Config) -> dict[str, str]:
+    """Each policy's sha256, by name."""
+    return {name: policy_digest(one) for name, one in config.policies.items()}
+
+
+def policy_changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[PolicyChange, ...]:
+    """The policies that are others, by name."""
+    return tuple(
+        PolicyChange(policy=name, before=before.get(name), after=after.get(name))
+        for name in sorted({*after, *before})
+        if after.get(name) != before.get(name)
     )
 
 

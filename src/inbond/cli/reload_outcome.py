@@ -8,12 +8,15 @@ from typing import Final
 
 import msgspec
 
-from inbond.cli.reload_changes import Changes
+from inbond.cli.reload_changes import Changes, PolicyChange
 from inbond.model.acts import COMMAND, Act, ActKind
 from inbond.model.errors import InbondError
 from inbond.model.events import Did, Observer
 from inbond.web.metrics import REFUSED, RELOADED, UNCHANGED, Metrics
 
+CONFIGURATION: Final = "configuration"  # in the detail of an act: the sha256 of all that it says
+BEFORE: Final = "before"  # in the detail of a policy that changed: its sha256, empty where there was none
+AFTER: Final = "after"  # as before
 SIGNAL: Final = "signal"  # whoever may send one: the system does not say who
 
 
@@ -59,16 +62,21 @@ def acts_of(outcome: Outcome, now: datetime) -> Iterator[Act]:
         return
     lines = outcome.changes.lines()
     message = f"the configuration was reloaded: {'; '.join(lines) or 'nothing differs'}"
-    yield Act(at=now, kind=ActKind.CONFIGURATION_RELOADED, by=outcome.by, client=client, message=message)
+    detail = {CONFIGURATION: outcome.changes.configuration}
+    yield Act(at=now, kind=ActKind.CONFIGURATION_RELOADED, by=outcome.by, client=client, message=message, detail=detail)
     for one in outcome.changes.policies:
-        detail = {"before": one.before or "", "after": one.after or ""}
-        what = "changed" if one.before and one.after else "added" if one.after else "removed"
-        yield Act(
-            at=now,
-            kind=ActKind.POLICY_CHANGED,
-            by=outcome.by,
-            client=client,
-            target=one.policy,
-            message=f"policy {one.policy} was {what}",
-            detail=detail,
-        )
+        yield policy_changed(one, now, by=outcome.by, client=client)
+
+
+def policy_changed(change: PolicyChange, now: datetime, *, by: str, client: str) -> Act:
+    """A policy is another than it was: while inbond ran, or since it did."""
+    what = "changed" if change.before and change.after else "added" if change.after else "removed"
+    return Act(
+        at=now,
+        kind=ActKind.POLICY_CHANGED,
+        by=by,
+        client=client,
+        target=change.policy,
+        message=f"policy {change.policy} was {what}",
+        detail={BEFORE: change.before or "", AFTER: change.after or ""},
+    )

@@ -29,7 +29,7 @@ from inbond.cli.reload import Reloading
 from inbond.cli.reload_alone import Alone
 from inbond.cli.reload_signal import reloading_by_signal
 from inbond.cli.reload_source import Source
-from inbond.cli.started import started, stopped
+from inbond.cli.started import Standing, begun, standing_before, stopped
 from inbond.cli.stopping import STOP_SECONDS, stopping_by_signal
 from inbond.cli.tls import TLS, TlsInForce, checked, warnings_about
 from inbond.gateway.coverage import Coverage
@@ -86,7 +86,8 @@ async def serve_until_stopped(config: Config, spare: Spare, source: Source, load
         async with reloading_by_signal(alone.reload, stop), controlled(config.storage.ledger_dir, alone.reload):
             yield
 
-    await serve_until(stop, config, say=say, spare=spare, reloads=reloads)
+    standing = Standing.of(config, loaded)
+    await serve_until(stop, config, say=say, standing=standing, spare=spare, reloads=reloads)
 
 
 async def serve_until(
@@ -94,6 +95,7 @@ async def serve_until(
     config: Config,
     *,
     say: Say,
+    standing: Standing,
     spare: Spare | None = None,
     among: Among | None = None,
     sockets: Sequence[socket.socket] = (),
@@ -101,8 +103,9 @@ async def serve_until(
 ) -> None:
     """Serves until then, and lets finish what is under way. Raises `OperatorFault` where it cannot start.
 
-    `spare`: of a verifier process. `among`: the processes that this one is of. `sockets`: listening ones, instead of
-    the configured address. `reloads`: how another configuration comes into force meanwhile, if it does.
+    `standing`: what the audit trail says of this configuration. `spare`: of a verifier process. `among`: the processes
+    that this one is of. `sockets`: listening ones, instead of the configured address. `reloads`: how another
+    configuration comes into force meanwhile, if it does.
     """
     config = replace(config, server=with_descriptors(config.server))
     async with running(config, among=among, spare=spare) as up:
@@ -112,7 +115,7 @@ async def serve_until(
             async with nullcontext() if reloads is None else reloads(up, runner.app):
                 await say(up, announcement(up, config, runner, await up.imports.current()))
                 keep_collections_short()
-                _tell(up, started(address_of(runner), up.gateway.clock()), among)
+                await _tell_begun(up, address_of(runner), standing, among)
                 await stop.wait()
         finally:
             lag.cancel()
@@ -120,6 +123,12 @@ async def serve_until(
             log.info("stopping: requests and downloads under way may finish", seconds=STOP_SECONDS)
             await finish(up, runner, seconds=STOP_SECONDS)
     log.info("stopped")
+
+
+async def _tell_begun(up: Running, address: str, standing: Standing, among: Among | None) -> None:
+    before = await standing_before(up.parts.base.ledger)
+    for act in begun(address, standing, before, up.gateway.clock()):
+        _tell(up, act, among)
 
 
 def _tell(up: Running, act: Act, among: Among | None) -> None:

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Final, Self
 
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from inbond.gateway.clock import Clock
 from inbond.model.errors import ConfigurationError
@@ -39,6 +37,10 @@ class Certificate:
     @classmethod
     def read(cls, settings: TlsSettings) -> Self:
         """Reads the certificate. Blocks. Raises `ConfigurationError`."""
+        # A server without TLS does not carry it.
+        from cryptography import x509  # noqa: PLC0415 (as said above)
+        from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 (as said above)
+
         try:
             raw = _bytes_of(settings.certificate)
             first = x509.load_pem_x509_certificates(raw)[0]

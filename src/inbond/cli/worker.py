@@ -19,6 +19,7 @@ from inbond.cli.leader import candidate
 from inbond.cli.reload import Reloading
 from inbond.cli.reload_source import Source
 from inbond.cli.serve import serve_until, warn
+from inbond.cli.started import Standing
 from inbond.cli.stopping import stopping_by_signal
 from inbond.cli.worker_place import Line, Serving, WorkerPlace
 from inbond.cli.worker_reload import WorkerReload
@@ -52,7 +53,16 @@ async def serve_as_worker(config: Config, place: WorkerPlace, spare: Spare, sour
                 serving.set_result(WorkerReload(source, Reloading(source, loaded, config, up, app), up))
                 yield
 
-            await serve_until(stop, config, among=among, sockets=sockets, say=say, spare=spare, reloads=reloads)
+            await serve_until(
+                stop,
+                config,
+                say=say,
+                standing=Standing.of(config, loaded),
+                spare=spare,
+                among=among,
+                sockets=sockets,
+                reloads=reloads,
+            )
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

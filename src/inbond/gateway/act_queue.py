@@ -1,8 +1,8 @@
 """Acts on their way into the ledger. What is told again and again is written once a minute, with how often it was.
 
 Whoever guesses tokens must not fill the audit trail: the first refusal of its kind is written at once, equal ones
-within the next minute as one act with their count, and where too many differ they are one act without an address.
-Everything else is written as it is told.
+within the next minute as one act with their count, and where too many differ they are one act without an address; of
+those who are known, one for each of them. Everything else is written as it is told.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from threading import Lock
 from typing import Final
 
 from inbond.model.acts import COUNT, Act, ActKind
+from inbond.model.addresses import network_of
 from inbond.model.text import counted
 
 REPEATED: Final = frozenset({ActKind.SIGN_IN_FAILED, ActKind.REFUSED})
 JOINED_FOR: Final = timedelta(minutes=1)
-MAX_JOINED: Final = 1000  # refusals that differ, in such a time: some 500 KB, and so many rows a minute at most
+MAX_JOINED: Final = 100  # refusals of a kind that differ, in such a time: some 50 KB, and so many rows a minute at most
 MAX_WAITING: Final = 50_000  # acts: some 25 MB
 
 _Common = tuple[object, ...]
@@ -48,7 +49,7 @@ class ActQueue:
             if act.kind not in REPEATED:
                 self._wait(act)
                 return
-            act = act if _common(act) in self._repeated or len(self._repeated) < MAX_JOINED else _any(act)
+            act = act if _common(act) in self._repeated or self._have_room(act.kind) else _any(act)
             known = self._repeated.get(_common(act))
             if known is not None:
                 known.last, known.count = act, known.count + 1
@@ -81,6 +82,10 @@ class ActQueue:
         """Whether there are acts that wait for the end of their minute."""
         return bool(self._repeated)
 
+    def _have_room(self, kind: ActKind) -> bool:
+        """Each kind has its own: who guesses tokens must not hide what others were refused."""
+        return sum(one.last.kind is kind for one in self._repeated.values()) < MAX_JOINED
+
     def _wait(self, act: Act) -> None:
         if len(self._waiting) < MAX_WAITING:
             self._waiting.append(act)
@@ -89,12 +94,13 @@ class ActQueue:
 
 
 def _common(act: Act) -> _Common:
-    return (act.kind, act.by, act.client, act.index, act.project, act.target, act.message)
+    return (act.kind, act.by, network_of(act.client), act.index, act.project, act.target, act.message)
 
 
 def _any(act: Act) -> Act:
-    """An act as one of too many that differ."""
-    return Act(at=act.at, kind=act.kind, by="", client="", message="refused as many others were in this minute")
+    """An act as one of too many that differ. Who was known, and tried what they may not, stays named."""
+    by = act.by if act.kind is ActKind.REFUSED else ""
+    return Act(at=act.at, kind=act.kind, by=by, client="", message="refused as many others were in this minute")
 
 
 def _joined(one: _Repeated) -> Act:

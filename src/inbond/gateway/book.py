@@ -24,26 +24,26 @@ from threading import Lock
 from typing import Final, Protocol, TypeVar
 
 from inbond.gateway.act_queue import ActQueue
-from inbond.gateway.asking import denial_of, stop_of
+from inbond.gateway.asking import stop_of
 from inbond.gateway.clock import Clock
+from inbond.gateway.denial_acts import DenialActs
 from inbond.gateway.lru import LruSet
+from inbond.gateway.pruning import LOOK_EVERY, Pruning
 from inbond.gateway.traffic import Traffic
-from inbond.model.acts import COMMAND, Act, ActKind
+from inbond.model.acts import COMMAND, Act
 from inbond.model.errors import StoreUnavailable
 from inbond.model.events import Alert, Answered, BytesServed, Did, Event, FileAsked, Happened, Observer, Recorded
 from inbond.model.history import Asked, AskedRow
 from inbond.model.occurrence import Occurrence
 from inbond.model.traffic import TrafficHour
-from inbond.store.acts import key_of
 from inbond.store.protocols import Acts, History, Occurrences, TrafficRecord
 
 WRITE_EVERY: Final = 1.0  # seconds
 TRAFFIC_EVERY: Final = 60.0  # seconds: where there is nothing else to be written
 RETRY_EVERY: Final = 10.0  # seconds: while the ledger cannot be written
-PRUNE_EVERY: Final = 86_400.0  # seconds: a day
 WRITTEN_AT_ONCE: Final = 2000  # entries in one transaction: whoever waits for the ledger waits some 30 ms
 MAX_QUEUED: Final = 50_000  # requests that differ, and as many occurrences: some 50 MB
-MAX_KNOWN: Final = 100_000  # keys of occurrences, or of denials, that are in the ledger: they are told again and again
+MAX_KNOWN: Final = 100_000  # keys of occurrences that are in the ledger: they are told again and again
 
 E = TypeVar("E", AskedRow, Occurrence, Act, TrafficHour)
 
@@ -92,7 +92,8 @@ class Book:
         self._happened: deque[Occurrence] = deque()
         self._known: LruSet[str] = LruSet(MAX_KNOWN)
         self._acts = ActQueue()
-        self._denials: LruSet[bytes] = LruSet(MAX_KNOWN)
+        self._denials = DenialActs()
+        self._pruning = Pruning(records, observer, clock=clock)
         self._traffic = Traffic(clock)
         self._lost = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -146,14 +147,14 @@ class Book:
         with self._lock:
             asked, self._asked = list(self._asked.values()), {}
         happened = [self._happened.popleft() for _ in range(len(self._happened))]
-        acts, traffic = self._acts.take(None if last else self._clock()), self._traffic.take()
+        now = None if last else self._clock()
+        acts, traffic = self._acts.take(now), self._traffic.take()
+        if (beyond := self._denials.beyond(now)) is not None:
+            acts.append(beyond)
         try:
-            stops = filter(None, (stop_of(row.first) for row in asked))
-            happened += [stop for stop in stops if stop.key not in self._known]
-            acts += self._new_denials(asked)
-            await self._written(self._write_acts, acts)
-            await self._written(self._records.record, asked)
+            await self._written(self._records.record_acts, acts)
             await self._written(self._write_happened, happened)
+            await self._write_asked(asked)
             await self._written(self._records.record_traffic, traffic)
         except BaseException:
             self._put_back(asked, happened)
@@ -162,11 +163,14 @@ class Book:
             raise
         self._tell_lost()
 
-    def _new_denials(self, asked: list[AskedRow]) -> list[Act]:
-        denials = filter(None, (denial_of(row.first) for row in asked))
-        return [one for one in denials if key_of(one) not in self._denials]
+    async def _write_asked(self, asked: list[AskedRow]) -> None:
+        """What follows from requests goes first, and is never put back: it follows again from those that are."""
+        stops = filter(None, (stop_of(row.first) for row in asked))
+        await self._written(self._write_happened, [stop for stop in stops if stop.key not in self._known])
+        await self._written(self._write_denials, self._denials.of(asked))
+        await self._written(self._write_rows, asked)
 
-    async def _written(self, write: Callable[[list[E]], Awaitable[None]], entries: list[E]) -> None:
+    async def _written(self, write: Callable[[list[E]], Awaitable[object]], entries: list[E]) -> None:
         """Takes out of the entries what was written, and what never can be: the one that is, is found by halving."""
         size = WRITTEN_AT_ONCE
         while entries:
@@ -190,11 +194,13 @@ class Book:
         for one in happened:
             self._known.add(one.key)
 
-    async def _write_acts(self, acts: list[Act]) -> None:
+    async def _write_denials(self, acts: list[Act]) -> None:
         await self._records.record_acts(acts)
-        for one in acts:
-            if one.kind is ActKind.FILE_DENIED:
-                self._denials.add(key_of(one))
+        self._denials.written(acts)
+
+    async def _write_rows(self, asked: list[AskedRow]) -> None:
+        await self._records.record(asked)
+        self._denials.recorded(asked)
 
     def _put_back(self, asked: list[AskedRow], happened: list[Occurrence]) -> None:
         with self._lock:
@@ -256,16 +262,9 @@ class Book:
 
     async def _prune_on(self) -> None:
         while not self._stop.is_set():
-            if self._prunes():
-                await self._lives_through(self._forget())
-            await self._rest(PRUNE_EVERY)
-
-    async def _forget(self) -> None:
-        now, settings = self._clock(), self._settings
-        await self._records.forget(before=now - settings.keep)
-        await self._records.forget_traffic(before=now - settings.keep)
-        if settings.keep_acts is not None:
-            await self._records.forget_acts(before=now - settings.keep_acts)
+            await self._rest(LOOK_EVERY)
+            if not self._stop.is_set() and self._prunes():
+                await self._lives_through(self._pruning.look(self._settings))
 
     async def _lives_through(self, work: Awaitable[object]) -> bool:
         """Does it; whether it could be done. What goes wrong is told, and ends neither task."""

@@ -13,8 +13,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from inbond.model.addresses import network_of
+
 COMMAND: Final = "command"  # where an act came from that was done on the command line
 COUNT: Final = "count"  # in the detail: how many equal acts it stands for
+SINCE: Final = "since"  # in the detail: the first of those
 _HOUR_CHARS: Final = len("2026-11-01T12")
 
 Place = tuple[datetime, int]  # of an act in the order of time: when, and its number
@@ -69,12 +72,12 @@ class Act:
     @property
     def sameness(self) -> tuple[str, ...]:
         """Acts that are equal in this are one, however often they are told."""
-        when, message = self.at.astimezone(UTC).isoformat(), self.message
+        when, message, client = self.at.astimezone(UTC).isoformat(), self.message, self.client
         if self.kind is ActKind.FILE_DENIED:  # its words may name a moment or a percentage
-            when, message = when[:_HOUR_CHARS], ""
+            when, message, client = when[:_HOUR_CHARS], "", network_of(client)
         where = (self.index or "", self.project or "", self.target)
         detail = (part for pair in sorted(self.detail.items()) for part in pair)
-        return (when, self.kind, self.by, self.client, *where, message, *detail)
+        return (when, self.kind, self.by, client, *where, message, *detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

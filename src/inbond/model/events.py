@@ -174,9 +174,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Did:
-    """Somebody did something that belongs into the audit trail."""
+    """Somebody did something that belongs into the audit trail. `logged`: False: the log leaves it out."""
 
     act: Act
+    logged: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

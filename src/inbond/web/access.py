@@ -79,9 +79,11 @@ def require(request: web.Request, role: Role, index: str | None) -> None:
         raise refusal(request, role, index)
 
 
-def refusal(request: web.Request, role: Role, index: str | None) -> NotSignedIn | NotPermitted:
-    """What is said to whoever has not that role: the same of an index that there is not."""
-    where = "inbond as a whole" if index is None else f"index {index[:80]}"
+def refusal(
+    request: web.Request, role: Role, index: str | None, *, anywhere: bool = False
+) -> NotSignedIn | NotPermitted:
+    """What is said to whoever has not that role: the same of an index that there is not. `anywhere`: on none at all."""
+    where = "any index" if anywhere else "inbond as a whole" if index is None else f"index {index[:80]}"
     found = signed_in(request)
     if found.by is By.NOTHING:
         unknown = "; the credentials that came are none of inbond's" if found.unknown else ""

@@ -15,11 +15,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from inbond.access import rules
-from inbond.access.needs import Need, OfIndex, Open
+from inbond.access.needs import Need, OfAnyIndex, OfIndex, Open
 from inbond.access.settings import AccessSettings
 from inbond.gateway.indexes import ROOT
 from inbond.gateway.sign_in import NOBODY, NOTHING_OFFERED, By, Offered, Refused, SignedIn
 from inbond.model.acts import Act, ActKind
+from inbond.model.addresses import network_of
 from inbond.model.errors import InbondError, NotSignedIn, StatementRefused, TooManyAttempts
 from inbond.model.events import Did
 from inbond.web.access import ACCESS, SIGNED_IN, Access, refusal, who
@@ -125,10 +126,10 @@ def failed(
 ) -> InbondError:
     """Counts credentials that are not in force, and tells of them; what is answered."""
     client = client_of(request)
-    places = [client] if token is None else [client, token]
+    places = [network_of(client), *([] if token is None else [token])]
     counted = [access.attempts.failed(place) for place in places]
-    if all(one.tell for one in counted):
-        _tell(request, access, ActKind.SIGN_IN_FAILED, by=token or "anonymous", message=f"sign-in failed: {why}")
+    logged, by = all(one.tell for one in counted), token or "anonymous"
+    _tell(request, access, ActKind.SIGN_IN_FAILED, by=by, message=f"sign-in failed: {why}", logged=logged)
     waits = [one.wait for one in counted if one.wait is not None]
     if waits:
         return TooManyAttempts(
@@ -145,7 +146,8 @@ def _refused(request: web.Request, asked: Asked, access: Access) -> InbondError:
         return failed(request, access, "the credentials that came are none of inbond's")
     need = asked.need
     assert not isinstance(need, Open)  # which everybody meets
-    if asked.signed.by is not By.NOTHING and access.attempts.failed(f"refused {who(request)}").tell:
+    if asked.signed.by is not By.NOTHING:
+        logged = access.attempts.failed(f"refused {who(request)}").tell
         _tell(
             request,
             access,
@@ -153,15 +155,25 @@ def _refused(request: web.Request, asked: Asked, access: Access) -> InbondError:
             by=who(request),
             message=f"{request.method} {logged_path(request)} was refused: it needs the role {need.role}",
             index=asked.index if isinstance(need, OfIndex) and asked.index in access.sign_in.settings.indexes else None,
+            logged=logged,
         )
-    return refusal(request, need.role, asked.index if isinstance(need, OfIndex) else None)
+    index = asked.index if isinstance(need, OfIndex) else None
+    return refusal(request, need.role, index, anywhere=isinstance(need, OfAnyIndex))
 
 
 def _tell(
-    request: web.Request, access: Access, kind: ActKind, *, by: str, message: str, index: str | None = None
+    request: web.Request,
+    access: Access,
+    kind: ActKind,
+    *,
+    by: str,
+    message: str,
+    index: str | None = None,
+    logged: bool = True,
 ) -> None:
-    at = access.sign_in.clock()
-    access.observer(Did(act=Act(at=at, kind=kind, by=by, client=client_of(request), message=message, index=index)))
+    """The book hears of each, and joins those that are equal; only the log is spared."""
+    act = Act(at=access.sign_in.clock(), kind=kind, by=by, client=client_of(request), message=message, index=index)
+    access.observer(Did(act=act, logged=logged))
 
 
 def _used(access: Access, signed: SignedIn, client: str) -> None:
