@@ -40,7 +40,7 @@ test-others: ## the tests under other Pythons
 	    venv=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	    echo "testing with $$python in $$venv"; \
 	    { [ -d $$venv ] || $$python -m venv $$venv; } && \
-	    $$venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt && \
+	    $$venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt -r requirements/browser.txt && \
 	    $$venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . && \
 	    $$venv/bin/python -m pytest -n auto --dist worksteal || exit 1; \
 	  else echo "$$python is not found here"; fi; done

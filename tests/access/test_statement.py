@@ -21,9 +21,7 @@ from inbond.access.statement import (
     NoRule,
     Statement,
     WorkloadRule,
-    is_exact,
     matched,
-    says_nothing,
 )
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -168,15 +166,6 @@ def test_a_statement_is_in_force_for_its_time_and_a_little_more(offset: timedelt
 @pytest.mark.parametrize(("before", "said"), [(0, None), (120, "is not in force before 2026-11-20 12:02:00 UTC")])
 def test_the_later_of_two_beginnings_counts(before: int, said: str | None) -> None:
     assert Statement.read(claims(nbf=int(NOW.timestamp()) + before)).untimely(NOW) == said
-
-
-@pytest.mark.parametrize(
-    ("pattern", "nothing", "exact"),
-    [("*", True, False), ("**", True, False), ("***", True, False), ("acme/*", False, False), ("acme", False, True),
-     ("[*]", False, True), ("[*]*", False, False)],
-)  # fmt: skip
-def test_patterns_that_keep_nobody_out_are_told_from_others(pattern: str, *, nothing: bool, exact: bool) -> None:
-    assert (says_nothing(pattern), is_exact(pattern)) == (nothing, exact)
 
 
 @given(

@@ -84,3 +84,14 @@ async def test_tokens_of_the_ledger_count_until_they_end(tmp_path: Path, ledger:
     found = await check()
     assert NOBODY in (found.advice or "")
     assert found.problem is None
+
+
+@pytest.mark.parametrize(("claims", "told"), [('{ ref = "refs/heads/main" }', 1), ('{ repository = "acme/*" }', 0)])
+async def test_an_entry_that_lets_in_anybodys_jobs_is_told_on_loopback_too(
+    tmp_path: Path, ledger: Ledger, claims: str, told: int
+) -> None:
+    entry = '[[access.ci]]\nname = "b"\nissuer = "https://ci.example"\naudience = "x"\nindexes = ["*"]\n'
+    for listen in ("127.0.0.1:0", "0.0.0.0:0"):
+        config = load(tmp_path, f"{entry}claims = {claims}\n", listen)
+        advice = await access_advice(config, config.access, ledger, clock)
+        assert sum("no claim says whose job it is" in one for one in advice) == told

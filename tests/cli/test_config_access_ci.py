@@ -145,6 +145,11 @@ NO_ISSUER = "is not an OIDC issuer such as 'https://token.actions.example'"
         ({"claims": '"repository"'}, ".claims: must be a table, not 'repository'"),
         ({"role": '"root"'}, ".role: 'root' is none of 'reader', 'operator', 'admin'"),
         ({"role": '"operator"'}, "access.ci[0]: role 'operator' needs claims without '*', and 'repository' has one"),
+        ({"claims": '{ repository = "*/*" }'}, ".claims.repository: '*/*' fits everybody's: write what yours are"),
+        (
+            {"role": '"admin"', "claims": '{ ref = "refs/heads/main", environment = "production" }'},
+            "role 'admin' needs a claim that says whose job it is, such as repository, project_path or sub: anybody's",
+        ),
         ({"indexes": "[]"}, '.indexes: is empty: name the indexes that are meant, or "*" for all'),
         ({"indexes": '["rot"]'}, ".indexes[0]: there is no index 'rot'; did you mean 'root'?"),
         ({"indexes": '["A"]'}, ".indexes[0]: 'A' is not a name: use small letters, digits and '-'"),

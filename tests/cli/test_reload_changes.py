@@ -89,7 +89,7 @@ def test_what_a_lock_says_belongs_to_its_policy(tmp_path: Path) -> None:
     ],
 )
 def test_what_needs_a_restart_is_named(tmp_path: Path, text: str, keys: tuple[str, ...]) -> None:
-    found = needing_restart(loaded("", tmp_path).written, loaded(text, tmp_path).written)
+    found = needing_restart(loaded("", tmp_path), loaded(text, tmp_path))
     assert set(keys) <= set(found)
     assert {one.rpartition(".")[0] for one in found} == {one.rpartition(".")[0] for one in keys}
 

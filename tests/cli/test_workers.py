@@ -23,6 +23,7 @@ from structlog.testing import capture_logs
 from e2e.service import plain_environment
 from inbond.cli import worker_process, workers
 from inbond.cli.config import Config, load_config, settings_of
+from inbond.cli.hang_ups import HangUps
 from inbond.cli.leader import candidate
 from inbond.cli.listening import bound
 from inbond.cli.main import cli
@@ -86,7 +87,7 @@ class Home:
     def read(self) -> dict[str, Any]:
         """What was read of the configuration: there is no file."""
         source = Source(file=None, overrides={"data": str(self.place / "data")}, environ={})
-        return {"source": source, "raw": None, "loaded": source.load(None)}
+        return {"source": source, "raw": None, "loaded": source.load(None), "hang_ups": HangUps()}
 
     def does(self, what: str) -> None:
         (self.place / "does").write_text(what)
@@ -100,7 +101,8 @@ class Home:
         return []
 
     async def serve(self, count: int = 2) -> None:
-        await serve_by_workers(self.config(count), [str(self.place)], **self.read, command=self.command, pauses=QUICK)
+        read, arguments = self.read, [str(self.place)]
+        await serve_by_workers(self.config(count), arguments, **read, command=self.command, pauses=QUICK)
 
     @asynccontextmanager
     async def serving(self, capsys: pytest.CaptureFixture[str], count: int = 2) -> AsyncIterator[asyncio.Task[None]]:

@@ -57,9 +57,23 @@ PAGES: Final[Mapping[str, tuple[str, Views]]] = {
 }  # fmt: skip
 # Answers that are no success, which people see as well.
 ASTRAY: Final = {
+    "nowhere": ("/no/such/page", 404),
     "why-unknown": ("/why/000000000000", 404),
     "project-unknown": ("/-/projects/payments/no-such-project", 404),
     "denials-wrong": ("/-/denials?since=yesterday", 422),
+}
+# What comes of forms: by the labels of fields what is typed.
+SENT: Final[Mapping[str, tuple[str, Mapping[str, str], str]]] = {
+    "waiver-wrong": (
+        "/-/waivers/new?rule=cooldown",
+        {"Release": "=", "Until": "soon", "Reason": "x"},
+        "Put it in force",
+    ),
+    "waiver-made": ("/-/waivers/new?rule=cooldown", {"Release": "parsley", "Reason": "an outage"}, "Put it in force"),
+    "pin-wrong": ("/-/pins/new", {"Project": "-", "Publisher": "somebody"}, "Accept it"),
+    "token-wrong": ("/-/tokens/new", {"Name": "x", "Expires": "yesterday"}, "Make it"),
+    "token-made": ("/-/tokens/new", {"Name": "laptops", "data": ""}, "Make it"),
+    "review-accepted": ("/-/review/{entry}", {"Reason to accept": "looked at"}, "Accept"),
 }
 NO_PAGES: Final = frozenset(
     {
@@ -107,6 +121,8 @@ async def test_nothing_is_wrong_with_any_page(who: str, tmp_path: Path, shots: P
                     assert "/-/sign-in?next=" in walking.page.url
         for title, (path, status) in ASTRAY.items():
             await walking.visit(title, path, status)
+        for title, (path, fields, button) in SENT.items() if who == "admin" else ():
+            await walking.send(title, path.format(**names), fields, button)
         assert not walking.faults, "\n".join(walking.faults)
 
 

@@ -467,8 +467,8 @@ async def test_strangers_cannot_fill_the_trail_nor_take_room_from_who_is_known(
     told(FileAsked(asked=replace(DENIED, who="token:t-1 (ci)")))
     await told.aclose()
     acts = [kept.act for kept in await ledger.acts(newest_first=False)]
-    assert [act.by for act in acts] == ["anonymous"] * 3 + ["token:t-1 (ci)", ""]
-    assert (acts[-1].client, acts[-1].detail["count"]) == ("", "14")
+    assert [act.by for act in acts] == ["anonymous"] * 3 + ["", "token:t-1 (ci)"]
+    assert (acts[3].client, acts[3].detail["count"]) == ("", "14")
     assert len(await ledger.asked(since=T0)) == 21
 
 

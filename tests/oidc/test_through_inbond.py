@@ -32,12 +32,26 @@ indexes = ["root"]
 """
 
 
+PEOPLE = """
+front_header = "X-Remote-User"
+[[access.people]]
+names = ["*"]
+indexes = ["root"]
+"""
+
+
 @asynccontextmanager
-async def guarded(place: Path, *, offline: bool = False) -> AsyncIterator[tuple[Inbond, SimIssuer]]:
+async def guarded(
+    place: Path, *, offline: bool = False, front: bool = False
+) -> AsyncIterator[tuple[Inbond, SimIssuer]]:
     async with SimIndex() as index, SimIssuer() as issuer:
         index.add_wheel("demo", "1.0")
         config = ONE_INDEX.replace("[server]\n", "[server]\noffline = true\n") if offline else ONE_INDEX
-        async with inbond(place, index, config=config, more=MORE.format(issuer=issuer.issuer)) as proxy:
+        more = MORE.format(issuer=issuer.issuer)
+        if front:
+            config = config.replace("[server]\n", '[server]\ntrusted_proxies = ["127.0.0.1"]\n')
+            more = more.replace('readers = "granted"\n', f'readers = "granted"{PEOPLE}')
+        async with inbond(place, index, config=config, more=more) as proxy:
             yield proxy, issuer
 
 
@@ -153,3 +167,19 @@ def _download(proxy: Inbond, token: str, into: Path) -> subprocess.CompletedProc
         [*command, "--index-url", str(url), "--dest", str(into), "demo"],
         check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={"HOME": str(into.parent)},
     )  # fmt: skip
+
+
+async def test_a_front_that_sends_a_token_of_its_own_keeps_nobody_out(tmp_path: Path) -> None:
+    async with guarded(tmp_path, front=True) as (proxy, issuer), SimIssuer() as front:
+        for name, own in {
+            "signed": front.sign(),
+            "of another kind": front.unsigned({"alg": "HS256", "typ": "JWT"}, b"x" * 32),
+            "without an issuer": front.sign(iss=None),
+        }.items():
+            bearer = {"Authorization": f"Bearer {own}"}
+            assert (await proxy.get("/simple/demo/", **bearer, **{"X-Remote-User": "ada"}))[0] == 200, name
+            status, told, _ = await proxy.get("/simple/demo/", **bearer)
+            assert (status, b"of an issuer that is not known here" in told) == (401, True), name
+        # What says that it is of the configured issuer has to be.
+        made_up = {"Authorization": f"Bearer {front.sign(iss=issuer.issuer)}"}
+        assert (await proxy.get("/simple/demo/", **made_up, **{"X-Remote-User": "ada"}))[0] == 401

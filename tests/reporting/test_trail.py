@@ -18,8 +18,9 @@ from inbond.reporting.trail import Entry, Requests, TrailWanted, fields, line, s
 from inbond.store import ledger_acts, ledger_history
 from inbond.store.ledger import Ledger, open_ledger
 from store.heard import Heard
-from store.samples import ACT, ASKED, FLASK, T0, T1, T3, path_in, rows_from
+from store.samples import ACT, ASKED, FLASK, T0, T1, T2, T3, path_in, rows_from
 
+LATER = T3 + timedelta(days=9)
 DENIED = replace(ASKED, decision=Decision.DENY, would=Decision.DENY, rule="review", code="rejected", message="no")
 
 
@@ -31,7 +32,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 
 
 async def entries(ledger: Ledger, wanted: TrailWanted | None = None) -> list[Entry]:
-    return [entry async for entry in trail(ledger, wanted or TrailWanted())]
+    return [entry async for entry in trail(ledger, wanted or TrailWanted(now=LATER))]
 
 
 async def test_acts_and_requests_are_one_stream_in_the_order_of_time(ledger: Ledger) -> None:
@@ -67,21 +68,51 @@ async def test_it_is_read_page_by_page(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("wanted", "kinds"),
     [
-        (TrailWanted(), ["sign-in", "request"]),
-        (TrailWanted(requests=Requests.ALL), ["sign-in", "request", "request"]),
-        (TrailWanted(requests=Requests.NONE), ["sign-in"]),
-        (TrailWanted(acts=False, requests=Requests.ALL), ["request", "request"]),
-        (TrailWanted(acts=False, requests=Requests.NONE), []),
-        (TrailWanted(fitting=ActsWanted(until=T1)), []),
-        (TrailWanted(fitting=ActsWanted(since=T3), requests=Requests.ALL), ["request"]),
-        (TrailWanted(fitting=ActsWanted(indexes=frozenset({"team"})), requests=Requests.ALL), ["request"]),
-        (TrailWanted(fitting=ActsWanted(project="flask", by="ada"), requests=Requests.ALL), ["request"]),
+        (TrailWanted(now=LATER), ["sign-in", "request"]),
+        (TrailWanted(now=LATER, requests=Requests.ALL), ["sign-in", "request", "request"]),
+        (TrailWanted(now=LATER, requests=Requests.NONE), ["sign-in"]),
+        (TrailWanted(now=LATER, acts=False, requests=Requests.ALL), ["request", "request"]),
+        (TrailWanted(now=LATER, acts=False, requests=Requests.NONE), []),
+        (TrailWanted(now=LATER, fitting=ActsWanted(until=T1)), []),
+        (TrailWanted(now=LATER, fitting=ActsWanted(since=T3), requests=Requests.ALL), ["request"]),
+        (TrailWanted(now=LATER, fitting=ActsWanted(indexes=frozenset({"team"})), requests=Requests.ALL), ["request"]),
+        (TrailWanted(now=LATER, fitting=ActsWanted(project="flask", by="ada"), requests=Requests.ALL), ["request"]),
     ],
 )
 async def test_what_is_not_wanted_is_left_out(ledger: Ledger, wanted: TrailWanted, kinds: list[str]) -> None:
     await ledger.record_acts([ACT])
     await ledger.record(rows_from([replace(DENIED), replace(ASKED, index="team", at=T3, who="person:ada")]))
     assert [fields(entry)["kind"] for entry in await entries(ledger, wanted)] == kinds
+
+
+async def test_a_request_of_the_time_is_there_however_often_it_was_made_since(ledger: Ledger) -> None:
+    await ledger.record([AskedRow(first=replace(DENIED, at=T0), last_at=T3, count=2)])
+    for since, until, there in ((T0, T1, 1), (T1, T2, 1), (T3, None, 1), (None, T0, 0), (LATER, None, 0)):
+        fitting = ActsWanted(since=since, until=until)
+        assert len(await entries(ledger, TrailWanted(now=LATER, fitting=fitting))) == there, (since, until)
+
+
+async def test_what_is_asked_for_again_meanwhile_stands_in_the_trail_once(ledger: Ledger) -> None:
+    """A server goes on: each row's last moves on before the export, and new rows come after it."""
+    count = ledger_history.FETCHED_AT_ONCE * 2 + 7
+    rows = [replace(DENIED, at=T0 + timedelta(microseconds=number), client=str(number)) for number in range(count)]
+    await ledger.record(rows_from(rows))
+    told: list[str] = []
+    async for entry in trail(ledger, TrailWanted(now=T1, acts=False)):
+        if len(told) % ledger_history.FETCHED_AT_ONCE == 1:
+            await ledger.record(rows_from([replace(one, at=T1 + timedelta(seconds=len(told))) for one in rows]))
+            await ledger.record(rows_from([replace(DENIED, at=T2, client=f"new-{len(told)}")]))
+        told.append(fields(entry)["client"])
+    assert told == [one.client for one in rows]
+
+
+@pytest.mark.parametrize(("by", "found"), [("anonymous", [""]), ("ADA", ["person:ada"]), ("grace", [])])
+async def test_requests_of_nobody_in_particular_are_found_as_their_acts_are(
+    ledger: Ledger, by: str, found: list[str]
+) -> None:
+    await ledger.record(rows_from([DENIED, replace(DENIED, who="person:ada"), replace(DENIED, client="")]))
+    wanted = TrailWanted(now=LATER, fitting=ActsWanted(by=by))
+    assert [fields(entry)["by"] for entry in await entries(ledger, wanted)] == found
 
 
 async def test_a_line_says_what_the_documentation_says(ledger: Ledger) -> None:
@@ -104,7 +135,7 @@ async def test_a_line_says_what_the_documentation_says(ledger: Ledger) -> None:
     }
     assert request == {
         "version": 1,
-        "at": "2026-11-20T15:00:00.123456Z",
+        "at": "2026-11-20T13:00:00.123456Z",
         "kind": "request",
         "by": "person:ada",
         "client": "192.0.2.7",
@@ -119,7 +150,7 @@ async def test_a_line_says_what_the_documentation_says(ledger: Ledger) -> None:
             "would": "deny",
             "rule": "review",
             "code": "rejected",
-            "first_at": "2026-11-20T13:00:00.123456Z",
+            "last_at": "2026-11-20T15:00:00.123456Z",
             "count": "4",
         },
         "number": None,

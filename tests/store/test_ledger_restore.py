@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inbond.model.acts import Act, ActKind
+from inbond.model.acts import Act, ActKind, ActsWanted
 from inbond.model.errors import OperatorFault, StoreUnavailable
 from inbond.store.columns import moment_of
 from inbond.store.disk import LocalDisk
@@ -364,6 +364,21 @@ async def test_no_act_and_no_revocation_of_a_token_is_forgotten_and_sessions_end
     assert tokens_in(path) == [("t-1", moment_of(T1), "grace")]
     assert await acts_in(path) == [first, later, restoring]
     assert await acts_in(old) == [first]  # the backup stays as it is
+
+
+@pytest.mark.parametrize("before", ["none", "some"])
+async def test_no_number_of_an_act_is_given_twice_where_the_ledger_is_lost(tmp_path: Path, before: str) -> None:
+    """Whoever has exported up to a number must be told of all that came after the backup."""
+    old = await made(tmp_path / "old" / "ledger.db", *([ACT] if before == "some" else []))
+    exported = 100_000  # by the ledger that is lost
+    done = restore(old, path_in(tmp_path), told=replace(ACT, at=T3))
+    assert isinstance(done, Restored)
+    await made(path_in(tmp_path), replace(ACT, at=T3, message="after"))
+    ledger = open_ledger(path_in(tmp_path), observer=Heard())
+    found = await ledger.acts(ActsWanted(beyond=exported), newest_first=False)
+    await ledger.aclose()
+    assert [kept.act.message for kept in found] == [ACT.message, "after"]
+    assert found[-1].number < 2**53  # as programs that read JSON can hold it
 
 
 async def test_what_cannot_be_read_of_the_ledger_before_is_told(tmp_path: Path) -> None:

@@ -94,16 +94,6 @@ def matched(statement: Statement, rules: Sequence[WorkloadRule]) -> Workload | N
     return NoRule(why=tuple(why))
 
 
-def says_nothing(pattern: str) -> bool:
-    """Whether a pattern fits every value, or every value without "/": it keeps nobody out."""
-    return not pattern.replace("[*]", "x").strip("*")
-
-
-def is_exact(pattern: str) -> bool:
-    """Whether a pattern fits one value alone."""
-    return "*" not in pattern.replace("[*]", "")
-
-
 def _fault(statement: Statement, rule: WorkloadRule) -> str | None:
     if rule.audience not in statement.audiences:
         return f"the audience is {_shown(list(statement.audiences))}, not {_shown(rule.audience)}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+from inbond.access.identifying import is_identified
 from inbond.access.settings import AccessSettings
+from inbond.access.statement import WorkloadRule
 from inbond.cli.config import Config
 from inbond.gateway.clock import Clock
 from inbond.gateway.sign_in import SignIn, token_of
@@ -30,10 +32,19 @@ def access_check(config: Config, sign_in: SignIn, tokens: Tokens, clock: Clock) 
 
 async def access_advice(config: Config, settings: AccessSettings, tokens: Tokens, clock: Clock) -> tuple[str, ...]:
     """What an operator should know of an inbond that others reach. Raises `StoreUnavailable`."""
+    loose = tuple(_about_jobs(config.ci.rules))
     if is_loopback(config.server.listen.host):
-        return ()
+        return loose
     somebody = bool(settings.people or config.ci.rules) or await _is_any_in_force(settings, tokens, clock)
-    return tuple(_advice(config.server, settings, somebody=somebody))
+    return (*_advice(config.server, settings, somebody=somebody), *loose)
+
+
+def _about_jobs(rules: Iterable[WorkloadRule]) -> Iterator[str]:
+    if loose := [rule.name for rule in rules if not is_identified(rule.claims)]:
+        yield (
+            f"[[access.ci]] {', '.join(loose)}: no claim says whose job it is, so on a public CI system anybody's may"
+            " read; name one such as repository, project_path or sub, with its whole owner as in 'acme/*'"
+        )
 
 
 def _advice(server: ServerSettings, settings: AccessSettings, *, somebody: bool) -> Iterator[str]:

@@ -83,7 +83,8 @@ def as_text(acts: Iterable[KeptAct]) -> str:
 
 async def exported(config: Config, filters: Filters, *, requests: str, output: Path | None) -> None:
     """Writes the trail. Raises `OperatorFault` and `StoreUnavailable`; then no file is there that was not before."""
-    wanted = TrailWanted(fitting=filters.wanted(utc_now()), requests=Requests(requests))
+    now = utc_now()
+    wanted = TrailWanted(now=now, fitting=filters.wanted(now), requests=Requests(requests))
     with _to(output) as out:
         if has_ledger(config):
             async with opened(config) as ledger:

@@ -8,8 +8,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
+from inbond.access.identifying import says_nothing
 from inbond.access.roles import Role
-from inbond.access.statement import MAX_VALUE_CHARS, says_nothing
+from inbond.access.statement import MAX_VALUE_CHARS
 from inbond.cli.config_fields import one_of, parse_name, reads
 from inbond.oidc.settings import parse_issuer
 

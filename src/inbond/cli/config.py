@@ -159,6 +159,8 @@ class Loaded:
     decisions: tuple[Placed, ...] = ()
     warnings: tuple[str, ...] = ()
     in_locks: Mapping[str, frozenset[str]] = field(default_factory=dict)  # sha256 that a policy's locks name
+    # By key, the sha256 of what a file or variable held that it names: credentials, secrets, authorities.
+    held: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def source(self, path: KeyPath) -> str:
         """Where the value in force at a path comes from: `default`, a file and line, a variable or a flag."""
@@ -218,6 +220,7 @@ def load_written(
         decisions=decisions.decisions,
         warnings=(*warnings, *network_disks(_storage(written.storage)), *unsaid(written)),
         in_locks=locks.digests,
+        held={**networks.held, **secrets.held},
     )
 
 

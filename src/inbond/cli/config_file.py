@@ -31,6 +31,8 @@ def read_file(path: Path, *, shown: str | None = None, raw: bytes | None = None)
         raise ConfigurationError(f"{name}: is not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name}: is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigurationError(f"{name}: its values lie too deep in each other") from error
     lines = _lines(text)
     # What is only written as part of a longer name (`a` in `[a.b]`) stands where it is first named.
     around = [(key[:length], line) for key, line in lines for length in range(1, len(key))]

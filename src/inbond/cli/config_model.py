@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
+from inbond.access.identifying import is_exact, is_identified
 from inbond.access.roles import Role
-from inbond.access.statement import is_exact
 from inbond.cli import access_fields as access
 from inbond.cli import ci_fields as ci
 from inbond.cli import config_fields as fields
@@ -277,6 +277,11 @@ class CiTable(Table):
     def _decides_for_few(self) -> Self:
         if self.role != Role.READER and (loose := [name for name, one in self.claims.items() if not is_exact(one)]):
             raise ValueError(f"role {self.role!r} needs claims without '*', and {loose[0]!r} has one")
+        if self.role != Role.READER and not is_identified(self.claims):
+            raise ValueError(
+                f"role {self.role!r} needs a claim that says whose job it is, such as repository, project_path or sub:"
+                f" anybody's job can have {', '.join(map(repr, self.claims))} alike"
+            )
         return self
 
 

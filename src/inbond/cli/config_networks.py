@@ -5,6 +5,7 @@ It is read on the values as they add up, so that what is missing is told togethe
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Networks:
 
     `surroundings`: the proxies on the way to trusted roots, as the environment names them. `advisories`: the access to
     each source of advisories; `webhooks`: to each webhook; `issuers`: to that of each entry of `[[access.ci]]`.
+    `held`: the sha256 of what a file or variable held that a key names, by that key.
     """
 
     accesses: Mapping[str, Access]
@@ -48,6 +50,7 @@ class Networks:
     webhooks: Mapping[str, Access]
     issuers: tuple[Access, ...]
     surroundings: Proxies
+    held: Mapping[str, str]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
 
@@ -56,12 +59,14 @@ def read_networks(values: Mapping[str, Any], layers: Sequence[Layer], environ: M
     """Reads variables, files and certificate authorities. Whatever the models refuse already is passed over."""
     problems: list[Problem] = []
     warnings: list[str] = []
+    held: dict[str, str] = {}
 
     def access(path: KeyPath, table: Mapping[str, Any]) -> Access:
         reading = _Reading(path=path, table=table, layers=layers, environ=environ)
         found = reading.access()
         problems.extend(reading.problems)
         warnings.extend(reading.warnings)
+        held.update(reading.held)
         return found
 
     def accesses(section: str) -> Mapping[str, Access]:
@@ -83,6 +88,7 @@ def read_networks(values: Mapping[str, Any], layers: Sequence[Layer], environ: M
         webhooks=webhooks,
         issuers=tuple(issuers),
         surroundings=surroundings,
+        held=MappingProxyType(held),
         problems=tuple(problems),
         warnings=tuple(warnings),
     )
@@ -125,6 +131,7 @@ class _Reading:
     environ: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
 
     def access(self) -> Access:
         """What could be read; `problems` says what could not."""
@@ -146,6 +153,7 @@ class _Reading:
         except ValueError as error:
             self._wrong("credentials", str(error))
             return None, None
+        self._hold("credentials", authorization.encode())
         if warning := exposed(source):
             self.warnings.append(f"{dotted((*self.path, 'credentials'))}: {warning}")
         return authorization, renewal(source)
@@ -159,10 +167,15 @@ class _Reading:
         except ValueError:
             return None
         try:
-            return trusting(path)
+            context = trusting(path)
+            self._hold("ca_bundle", path.read_bytes())
+        except OSError as error:
+            self._wrong("ca_bundle", f"{path} cannot be read: {error.strerror or error}")
+            return None
         except ValueError as error:
             self._wrong("ca_bundle", str(error))
             return None
+        return context
 
     def _proxies(self) -> Proxies:
         text = self._text("proxy")
@@ -185,6 +198,9 @@ class _Reading:
         """A key's text; "" where it is not written, None where something else is, which the models refuse."""
         found = self.table.get(key, "")
         return found if isinstance(found, str) else None
+
+    def _hold(self, key: str, held: bytes) -> None:
+        self.held[dotted((*self.path, key))] = hashlib.sha256(held).hexdigest()
 
     def _wrong(self, key: str, message: str) -> None:
         path = (*self.path, key)

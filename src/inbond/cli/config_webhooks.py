@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -20,9 +21,13 @@ SECTION: Final = "webhooks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """The keys of each webhook, what is wrong with them, and what an operator should know."""
+    """The keys of each webhook, what is wrong with them, and what an operator should know.
+
+    `held`: the sha256 of what a file or variable held that a key names, by that key.
+    """
 
     keys: Mapping[str, tuple[bytes, ...]] = field(repr=False)
+    held: Mapping[str, str]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
 
@@ -30,6 +35,7 @@ class Secrets:
 def read_secrets(values: Mapping[str, Any], layers: Sequence[Layer], environ: Mapping[str, str]) -> Secrets:
     """Reads variables and files. Whatever the models refuse already is passed over."""
     keys: dict[str, tuple[bytes, ...]] = {}
+    held: dict[str, str] = {}
     problems: list[Problem] = []
     warnings: list[str] = []
     for name, table in tables_at(values, SECTION).items():
@@ -40,12 +46,15 @@ def read_secrets(values: Mapping[str, Any], layers: Sequence[Layer], environ: Ma
         except ValueError:
             continue
         try:
-            keys[name] = parse_keys(held_at(source, environ))
+            text = held_at(source, environ)
+            keys[name], held[dotted(path)] = parse_keys(text), hashlib.sha256(text.encode()).hexdigest()
             if warning := exposed(source):
                 warnings.append(f"{dotted(path)}: {warning}")
         except ValueError as error:
             problems.append(Problem(place=place_of(path, layers), path=path, message=f"{source}: {error}"))
-    return Secrets(keys=MappingProxyType(keys), problems=tuple(problems), warnings=tuple(warnings))
+    return Secrets(
+        keys=MappingProxyType(keys), held=MappingProxyType(held), problems=tuple(problems), warnings=tuple(warnings)
+    )
 
 
 def webhooks_of(

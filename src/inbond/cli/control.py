@@ -67,15 +67,24 @@ async def _listening(ledger_dir: Path, reload: Reload) -> asyncio.Server | None:
             await _answer(reader, writer, reload)
 
         with address_of(ledger_dir, NAME) as address:
-            before = os.umask(0o177)  # nobody else may connect, from the first moment on
-            try:
-                server = await asyncio.start_unix_server(connected, address, limit=MAX_LINE_BYTES)
-            finally:
-                os.umask(before)
+            sock = _bound(address)
+        server = await asyncio.start_unix_server(connected, sock=sock, limit=MAX_LINE_BYTES)
     except OSError as error:
         log.warning("inbond reload cannot reach this server, a signal can", path=str(path), error=error.strerror)
         return None
     return server
+
+
+def _bound(address: str) -> socket.socket:
+    """A socket that nobody else may connect to once it listens; the process's umask is everybody's, and left alone."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.bind(address)
+        os.chmod(address, MODE)  # noqa: PTH101 (a text, as sockets take it)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 async def _is_answered(ledger_dir: Path) -> bool:

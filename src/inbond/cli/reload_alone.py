@@ -37,7 +37,7 @@ class Alone:
         if isinstance(prepared, InbondError):
             return Outcome.refused(by, prepared)
         self._reloading.switch(prepared)
-        return Outcome.of(by, prepared.changes)
+        return Outcome.of(by, prepared.changes, warnings=prepared.warnings)
 
 
 async def prepared_or_refused(source: Source, reloading: Reloading, raw: bytes | None = None) -> Prepared | InbondError:
@@ -50,4 +50,9 @@ async def prepared_or_refused(source: Source, reloading: Reloading, raw: bytes |
         return error
     except Exception as error:  # whatever it is, the old configuration stays
         log.exception("the configuration could not be reloaded")
-        return OperatorFault(f"inbond failed over the new configuration: {error!r:.300}", remedy="the log says more")
+        return unforeseen(error)
+
+
+def unforeseen(error: Exception) -> OperatorFault:
+    """What is said of what nobody foresaw."""
+    return OperatorFault(f"inbond failed over the new configuration: {error!r:.300}", remedy="the log says more")

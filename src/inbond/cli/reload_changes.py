@@ -17,6 +17,7 @@ from inbond.model.decisions import Decided
 # What a reload may change: sections, and keys of [server]. All that is not named here needs a restart, new keys too.
 SECTIONS: Final = frozenset({"access", "decisions", "history", "indexes", "mirrors", "policies"})
 SERVER_KEYS: Final = frozenset({"hosts", "public_url", "tls_certificate", "tls_key", "trusted_proxies"})
+RENEWED: Final = "credentials"
 TLS: Final = "tls_certificate"  # from none to one, or back, is another way to listen
 
 
@@ -72,12 +73,27 @@ def _counted(changes: Changes) -> str:
     return f"{changes.decisions_added} added, {changes.decisions_removed} removed"
 
 
-def needing_restart(before: Written, after: Written) -> tuple[str, ...]:
-    """The keys that differ and cannot be changed while inbond runs."""
-    found = {key for key in _differing(before, after) if not _is_reloadable(key)}
-    if bool(getattr(before.server, TLS, "")) != bool(getattr(after.server, TLS, "")):
+def needing_restart(before: Loaded, after: Loaded) -> tuple[str, ...]:
+    """The keys that differ, or whose files do, and cannot be changed while inbond runs."""
+    differing = {*_differing(before.written, after.written), *_held_otherwise(before, after)}
+    found = {key for key in differing if not _is_reloadable(key) and not _is_renewed(key, before, after)}
+    if bool(before.written.server.tls_certificate) != bool(after.written.server.tls_certificate):
         found.add(f"server.{TLS}")
     return tuple(sorted(found))
+
+
+def renewing(before: Loaded, after: Loaded) -> tuple[str, ...]:
+    """What is to be said of credentials whose file holds others: no reload takes them up, whoever sends them does."""
+    return tuple(
+        f"{key}: its file holds others; they are taken up once those in use are answered 401"
+        for key in _held_otherwise(before, after)
+        if _is_renewed(key, before, after)
+    )
+
+
+def authorities_of(loaded: Loaded) -> tuple[str, ...]:
+    """The digests of the files by which a reload may have others trusted: all processes are to have read the same."""
+    return tuple(f"{key} {digest}" for key, digest in sorted(loaded.held.items()) if _is_reloadable(key))
 
 
 def changes_between(before: Loaded, old: Config, after: Loaded, new: Config) -> Changes:
@@ -86,6 +102,8 @@ def changes_between(before: Loaded, old: Config, after: Loaded, new: Config) -> 
     policies, stood = policies_of(new), policies_of(old)
     decided, was = ({_identity(one) for one in config.decisions} for config in (new, old))
     told_otherwise = ("policies.", "indexes.", "decisions.")
+    reloaded = (key for key in _held_otherwise(before, after) if _is_reloadable(key))
+    differing = sorted({*_differing(before.written, after.written), *reloaded})
     return Changes(
         policies=policy_changes(stood, policies),
         configuration=digest_of(after),
@@ -94,7 +112,7 @@ def changes_between(before: Loaded, old: Config, after: Loaded, new: Config) -> 
         indexes_changed=tuple(sorted(name for name in indexes.keys() & were.keys() if indexes[name] != were[name])),
         decisions_added=len(decided - was),
         decisions_removed=len(was - decided),
-        keys=tuple(key for key in _differing(before.written, after.written) if not key.startswith(told_otherwise)),
+        keys=tuple(key for key in differing if not key.startswith(told_otherwise)),
     )
 
 
@@ -125,6 +143,16 @@ def digest_of(loaded: Loaded, *more: str) -> str:
 
 def _identity(decided: Decided) -> str:
     return json.dumps(msgspec.to_builtins(decided, enc_hook=str, order="deterministic"), sort_keys=True)
+
+
+def _held_otherwise(before: Loaded, after: Loaded) -> list[str]:
+    """The keys that both have, and whose files hold something else."""
+    return sorted(key for key in before.held.keys() & after.held.keys() if before.held[key] != after.held[key])
+
+
+def _is_renewed(key: str, before: Loaded, after: Loaded) -> bool:
+    """Whether only the file of credentials holds others, which are read again where those in use are refused."""
+    return key.endswith(f".{RENEWED}") and key not in _differing(before.written, after.written)
 
 
 def _is_reloadable(key: str) -> bool:

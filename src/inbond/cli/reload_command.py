@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from inbond.cli.reload_outcome import Outcome
 
 REFUSED: Final = 1
+_PATH_VARIABLE: Final = "INBOND_STORAGE__PATH"
 
 _EPILOG: Final = """\b
 Exit codes:
@@ -76,6 +78,8 @@ def _say(outcome: Outcome, form: str) -> None:
     click.echo(f"in force{where}" if lines else f"nothing differs{where}")
     for line in lines:
         click.echo(f"  {line}")
+    for warning in outcome.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _ledger_dir(given: GivenOptions) -> Path:
@@ -87,16 +91,27 @@ def _ledger_dir(given: GivenOptions) -> Path:
         if path is None:
             remedy = "the server was not asked, as it is not told where its ledger is: one that runs goes on as it did"
             raise ConfigurationError(error.message, remedy=remedy) from error
-        return config_from_options(GivenOptions(file=None, overrides={"data": path})).storage.ledger_dir
+        from inbond.cli.config import load_config  # noqa: PLC0415 (`--help` does not wait for it)
+
+        # Nothing of the environment: it names the file that is broken, or is what is wrong.
+        return load_config(file=None, overrides={"data": path} if path else {}, environ={}).storage.ledger_dir
 
 
 def _path_alone(given: GivenOptions) -> str | None:
-    """What the flag, or the file, says of it."""
-    if "data" in given.overrides:
-        return str(given.overrides["data"])
-    if given.file is not None:
-        with suppress(OSError, ValueError), given.file.open("rb") as stream:
-            storage: Any = tomllib.load(stream).get("storage", {})
-            if isinstance(storage, Mapping) and isinstance(storage.get("path"), str):
-                return str(storage["path"])
+    """What the flag, the environment or the file says of it; empty where they leave it open, None if it is unknown."""
+    from inbond.cli.config_environ import SHORT_NAMES  # noqa: PLC0415 (`--help` does not wait for it)
+
+    said = (given.overrides.get("data"), os.environ.get(SHORT_NAMES["data"]), os.environ.get(_PATH_VARIABLE))
+    for path in said:
+        if path:
+            return str(path)
+    name = given.file or os.environ.get(SHORT_NAMES["config"])
+    return _path_in(Path(name)) if name else ""
+
+
+def _path_in(file: Path) -> str | None:
+    with suppress(OSError, ValueError, RecursionError), file.open("rb") as stream:
+        storage: Any = tomllib.load(stream).get("storage", {})
+        path = storage.get("path", "") if isinstance(storage, Mapping) else None
+        return path if isinstance(path, str) else None
     return None

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+import structlog
 
 from inbond.cli.reload_changes import Changes, PolicyChange
 from inbond.model.acts import COMMAND, Act, ActKind
@@ -17,6 +18,7 @@ from inbond.web.metrics import REFUSED, RELOADED, UNCHANGED, Metrics
 CONFIGURATION: Final = "configuration"  # in the detail of an act: the sha256 of all that it says
 BEFORE: Final = "before"  # in the detail of a policy that changed: its sha256, empty where there was none
 AFTER: Final = "after"  # as before
+log: Final = structlog.get_logger("inbond")
 SIGNAL: Final = "signal"  # whoever may send one: the system does not say who
 
 
@@ -26,14 +28,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     by: str
     changes: Changes = Changes()
+    warnings: tuple[str, ...] = ()  # what is in force, and not as it should be
     reason: str | None = None
     remedy: str | None = None
     workers: int = 1  # that go by it
 
     @classmethod
-    def of(cls, by: str, changes: Changes, *, workers: int = 1) -> Outcome:
+    def of(cls, by: str, changes: Changes, *, workers: int = 1, warnings: tuple[str, ...] = ()) -> Outcome:
         """Of one that was not refused."""
-        return cls(outcome=RELOADED if changes.lines() else UNCHANGED, by=by, changes=changes, workers=workers)
+        outcome = RELOADED if changes.lines() else UNCHANGED
+        return cls(outcome=outcome, by=by, changes=changes, workers=workers, warnings=warnings)
 
     @classmethod
     def refused(cls, by: str, error: InbondError) -> Outcome:
@@ -49,6 +53,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def tell(outcome: Outcome, observer: Observer, metrics: Metrics, now: datetime) -> None:
     """Tells it, once for all processes: the observer writes the log and the audit trail."""
     metrics.reloaded(outcome.outcome, now)
+    for warning in outcome.warnings:
+        log.warning(warning)
     for act in acts_of(outcome, now):
         observer(Did(act=act))
 

@@ -3,47 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
+import structlog
+
+from inbond.cli.hang_ups import HangUps
 from inbond.cli.reload_outcome import SIGNAL
+
+log: Final = structlog.get_logger("inbond")
 
 
 @asynccontextmanager
-async def reloading_by_signal(reload: Callable[[str], Awaitable[Any]], stop: asyncio.Event) -> AsyncIterator[None]:
-    """Has SIGHUP reload meanwhile. One that comes with the end of the terminal stops, as it does other programs."""
-    loop = asyncio.get_running_loop()
-    had_terminal = _has_terminal()
-    asked = asyncio.Event()
+async def reloading_by_signal(
+    hang_ups: HangUps, reload: Callable[[str], Awaitable[Any]], stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Has SIGHUP reload meanwhile, one that came before included; those that come afterwards mean nothing.
 
-    def hung_up() -> None:
-        if had_terminal and not _has_terminal():
-            stop.set()
-        else:
-            asked.set()
+    One that comes with the end of the terminal stops, as it does other programs.
+    """
 
     async def each() -> None:
         while True:
-            await asked.wait()
-            asked.clear()  # before it is read: what is changed from now on is worth another look
-            await reload(SIGNAL)
+            await hang_ups.asked.wait()
+            hang_ups.asked.clear()  # before it is read: what is changed from now on is worth another look
+            try:
+                await reload(SIGNAL)
+            except Exception:  # the next signal is to be heard, whatever became of this one
+                log.exception("a reload by signal failed")
 
-    loop.add_signal_handler(signal.SIGHUP, hung_up)
-    task = loop.create_task(each())
+    async def end() -> None:
+        await hang_ups.gone.wait()
+        stop.set()
+
+    tasks = [asyncio.create_task(each()), asyncio.create_task(end())]
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGHUP)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -24,6 +24,7 @@ from inbond.cli.compose import Running, running
 from inbond.cli.config import Config, Loaded
 from inbond.cli.control import controlled
 from inbond.cli.descriptors import with_descriptors
+from inbond.cli.hang_ups import HangUps
 from inbond.cli.listening import BACKLOG, cannot_listen
 from inbond.cli.reload import Reloading
 from inbond.cli.reload_alone import Alone
@@ -69,7 +70,7 @@ class Say(Protocol):
 Reloads = Callable[[Running, web.Application], AbstractAsyncContextManager[None]]
 
 
-async def serve_until_stopped(config: Config, spare: Spare, source: Source, loaded: Loaded) -> None:
+async def serve_until_stopped(config: Config, spare: Spare, source: Source, loaded: Loaded, hang_ups: HangUps) -> None:
     """Serves until SIGINT or SIGTERM. Raises `OperatorFault` where it cannot start.
 
     `source`: of the configuration, and of others to come; `loaded`: this one as it was read.
@@ -83,7 +84,8 @@ async def serve_until_stopped(config: Config, spare: Spare, source: Source, load
     @asynccontextmanager
     async def reloads(up: Running, app: web.Application) -> AsyncIterator[None]:
         alone = Alone(source, Reloading(source, loaded, config, up, app), up)
-        async with reloading_by_signal(alone.reload, stop), controlled(config.storage.ledger_dir, alone.reload):
+        signals = reloading_by_signal(hang_ups, alone.reload, stop)
+        async with signals, controlled(config.storage.ledger_dir, alone.reload):
             yield
 
     standing = Standing.of(config, loaded)

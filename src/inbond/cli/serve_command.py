@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from inbond.cli.hang_ups import HangUps, ignore_hang_ups
 from inbond.cli.options import JSON, TEXT, GivenOptions, config_options
 from inbond.cli.worker_place import OPTION, WorkerPlace, read_place, require_same
 from inbond.gateway.verifier_spare import Spare, beginning
@@ -33,6 +34,9 @@ def serve(*, log_form: str, verbose: bool, place: WorkerPlace | None, given: Giv
 
 
 async def _serve(given: GivenOptions, place: WorkerPlace | None, log_form: str, *, verbose: bool) -> None:
+    hang_ups = None if place is not None else HangUps()
+    if hang_ups is None:
+        ignore_hang_ups()  # the supervisor's business
     async with beginning() as spare:  # while this process imports the server and reads its configuration
         # The server imports much: `--help` and the other commands do not wait for that.
         from inbond.cli.logs import set_up_logging  # noqa: PLC0415 (as said above)
@@ -42,11 +46,12 @@ async def _serve(given: GivenOptions, place: WorkerPlace | None, log_form: str, 
         if place is not None:
             await _worker(config, place, spare, source, loaded)
             return
+        assert hang_ups is not None
         if config.server.workers == 1:
-            await _alone(config, spare, source, loaded)
+            await _alone(config, spare, source, loaded, hang_ups)
             return
     flags = ["--log", log_form, *(["--verbose"] if verbose else [])]
-    await _workers(config, [*given.arguments(), *flags], source, raw, loaded)
+    await _workers(config, [*given.arguments(), *flags], (source, raw, loaded), hang_ups)
 
 
 def _read(given: GivenOptions, place: WorkerPlace | None) -> tuple[Source, bytes | None, Loaded, Config]:
@@ -63,10 +68,10 @@ def _read(given: GivenOptions, place: WorkerPlace | None) -> tuple[Source, bytes
     return source, raw, loaded, settings_of(loaded)
 
 
-async def _alone(config: Config, spare: Spare, source: Source, loaded: Loaded) -> None:
+async def _alone(config: Config, spare: Spare, source: Source, loaded: Loaded, hang_ups: HangUps) -> None:
     from inbond.cli.serve import serve_until_stopped  # noqa: PLC0415 (as said above)
 
-    await serve_until_stopped(config, spare, source, loaded)
+    await serve_until_stopped(config, spare, source, loaded, hang_ups)
 
 
 async def _worker(config: Config, place: WorkerPlace, spare: Spare, source: Source, loaded: Loaded) -> None:
@@ -75,7 +80,10 @@ async def _worker(config: Config, place: WorkerPlace, spare: Spare, source: Sour
     await serve_as_worker(config, place, spare, source, loaded)
 
 
-async def _workers(config: Config, arguments: list[str], source: Source, raw: bytes | None, loaded: Loaded) -> None:
+async def _workers(
+    config: Config, arguments: list[str], read: tuple[Source, bytes | None, Loaded], hang_ups: HangUps
+) -> None:
     from inbond.cli.workers import serve_by_workers  # noqa: PLC0415 (as said above)
 
-    await serve_by_workers(config, arguments, source=source, raw=raw, loaded=loaded)
+    source, raw, loaded = read
+    await serve_by_workers(config, arguments, source=source, raw=raw, loaded=loaded, hang_ups=hang_ups)

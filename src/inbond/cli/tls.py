@@ -27,10 +27,14 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A certificate that was read, with its chain and key. `sha256`: of the certificate itself."""
+    """A certificate that was read, with its chain and key.
+
+    `sha256`: of the certificate itself. `whole`: of it and all that stands behind it in the file.
+    """
 
     settings: TlsSettings
     sha256: str
+    whole: str
     not_before: datetime
     not_after: datetime
 
@@ -43,7 +47,7 @@ class Certificate:
 
         try:
             raw = _bytes_of(settings.certificate)
-            first = x509.load_pem_x509_certificates(raw)[0]
+            first, *chain = x509.load_pem_x509_certificates(raw)
         except OSError as error:
             raise _wrong("tls_certificate", settings.certificate, error.strerror or str(error)) from error
         except ValueError as error:
@@ -51,9 +55,18 @@ class Certificate:
         return cls(
             settings=settings,
             sha256=hashlib.sha256(first.public_bytes(Encoding.DER)).hexdigest(),
+            whole=hashlib.sha256(b"".join(one.public_bytes(Encoding.DER) for one in (first, *chain))).hexdigest(),
             not_before=first.not_valid_before_utc,
             not_after=first.not_valid_after_utc,
         )
+
+    def require_current(self, now: datetime) -> None:
+        """Raises `ConfigurationError` where it has ended: clients would refuse to connect."""
+        if self.not_after <= now:
+            raise ConfigurationError(
+                f"server.tls_certificate: {self.settings.certificate}: has ended on {self.not_after:%Y-%m-%d}",
+                remedy="renew it, then reload",
+            )
 
     def context(self) -> ssl.SSLContext:
         """For new connections. Blocks. Raises `ConfigurationError` where key and certificate are not a pair."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,7 +34,6 @@ async def serve_as_worker(config: Config, place: WorkerPlace, spare: Spare, sour
     sockets = [_taken_over(descriptor) for descriptor in place.sockets]
     stop = stopping_by_signal()
     line = await Line.of(place.line)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the supervisor's business
     serving: asyncio.Future[WorkerReload] = asyncio.get_running_loop().create_future()
     following = asyncio.create_task(_follow(line, serving, stop))
     peers = Peers(directory=Path(place.directory), number=place.number, count=place.count)

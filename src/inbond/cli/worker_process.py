@@ -33,6 +33,7 @@ class WorkerProcess:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self.is_superseded = False  # ended though nothing was wrong with it
 
     @classmethod
     async def start(cls, arguments: Sequence[str], place: Place, command: Sequence[str] = COMMAND) -> Self:
@@ -86,6 +87,11 @@ class WorkerProcess:
         """Has it finish what is under way, and end."""
         with suppress(ProcessLookupError):
             self._process.terminate()
+
+    def supersede(self) -> None:
+        """Ends it now: it starts by a configuration that is just being replaced."""
+        self.is_superseded = True
+        self.kill()
 
     def kill(self) -> None:
         """Ends it now."""

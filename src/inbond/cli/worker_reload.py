@@ -49,7 +49,7 @@ class WorkerReload:
         if isinstance(prepared, InbondError):
             return CannotSwitch(prepared.message, prepared.remedy)
         self._prepared = prepared
-        return CanSwitch(prepared.digest, prepared.changes)
+        return CanSwitch(prepared.digest, prepared.changes, prepared.warnings)
 
     def _switch(self, digest: str) -> Answer:
         prepared, self._prepared = self._prepared, None

@@ -41,6 +41,7 @@ class CanSwitch(msgspec.Struct, frozen=True, tag=True):
 
     digest: str
     changes: Changes
+    warnings: tuple[str, ...] = ()
 
 
 class CannotSwitch(msgspec.Struct, frozen=True, tag=True):

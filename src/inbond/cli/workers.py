@@ -21,6 +21,7 @@ import structlog
 
 from inbond.cli.config import Config, Loaded
 from inbond.cli.control import controlled
+from inbond.cli.hang_ups import HangUps
 from inbond.cli.listening import bound
 from inbond.cli.reload_signal import reloading_by_signal
 from inbond.cli.reload_source import Source
@@ -59,13 +60,14 @@ async def serve_by_workers(
     source: Source,
     raw: bytes | None,
     loaded: Loaded,
+    hang_ups: HangUps,
     command: Sequence[str] = COMMAND,
     pauses: Pauses = PAUSES,
 ) -> None:
     """Serves until SIGINT or SIGTERM. Raises `OperatorFault` where it cannot start, or not go on.
 
     `arguments`: those of `inbond serve`, for each worker. `source`: of the configuration, and of others to come;
-    `raw`, `loaded`: what its file held, and this one as it was read.
+    `raw`, `loaded`: what its file held, and this one as it was read. `hang_ups`: since the start.
     """
     stop = stopping_by_signal()
     with ExitStack() as stack:
@@ -83,7 +85,7 @@ async def serve_by_workers(
         )
         async with crew.serving(stop):
             reload = WorkersReload(configuration, crew).reload
-            async with reloading_by_signal(reload, stop), controlled(config.storage.ledger_dir, reload):
+            async with reloading_by_signal(hang_ups, reload, stop), controlled(config.storage.ledger_dir, reload):
                 await _first_of(stop.wait(), crew.given_up())
             log.info("stopping: requests and downloads under way may finish", seconds=STOP_SECONDS)
     log.info("stopped")
@@ -202,7 +204,8 @@ class Crew:
             if self._stopping:
                 return
             lasted = number in self._serving and clock() - since >= self._pauses.settled
-            failures = 0 if lasted else failures + 1
+            failures = 0 if lasted else failures + (not self._living[number].is_superseded)
+            self._living[number].is_superseded = False  # it counts once, also where none can be started after it
             self._serving.discard(number)
             pause = self._pauses.after(failures)
             log.error("a worker has ended; it is started again", number=number, how=how, seconds=pause)
@@ -221,7 +224,7 @@ class Crew:
         except OperatorFault as error:
             log.error(error.message)  # noqa: TRY400 (a stack trace says no more)
             serving = None
-        if serving is None:
+        if serving is None and not self._living[number].is_superseded:
             self._failed += 1
             if not self._serving and self._failed >= FAILED_STARTS and not self._lost.done():
                 self._lost.set_exception(

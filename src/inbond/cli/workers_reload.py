@@ -18,6 +18,7 @@ import structlog
 
 from inbond.cli.config import Loaded
 from inbond.cli.reload import refuse_what_needs_restart
+from inbond.cli.reload_alone import unforeseen
 from inbond.cli.reload_changes import digest_of
 from inbond.cli.reload_outcome import Outcome
 from inbond.cli.reload_source import Source
@@ -109,23 +110,32 @@ class WorkersReload:
             loaded = await asyncio.to_thread(source.load, raw)
             refuse_what_needs_restart(configuration.loaded, loaded)
             ready = await self._prepared(path)
+            self._supersede_starting(ready)
             count = await self._switched(ready.digest)
             configuration.use(path, loaded)
-            return Outcome.of(by, ready.changes, workers=count)
+            return Outcome.of(by, ready.changes, workers=count, warnings=ready.warnings)
         except InbondError as error:
             self._configuration.forget(path)
             return Outcome.refused(by, error)
+        except Exception as error:  # whatever it is, the old configuration stays
+            log.exception("the configuration could not be reloaded")
+            self._configuration.forget(path)
+            return Outcome.refused(by, unforeseen(error))
 
     async def _prepared(self, path: str) -> CanSwitch:
         """What all that serve have read. Raises `OperatorFault` where one cannot go by it; then none will."""
-        for worker in self._workers.starting_now.values():
-            worker.kill()
         answers = await self._asked(Prepare(path), PREPARED_WITHIN)
         try:
             return _agreed(answers)
         except OperatorFault:
             await self._asked(Drop(), SWITCHED_WITHIN)
             raise
+
+    def _supersede_starting(self, ready: CanSwitch) -> None:
+        """Who is being started has read what was in force. Only once all have agreed: before, nothing may end."""
+        if ready.changes.lines():
+            for worker in self._workers.starting_now.values():
+                worker.supersede()
 
     async def _switched(self, digest: str) -> int:
         """How many go by it now; who does not is ended, and started again by it."""

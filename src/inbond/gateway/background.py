@@ -26,7 +26,7 @@ class ProjectBackground:
 
     judged: Judged
     timeline: Timeline
-    standing: Standing
+    standing: Standing  # without what was decided for other indexes alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ async def project_background(
     judge: Judge, index: Index, state: PageState, *, about: Version | None = None
 ) -> ProjectBackground:
     """The background of a project. `about`: a version that its timeline shows in any case."""
-    judged, standing = await judge.page(index, state), judge.standing(state)
+    judged, standing = await judge.page(index, state), judge.standing(state).on(index.name)
     told = await off_loop(
         len(state.page.files),
         timeline,

@@ -4,8 +4,8 @@ Everything but a statement of a CI system is found at once, on the event loop: t
 ledger by their digests, through the connection that decisions are read by, and kept until something is written there
 (`inbond.store.standing_reader`). So a token that was revoked, in whichever process, is none at the next request.
 
-What is neither shaped like a token of ours nor like a statement is no credential of ours: a front may have asked for
-it. Whoever brings that, and nothing else, is nobody in particular.
+What is neither shaped like a token of ours nor a statement of a system that is configured is no credential of ours: a
+front may have asked for it, or sent its own. Whoever brings that, and nothing else, is nobody in particular.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ class Statements(Protocol):
 
     def known(self, token: str, now: datetime) -> Workload | None:
         """What `check` found before, where that still stands; at once. None: `check` has to say."""
+        ...
+
+    def concerns(self, token: str) -> bool:
+        """Whether it may be a statement of a system that is configured; at once."""
         ...
 
     async def check(self, token: str, now: datetime) -> Workload:
@@ -78,7 +82,7 @@ class SignedIn:
     by: By = By.NOTHING
     token: str | None = None
     until: datetime | None = None
-    unknown: bool = False  # credentials came that are none of ours
+    unknown: str = ""  # credentials came that are none of ours: why they are not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,10 @@ class Refused:
 
 
 NOBODY: Final = SignedIn(principal=Anonymous())
-STRANGER: Final = SignedIn(principal=Anonymous(), unknown=True)
+STRANGER: Final = SignedIn(principal=Anonymous(), unknown="the credentials that came are none of inbond's")
+FOREIGNER: Final = SignedIn(
+    principal=Anonymous(), unknown="this statement of a CI system is of an issuer that is not known here"
+)
 
 
 class SignIn:
@@ -119,8 +126,10 @@ class SignIn:
             return self._by_token(offered.secret)
         if offered.secret is not None and self.statements is not None and _STATEMENT.fullmatch(offered.secret):
             workload = self.statements.known(offered.secret, self.clock())
-            return None if workload is None else SignedIn(principal=workload, by=By.STATEMENT)
-        return self._otherwise(offered)
+            if workload is not None:
+                return SignedIn(principal=workload, by=By.STATEMENT)
+            return None if self.statements.concerns(offered.secret) else self._otherwise(offered, FOREIGNER)
+        return self._otherwise(offered, STRANGER)
 
     async def who(self, offered: Offered) -> SignedIn | Refused:
         """Who asks. Raises `NotSignedIn`, `UpstreamFault` and `StoreUnavailable`."""
@@ -150,13 +159,13 @@ class SignIn:
             case Token() as token:
                 return SignedIn(principal=token.holder, by=By.SECRET, token=token.id, until=token.expires_at)
 
-    def _otherwise(self, offered: Offered) -> SignedIn:
+    def _otherwise(self, offered: Offered, unknown: SignedIn) -> SignedIn:
         if offered.cookie is not None and (found := self._by_session(offered.cookie)) is not None:
             return found
         if offered.person is not None:
             grants = self.settings.grants_of_person(offered.person, offered.groups)
             return SignedIn(principal=Person(name=offered.person, grants=grants), by=By.FRONT)
-        return NOBODY if offered.secret is None else STRANGER
+        return NOBODY if offered.secret is None else unknown
 
     def _by_session(self, cookie: str) -> SignedIn | None:
         """Whose session it is; one that ended is none."""

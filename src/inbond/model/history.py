@@ -122,5 +122,5 @@ class Fetched:
 
     @property
     def place(self) -> tuple[datetime, int]:
-        """Where they stand in the order of their last."""
-        return self.row.last_at, self.number
+        """Where they stand in the order of their first, which stays while others like it are made."""
+        return self.row.first.at, self.number

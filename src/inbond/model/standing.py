@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
 from packaging.version import Version
 
@@ -43,6 +43,14 @@ class Standing:
     def advisories_on(self, version: Version | None, sha256: str | None) -> tuple[Advisory, ...]:
         """The advisories that a file may be meant by; also those that name versions, where its own cannot be read."""
         return tuple(one for one in self.advisories if one.names(sha256) or one.affects(version) is not False)
+
+    def on(self, index: str) -> Self:
+        """What of it is told on an index: what was decided for another one alone is nothing to its readers."""
+        return replace(
+            self,
+            waivers=tuple(one for one in self.waivers if one.index in {None, index}),
+            rejections=tuple(one for one in self.rejections if one.index in {None, index}),
+        )
 
 
 NOTHING_STANDS: Final = Standing()

@@ -23,7 +23,7 @@ from inbond.oidc.issuers import IssuerKeys
 from inbond.oidc.limits import REMEMBERED, REMEMBERED_SECONDS
 from inbond.oidc.settings import CiSettings, IssuerSettings
 from inbond.oidc.source import KeySource
-from inbond.oidc.token import Unchecked, read_token
+from inbond.oidc.token import Unchecked, issuer_said, read_token
 
 _ASK_ANEW: Final = "have the job ask its CI system for a new one"
 _NO_ENTRY: Final = "whoever runs inbond finds in its log which claim does not fit [[access.ci]]"
@@ -86,6 +86,13 @@ class CiStatements:
             return None
         self._remembered[digest] = replace(found, rules=self._rules, whose=whose)
         return whose
+
+    def concerns(self, token: str) -> bool:
+        """Whether it may be a statement of a system that is configured; a front's own token is of another issuer."""
+        try:
+            return issuer_said(token) in self._issuers
+        except ValueError:
+            return True  # `check` says what is wrong with it
 
     async def check(self, token: str, now: datetime) -> Workload:
         """Whose statement it is. Raises `StatementRefused`, and `StatementUnchecked` where nobody can tell."""

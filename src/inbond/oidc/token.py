@@ -38,6 +38,14 @@ def read_token(token: str) -> Unchecked:
     return Unchecked(kid=kid, algorithm=algorithm, claims=_object(claims, "body"))
 
 
+def issuer_said(token: str) -> str | None:
+    """The issuer that a token names, of whatever kind it is; None where it names none. Raises ValueError."""
+    if len(token) > TOKEN_CHARS or token.count(".") != 2:  # noqa: PLR2004 (three parts)
+        raise ValueError("is no token")
+    issuer = _object(token.split(".")[1], "body").get("iss")
+    return issuer if isinstance(issuer, str) else None
+
+
 def _head(head: dict[str, Any]) -> tuple[str, str]:
     algorithm, kid, kind = head.get("alg"), head.get("kid"), head.get("typ", "JWT")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:

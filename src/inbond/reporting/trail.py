@@ -7,8 +7,8 @@ in docs/audit.md and stays; what is added to it changes no version.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar
 
@@ -39,7 +39,12 @@ class TrailSource(Acts, History, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrailWanted:
-    """What of the trail: which acts, if any, and which requests that fit the same but for their kind."""
+    """What of the trail: which acts, if any, and which requests that fit the same but for their kind.
+
+    `now`: requests that are made for the first time after it are left out, or a busy server would have no end.
+    """
+
+    now: datetime
 
     fitting: ActsWanted = EVERY_ACT
     acts: bool = True
@@ -47,14 +52,17 @@ class TrailWanted:
 
 
 async def trail(ledger: TrailSource, wanted: TrailWanted) -> AsyncIterator[Entry]:
-    """Entries, the earliest first: acts by when they were done, requests by the last of their like.
+    """Entries, each once, the earliest first: acts by when they were done, requests by the first of their like.
 
     Raises `StoreUnavailable`. What is written meanwhile may be among them or not.
     """
     acts = _each(lambda after: ledger.acts(wanted.fitting, after=after, newest_first=False), wanted=wanted.acts)
     stopped = wanted.requests is Requests.STOPPED
+    until = wanted.fitting.until
+    after_now = wanted.now + timedelta(microseconds=1)
+    begun = replace(wanted.fitting, until=after_now if until is None else min(until, after_now))
     asked = _each(
-        lambda after: ledger.asked_in_order(wanted.fitting, stopped=stopped, after=after),
+        lambda after: ledger.asked_in_order(begun, stopped=stopped, after=after),
         wanted=wanted.requests is not Requests.NONE,
     )
     act, request = await anext(acts, None), await anext(asked, None)
@@ -107,7 +115,7 @@ def _request_fields(entry: Fetched) -> dict[str, Any]:
     first = entry.row.first
     return {
         "version": VERSION,
-        "at": stamp(entry.row.last_at),
+        "at": stamp(first.at),
         "kind": REQUEST,
         "by": first.who,
         "client": first.client,
@@ -131,7 +139,7 @@ def _request_detail(entry: Fetched) -> dict[str, str]:
         "would": str(first.would),
         "rule": first.rule,
         "code": first.code,
-        "first_at": stamp(first.at),
+        "last_at": stamp(entry.row.last_at),
         "count": str(entry.row.count),
     }
     return {name: fact for name, fact in facts.items() if fact}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from inbond.access.principal import Anonymous
 from inbond.model.acts import ActsWanted, Place
 from inbond.model.history import SERVED_CLIENTS, Asked, AskedRow, Fetched, FetchedWanted, ServedFile
 from inbond.model.names import Filename, ProjectName
@@ -17,6 +18,7 @@ from inbond.model.verdict import Decision
 from inbond.store.columns import moment_of, packed_or_none, time_of
 from inbond.store.migrations import transaction
 
+ANONYMOUS: Final = str(Anonymous())
 KEY_BYTES: Final = 16  # of BLAKE2b: two requests that differ share no row by chance
 FORGOTTEN_AT_ONCE: Final = 2000  # rows in one transaction: whoever waits for the ledger waits some 20 ms
 
@@ -102,14 +104,15 @@ def upstreams(connection: sqlite3.Connection) -> tuple[str, ...]:
 def in_order(
     connection: sqlite3.Connection, wanted: ActsWanted, *, stopped: bool, after: Place | None, limit: int
 ) -> tuple[Fetched, ...]:
-    """At most `limit` rows in the order of their last request, of those that come after a place in it.
+    """At most `limit` rows in the order of their first request, of those that come after a place in it.
 
-    Kinds are not looked at. Raises sqlite3.Error.
+    Wanted are those of which any may have been made in the time: between the first and the last. Kinds are not looked
+    at. Raises sqlite3.Error.
     """
     conditions = _wanted_conditions(wanted, stopped=stopped, after=after)
     where = " AND ".join(text for text, _ in conditions) or "TRUE"
     rows = connection.execute(
-        f"SELECT rowid, {_FIELDS} FROM asked WHERE {where} ORDER BY last_at, rowid LIMIT ?",  # noqa: S608 (own texts)
+        f"SELECT rowid, {_FIELDS} FROM asked WHERE {where} ORDER BY first_at, rowid LIMIT ?",  # noqa: S608 (own texts)
         [*(value for _, values in conditions for value in values), limit],
     )
     return _numbered(rows.fetchall())
@@ -142,13 +145,14 @@ def _wanted_conditions(wanted: ActsWanted, *, stopped: bool, after: Place | None
     given: list[tuple[str, list[Any]]] = []
     if after is not None:
         at, number = after
-        given.append(("(last_at, rowid) > (?, ?)", [moment_of(at), number]))
+        given.append(("(first_at, rowid) > (?, ?)", [moment_of(at), number]))
     if wanted.since is not None:
         given.append(("last_at >= ?", [moment_of(wanted.since)]))
     if wanted.until is not None:
-        given.append(("last_at < ?", [moment_of(wanted.until)]))
+        given.append(("first_at < ?", [moment_of(wanted.until)]))
     if wanted.by is not None:
-        given.append(("instr(lower(who), lower(?)) > 0", [wanted.by]))
+        nobody = f"(who = '' AND client <> '' AND instr('{ANONYMOUS}', lower(?)) > 0)"  # as acts have them
+        given.append((f"(instr(lower(who), lower(?)) > 0 OR {nobody})", [wanted.by, wanted.by]))
     if wanted.indexes is not None:
         given.append((f"index_name IN ({', '.join('?' * len(wanted.indexes))})", sorted(wanted.indexes)))
     if wanted.project is not None:

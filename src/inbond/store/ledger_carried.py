@@ -1,7 +1,8 @@
 """What a backup takes over from the ledger whose place it is to take: nobody undoes an act by restoring. Blocks.
 
 Acts that the backup does not know, and that tokens were revoked since. Whoever was signed in on the pages signs in
-anew.
+anew. Numbers of acts go on from the time in milliseconds, above all that a ledger that is lost may have given: nobody
+who asks for what came `--after` a number misses any.
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ from inbond.store.ledger_file import connect
 from inbond.store.migrations import migrate, transaction
 
 _ACTS: Final = "key, kind, at, made_by, client, index_name, project, target, message, detail"
+_NUMBERS: Final = (
+    "UPDATE sqlite_sequence SET seq = max(seq, :number) WHERE name = 'act'",
+    """
+    INSERT INTO sqlite_sequence (name, seq)
+    SELECT 'act', :number WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'act')
+    """,
+)
 _CARRIED: Final = (
     "UPDATE act_kept SET since = max(since, (SELECT since FROM replaced.act_kept))",
     f"INSERT OR IGNORE INTO main.act ({_ACTS}) SELECT {_ACTS} FROM replaced.act ORDER BY number",  # noqa: S608 (ours)
@@ -37,6 +45,8 @@ def carry(copy: Path, replaced: Path | None, told: Act | None) -> None:
     """
     with contextlib.closing(connect(copy)) as into:
         migrate(into)
+        if told is not None:
+            _raise_numbers(into, int(told.at.timestamp() * 1000))
     if replaced is not None:
         with contextlib.suppress(sqlite3.Error), contextlib.closing(_both(copy, replaced)) as both:
             _take_over(both)
@@ -46,6 +56,12 @@ def carry(copy: Path, replaced: Path | None, told: Act | None) -> None:
             if told is not None:
                 acts.add(into, told)
         into.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the copy alone takes the ledger's place
+
+
+def _raise_numbers(into: sqlite3.Connection, number: int) -> None:
+    with transaction(into, "IMMEDIATE"):
+        for statement in _NUMBERS:
+            into.execute(statement, {"number": number})
 
 
 def _both(copy: Path, replaced: Path) -> sqlite3.Connection:

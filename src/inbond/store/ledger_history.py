@@ -57,7 +57,7 @@ class LedgerHistory(LedgerConnections):
     async def asked_in_order(
         self, wanted: ActsWanted, *, stopped: bool, after: Place | None = None, limit: int = FETCHED_AT_ONCE
     ) -> tuple[Fetched, ...]:
-        """Requests in the order of the last of their like; the next ones are asked for with the last one's place."""
+        """Requests in the order of the first of their like; the next ones are asked for with the last one's place."""
         return await self._read(
             lambda connection: history.in_order(connection, wanted, stopped=stopped, after=after, limit=limit)
         )

@@ -319,6 +319,7 @@ STEPS: Final[tuple[Step, ...]] = (
         """,
         # Who asked, as a principal is written; empty for nobody in particular. It is part of `key` where it is there.
         "ALTER TABLE asked ADD COLUMN who TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX asked_first ON asked (first_at)",
     ),
 )
 

@@ -275,7 +275,7 @@ class History(Protocol):
     async def asked_in_order(
         self, wanted: ActsWanted, *, stopped: bool, after: Place | None = None, limit: int = ...
     ) -> tuple[Fetched, ...]:
-        """Requests in the order of the last of their like; the next ones are asked for with the last one's `place`."""
+        """Requests in the order of the first of their like; the next ones are asked for with the last one's `place`."""
         ...
 
     async def who_fetched(self, wanted: FetchedWanted, *, after: int = 0, limit: int = ...) -> tuple[Fetched, ...]:

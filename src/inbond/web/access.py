@@ -86,7 +86,7 @@ def refusal(
     where = "any index" if anywhere else "inbond as a whole" if index is None else f"index {index[:80]}"
     found = signed_in(request)
     if found.by is By.NOTHING:
-        unknown = "; the credentials that came are none of inbond's" if found.unknown else ""
+        unknown = f"; {found.unknown}" if found.unknown else ""
         return NotSignedIn(
             f"sign-in is needed here{unknown}",
             remedy="give a token of this inbond as the password, with the user name __token__ "

@@ -96,8 +96,8 @@ async def export(request: web.Request) -> web.StreamResponse:
         told = "; ".join(f"{name}: {error}" for name, error in fields.errors.items())
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return problem(status, title="Some filters cannot be used", detail=told, more={"errors": fields.errors})
-    portions = _portions(trail(request.app[DESK].ledger, TrailWanted(fitting=wanted, requests=requests)))
-    return await _streamed(request, portions)
+    entries = trail(request.app[DESK].ledger, TrailWanted(now=now_of(request), fitting=wanted, requests=requests))
+    return await _streamed(request, _portions(entries))
 
 
 async def _streamed(request: web.Request, portions: AsyncIterator[bytes]) -> web.StreamResponse:

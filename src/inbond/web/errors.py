@@ -21,6 +21,7 @@ from inbond.model.errors import (
     InbondError,
     Malformed,
     NotAcceptable,
+    NotFound,
     NotPermitted,
     NotSignedIn,
     NotYet,
@@ -37,7 +38,7 @@ from inbond.model.errors import (
 )
 from inbond.policy.explain import detail, reason_phrase
 from inbond.web.context import note
-from inbond.web.in_browser import error_page, wants_page
+from inbond.web.in_browser import error_page, is_opened_in_browser, wants_page
 from inbond.web.origin import origin_of
 from inbond.web.problems import problem
 from inbond.web.verdict_json import judgement_json, why_link
@@ -81,6 +82,9 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPNotFound:
         if request.method not in _READING:  # an upload, perhaps to the path that another index has for it
             return _read_only(request, _READING)
+        if is_opened_in_browser(request):
+            nothing = NotFound("nothing is served under this path", remedy="the menu above has all pages")
+            return error_page(request, nothing, HTTPStatus.NOT_FOUND)
         return problem(
             HTTPStatus.NOT_FOUND,
             title="Nothing is served under this path",

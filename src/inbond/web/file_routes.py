@@ -21,7 +21,7 @@ from inbond.web.conditions import none_match
 from inbond.web.context import note
 from inbond.web.freshness import FRESHNESS
 from inbond.web.hot_file import offer_metadata
-from inbond.web.judged_under import judged_under
+from inbond.web.judged_under import judged_under, require_present
 from inbond.web.origin import client_of, origin_of
 from inbond.web.send import send_file
 from inbond.web.simple_routes import GATEWAY, index_of
@@ -60,6 +60,7 @@ async def _metadata(
     body = await gateway.files.core_metadata(located, until=until)
     response = _small(request, body, METADATA_TYPE)
     response.headers[FRESHNESS] = str(located.state.freshness)
+    require_present(request)
     if request.method != "HEAD" and response.status == HTTPStatus.OK:
         leaves()
     offer_metadata(request, gateway, located, response)

@@ -51,9 +51,11 @@ SAID: Final = {
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Lets the handler run where whoever asks may have it do so."""
     route = route_of(request)
-    if route is None:  # nothing is there, whoever asks
-        return await handler(request)
     access = request.app[ACCESS]
+    if route is None:  # nothing is there, whoever asks
+        if is_opened_in_browser(request):  # for the page that says so
+            request[SIGNED_IN] = _signed_in_or_not(access, offered(request, access.sign_in.settings.front))
+        return await handler(request)
     settings = access.sign_in.settings
     asked, version = await _found(request, _need(route, settings), access)
     if not rules.meets(settings, asked.signed.principal, asked.need, asked.index):
@@ -143,7 +145,7 @@ def failed(
 def _refused(request: web.Request, asked: Asked, access: Access) -> InbondError:
     """What is said to whoever may not have it."""
     if asked.signed.unknown:
-        return failed(request, access, "the credentials that came are none of inbond's")
+        return failed(request, access, asked.signed.unknown)
     need = asked.need
     assert not isinstance(need, Open)  # which everybody meets
     if asked.signed.by is not By.NOTHING:

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from typing import Final, Protocol
 
-from inbond.web.connections import Connection
+from inbond.web.connections import SPARE_SECONDS, Connection
 from inbond.web.door import Admission, Door
 
 MAX_EARLY_BYTES: Final = 256 * 1024  # that came with the end of the handshake
@@ -53,7 +53,8 @@ class Handshakes:
     async def _shake(
         self, transport: asyncio.Transport, connection: Connection, peer: str, admission: Admission
     ) -> None:
-        early, seconds = _Early(), self._door.limits.head_seconds
+        early = _Early()
+        seconds = SPARE_SECONDS if admission is Admission.SPARE else self._door.limits.head_seconds
         began = asyncio.get_running_loop().time()
         try:
             secured = await asyncio.get_running_loop().start_tls(

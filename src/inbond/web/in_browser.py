@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
 from aiohttp import web
 
-from inbond.model.errors import Denied, ForeignHost, InbondError
+from inbond.model.errors import Denied, ForeignHost, InbondError, NotSignedIn
 from inbond.web.rendered import rendered
+
+SIGN_IN: Final = "sign in (above), and load the page anew that you came from"
 
 
 def is_opened_in_browser(request: web.Request) -> bool:
@@ -22,5 +25,6 @@ def wants_page(request: web.Request, error: InbondError) -> bool:
 
 def error_page(request: web.Request, error: InbondError, status: HTTPStatus) -> web.Response:
     """The error as a page. 401 becomes 403: the browser would ask for a password by itself."""
-    shown = HTTPStatus.FORBIDDEN if status is HTTPStatus.UNAUTHORIZED else status
-    return rendered(request, "error.html", status=shown, error=error)
+    if status is HTTPStatus.UNAUTHORIZED:
+        status, error = HTTPStatus.FORBIDDEN, NotSignedIn(error.message, remedy=SIGN_IN)
+    return rendered(request, "error.html", status=status, error=error)

@@ -2,7 +2,7 @@
 
 A request that only reads is handled again from its start where another configuration came into force before its
 answer's head went: so no answer is made of two, and none that is given after a reload goes by what was before. An
-answer that had begun by then ends as it began.
+answer that had begun by then ends as it began. One that is overtaken each time is told to come again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from aiohttp import web
 
 from inbond.gateway.in_force import IndexesInForce
 from inbond.gateway.indexes import Index
+from inbond.model.errors import NotYet
 from inbond.web.again import AGAIN, STRETCH
 from inbond.web.context import NOTES
 from inbond.web.origin import CLIENT
@@ -33,10 +34,10 @@ class Overtaken(Exception):
 
 @web.middleware
 async def under_one_configuration(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Handles a request that reads until one configuration was in force from its start to its answer."""
+    """Handles one that reads until one configuration was in force from its start to its answer. Raises `NotYet`."""
     if request.method not in _READING:
         return await handler(request)
-    for _ in range(MAX_TIMES - 1):
+    for _ in range(MAX_TIMES):
         request[_VERSION] = request.app[IN_FORCE].version
         try:
             response = await handler(request)
@@ -47,7 +48,7 @@ async def under_one_configuration(request: web.Request, handler: Handler) -> web
             if response.prepared or not is_overtaken(request):
                 return response
         _forget(request)
-    return await handler(request)
+    raise NotYet("the configuration changes faster than this can be answered", remedy="try again in a few seconds")
 
 
 def is_overtaken(request: web.Request) -> bool:

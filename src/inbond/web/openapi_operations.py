@@ -10,6 +10,7 @@ from inbond.model.denials import Stopped
 from inbond.policy.engine import RULE_NAMES
 from inbond.reporting.trail import Requests
 from inbond.simple.negotiate import Format
+from inbond.web import openapi_bodies as bodies
 from inbond.web import openapi_shapes as shapes
 from inbond.web.audit_pages import LINES, AuditPage
 from inbond.web.decision_pages import DecisionPage, DecisionsPage
@@ -157,16 +158,16 @@ def _deciding() -> dict[str, Operation]:
         ),
         "review-entry": page("deciding", "An entry of the queue", EntryPage, _SINCE, statuses=(404, *since)),
         "review-accept": write(
-            "deciding", "Lets it through, by a waiver or by pins", shapes.Acceptance, reviewed, 404, 409
+            "deciding", "Lets it through, by a waiver or by pins", bodies.Acceptance, reviewed, 404, 409
         ),
         "review-reject": write(
-            "deciding", "Denies it until that is revoked", shapes.Reasoned, reviewed, 404, 409
+            "deciding", "Denies it until that is revoked", bodies.Reasoned, reviewed, 404, 409
         ),
     }  # fmt: skip
     for name, wanted, made, ended in (
-        ("waiver", shapes.WaiverWanted, shapes.MadeWaiver, shapes.EndedWaiver),
-        ("rejection", shapes.RejectionWanted, shapes.MadeRejection, shapes.EndedRejection),
-        ("pin", shapes.PinWanted, shapes.MadePin, shapes.EndedPin),
+        ("waiver", bodies.WaiverWanted, shapes.MadeWaiver, shapes.EndedWaiver),
+        ("rejection", bodies.RejectionWanted, shapes.MadeRejection, shapes.EndedRejection),
+        ("pin", bodies.PinWanted, shapes.MadePin, shapes.EndedPin),
     ):
         states = _enum("state", "How they stand.", "in force", "expired", "revoked", "all")
         found |= {
@@ -175,7 +176,7 @@ def _deciding() -> dict[str, Operation]:
             f"{name}-new": page("deciding", f"The form that makes a {name}", FormPage),
             f"{name}-make": write("deciding", f"Makes a {name}", wanted, {201: {JSON: made}, 200: {JSON: made}}, 409),
             f"{name}-revoke": write(
-                "deciding", f"Ends a {name}", shapes.Reasoned, {200: {JSON: ended}}, 404, 409
+                "deciding", f"Ends a {name}", bodies.Reasoned, {200: {JSON: ended}}, 404, 409
             ),
         }  # fmt: skip
     return found
@@ -183,7 +184,7 @@ def _deciding() -> dict[str, Operation]:
 
 def _access() -> dict[str, Operation]:
     states = _enum("state", "How they stand.", "in force", "expired", "revoked", "all")
-    form = {FORM: shapes.SignInWanted}
+    form = {FORM: bodies.SignInWanted}
     return {
         "signin": page("access", "The form to sign in with a browser", SignInFacts),
         "signin-send": Operation(
@@ -196,7 +197,7 @@ def _access() -> dict[str, Operation]:
         ),
         "signout": Operation(
             tag="access", summary="Ends a session", answers={}, statuses=(303, 403, *SENT),
-            sent={FORM: shapes.SignOutWanted},
+            sent={FORM: bodies.SignOutWanted},
         ),
         "tokens": page("access", "The tokens", TokensPage, states, PAGE),
         "token": page("access", "A token", TokenPage, statuses=(404,)),
@@ -206,10 +207,10 @@ def _access() -> dict[str, Operation]:
             summary="Makes a token, which is told in this answer alone",
             answers={201: {JSON: MadePage, HTML: TEXT}},
             statuses=(406, 409, 422, *SENT),
-            sent={JSON: shapes.TokenWanted, FORM: {"type": "object", "additionalProperties": TEXT}},
+            sent={JSON: bodies.TokenWanted, FORM: {"type": "object", "additionalProperties": TEXT}},
             for_people=True,
         ),
-        "token-revoke": write("access", "Ends a token", shapes.Nothing, {200: {JSON: shapes.EndedToken}}, 404, 409),
+        "token-revoke": write("access", "Ends a token", bodies.Nothing, {200: {JSON: shapes.EndedToken}}, 404, 409),
     }  # fmt: skip
 
 
@@ -235,11 +236,11 @@ def _rest() -> dict[str, Operation]:
         ),
         "osv-query": Operation(
             tag="advisories", summary="The records about a project, or one of its versions",
-            answers={200: {JSON: shapes.OsvAnswer}}, statuses=known, sent={JSON: shapes.OsvQuestion},
+            answers={200: {JSON: shapes.OsvAnswer}}, statuses=known, sent={JSON: bodies.OsvQuestion},
         ),
         "osv-querybatch": Operation(
             tag="advisories", summary="Ids of records, for many questions at once",
-            answers={200: {JSON: shapes.OsvAnswers}}, statuses=known, sent={JSON: shapes.OsvQuestions},
+            answers={200: {JSON: shapes.OsvAnswers}}, statuses=known, sent={JSON: bodies.OsvQuestions},
         ),
         "osv-record": told("advisories", "A record as it was published", {JSON: {"type": "object"}}, statuses=(404,)),
         "live": told("operations", "The process answers", {JSON: shapes.Live}),

@@ -29,6 +29,7 @@ from inbond.web.conditions import Holds, Span, Unsatisfiable, none_match, wanted
 from inbond.web.context import note
 from inbond.web.freshness import FRESHNESS
 from inbond.web.hot_file import offer_bytes, offer_without_bytes
+from inbond.web.judged_under import require_present
 from inbond.web.pieces import Pieces
 from inbond.web.sender import Sender, sending
 
@@ -56,9 +57,9 @@ async def send_file(
     `held` where the client says that it has the bytes already.
     """
     files, observer = gateway.files, gateway.observer
-    own = _Own(located, gateway, until, leaves)
+    own = _Own(located, gateway, until, _by_what_is_in_force(request, leaves))
     if none_match(request.headers.get("If-None-Match"), own.holds):
-        held()
+        _by_what_is_in_force(request, held)()
         offer_without_bytes(request, gateway, located, held=True)
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=own.headers())
     if request.method == "HEAD" and located.file.size is not None:
@@ -91,6 +92,16 @@ async def send_file(
             index=own.index,
         )
     return await _send_growing(request, settled, own, observer)
+
+
+def _by_what_is_in_force(request: web.Request, leaves: Callable[[], None]) -> Callable[[], None]:
+    """The same, and nothing is told of what a reload overtook: `Overtaken` instead. It is judged, and told, anew."""
+
+    def told() -> None:
+        require_present(request)
+        leaves()
+
+    return told
 
 
 async def _send_stored(request: web.Request, stored: AtHand, own: _Own, observer: Observer) -> web.StreamResponse:

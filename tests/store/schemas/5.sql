@@ -73,6 +73,7 @@ CREATE TABLE asked (
     count INTEGER NOT NULL
 , who TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX asked_last ON asked (last_at);
+CREATE INDEX asked_first ON asked (first_at);
 CREATE INDEX asked_of_project ON asked (upstream, project);
 CREATE TABLE occurrence (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
