@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,23 @@ def run(place: Path, *arguments: str) -> Result:
     whole = [*arguments, "--config", str(file)]
     with ThreadPoolExecutor(1) as pool:  # a command has an event loop of its own
         return pool.submit(CliRunner().invoke, cli, whole, env={"COLUMNS": "200"}).result()
+
+
+@pytest.mark.parametrize("command", ["show", "export"])
+def test_an_index_that_nobody_has_heard_of_is_mistyped(tmp_path: Path, command: str) -> None:
+    result = run(tmp_path, "audit", command, "--index", "rot")
+    assert (result.exit_code, "did you mean 'root'" in result.output) == (2, True)
+    (tmp_path / "data" / "ledger").mkdir(parents=True)
+
+    async def made() -> None:
+        ledger = open_ledger(tmp_path / "data" / "ledger" / "ledger.sqlite3", observer=Heard())
+        await ledger.record_acts([replace(ACT, index="gone")])
+        await ledger.aclose()
+
+    asyncio.run(made())
+    assert run(tmp_path, "audit", command, "--index", "rot").exit_code == 2
+    told = run(tmp_path, "audit", command, "--index", "gone")
+    assert (told.exit_code, ACT.message in told.output) == (0, True)
 
 
 def exported(place: Path, *options: str) -> list[dict[str, Any]]:
@@ -113,7 +132,7 @@ async def test_acts_are_shown_the_newest_first(filled: Path) -> None:
     assert first.stdout.startswith("when")
     shown = json.loads(run(filled, "audit", "show", "--format", "json").stdout)["acts"]
     assert shown == exported(filled)
-    for options in (("--kind", "refused"), ("--until", "2026-11-20"), ("--index", "team"), ("--by", "nobody")):
+    for options in (("--kind", "refused"), ("--until", "2026-11-20"), ("--project", "x"), ("--by", "nobody")):
         assert run(filled, "audit", "show", *options).stdout == "no such act\n"
 
 

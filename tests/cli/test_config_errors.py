@@ -521,3 +521,8 @@ def test_the_error_says_where_keys_are_explained(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
         load_config(file=None, overrides={"listen": "x", "lisen": "x"}, environ={})
     assert raised.value.remedy is None
+
+
+def test_values_that_lie_too_deep_in_each_other_are_refused(tmp_path: Path) -> None:
+    deep = "x = " + "[" * 20_000 + "]" * 20_000
+    assert problems(deep, tmp_path=tmp_path) == ["FILE: its values lie too deep in each other"]

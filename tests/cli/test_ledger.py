@@ -267,3 +267,15 @@ def test_a_ledger_in_use_is_not_replaced(filled: Path) -> None:
     assert result.exit_code == 2
     assert "the ledger is in use" in result.stderr
     assert run(filled, "restore", str(filled / "nowhere")).exit_code == 2
+
+
+def test_a_ledger_that_lets_acts_of_the_future_be_removed_is_in_doubt(filled: Path) -> None:
+    """Who knows SQL moves `act_kept` on and removes acts; the schema stays as it was."""
+    path = filled / "data" / "ledger" / "ledger.sqlite3"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("UPDATE act_kept SET since = 9223372036854775807")
+    result = run(filled, "check")
+    assert (result.exit_code, "in doubt" in result.stdout, "act_kept" in result.stdout) == (1, True, True)
+    assert json.loads(run(filled, "check", "--format", "json").stdout)["doubts"]
+    # It can be backed up and put back all the same: better than none.
+    assert run(filled, "backup", str(filled / "copy")).exit_code == 0

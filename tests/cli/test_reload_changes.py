@@ -12,11 +12,14 @@ from inbond.cli.reload_changes import (
     SECTIONS,
     SERVER_KEYS,
     Changes,
+    authorities_of,
     changes_between,
     digest_of,
     needing_restart,
+    renewing,
 )
 from inbond.cli.reload_source import Source
+from sim.tls import Authority
 
 PIN = '[[decisions.pins]]\nproject = "demo"\npublisher = "github:acme/demo"\nby = "ada"\n'
 
@@ -34,7 +37,8 @@ def changes(before: str, after: str, place: Path) -> Changes:
 
 def test_nothing_differs_from_itself(tmp_path: Path) -> None:
     text = f'[policies.default]\ndeny = ["a"]\n[indexes.root]\n{PIN}'
-    assert changes(text, text, tmp_path) == Changes()
+    found = changes(text, text, tmp_path)
+    assert found == Changes(configuration=found.configuration)
     assert Changes().lines() == []
     assert digest_of(loaded(text, tmp_path)) == digest_of(loaded(text, tmp_path))
 
@@ -101,3 +105,41 @@ def test_every_key_that_is_named_is_one_and_new_ones_need_a_restart() -> None:
     assert Written.model_fields.keys() - SECTIONS == {
         "advisories", "imports", "server", "storage", "trust", "upstreams", "webhooks",
     }  # fmt: skip
+
+
+def test_files_that_hold_something_else_are_told_as_their_keys(tmp_path: Path) -> None:
+    for name, held in {"secret": "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "login": "ada:old"}.items():
+        (tmp_path / name).write_text(held)
+        (tmp_path / name).chmod(0o600)
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(Authority(tmp_path, "first").bundle.read_bytes())
+    text = f"""
+[upstreams.acme]
+url = "https://packages.acme.example/simple/"
+credentials = "file:{tmp_path / "login"}"
+ca_bundle = "{bundle}"
+[webhooks.chat]
+url = "https://chat.acme.example/"
+secret = "file:{tmp_path / "secret"}"
+[[access.ci]]
+name = "builds"
+issuer = "https://ci.acme.example"
+audience = "inbond"
+indexes = ["root"]
+claims = {{ project = "a/b" }}
+ca_bundle = "{bundle}"
+"""
+    before = loaded(text, tmp_path)
+    assert (needing_restart(before, loaded(text, tmp_path)), renewing(before, before)) == ((), ())
+    (tmp_path / "login").write_text("ada:new")
+    after = loaded(text, tmp_path)
+    assert needing_restart(before, after) == ()  # whoever sends them reads them again
+    (told,) = renewing(before, after)
+    assert told.startswith("upstreams.acme.credentials: its file holds others")
+    (tmp_path / "secret").write_text("whsec_" + "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4")
+    bundle.write_bytes(Authority(tmp_path, "second").bundle.read_bytes())
+    after = loaded(text, tmp_path)
+    assert needing_restart(before, after) == ("upstreams.acme.ca_bundle", "webhooks.chat.secret")
+    (authority,) = changes_between(before, settings_of(before), after, settings_of(after)).keys
+    assert authority.startswith("access.")
+    assert authorities_of(before) != authorities_of(after)

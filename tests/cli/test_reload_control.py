@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import stat
 from pathlib import Path
 
 import pytest
+from platformdirs import user_data_path
 from structlog.testing import capture_logs
 
 from inbond.cli import control
 from inbond.cli.control import NAME, ask_to_reload, controlled
+from inbond.cli.options import GivenOptions
 from inbond.cli.reload_changes import Changes
+from inbond.cli.reload_command import _ledger_dir
 from inbond.cli.reload_outcome import Outcome
 from inbond.model.errors import OperatorFault
 
@@ -81,3 +85,38 @@ async def test_what_is_no_question_is_not_answered(tmp_path: Path, line: bytes) 
         writer.write_eof()
         assert await reader.read() == b""
         writer.close()
+
+
+async def test_the_umask_of_all_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0)
+    changed: list[int] = []
+    try:
+        monkeypatch.setattr(os, "umask", changed.append)
+        async with controlled(tmp_path, unchanged):
+            assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert changed == []
+
+
+@pytest.mark.parametrize("where", ["flag", "short", "long", "file", "nowhere"])
+def test_a_server_is_found_also_by_a_broken_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    file = tmp_path / "inbond.toml"
+    file.write_text(f'nonsense = 1\n[storage]\npath = "{tmp_path}/filed"\n' if where == "file" else "nonsense = 1\n")
+    monkeypatch.setenv("INBOND_CONFIG", str(file))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    expected = tmp_path / "filed" / "ledger" if where == "file" else tmp_path / "named" / "ledger"
+    match where:
+        case "short":
+            monkeypatch.setenv("INBOND_DATA", str(tmp_path / "named"))
+        case "long":
+            monkeypatch.setenv("INBOND_STORAGE__PATH", str(tmp_path / "named"))
+        case "nowhere":
+            expected = user_data_path("inbond")
+        case _:
+            pass
+    overrides = {"data": str(tmp_path / "named")} if where == "flag" else {}
+    assert _ledger_dir(GivenOptions(file=None, overrides=overrides)) == expected

@@ -180,6 +180,29 @@ async def test_where_nothing_is_recorded_it_cannot_be_told(tmp_path: Path) -> No
         await asked(tmp_path, "flask", SetClock())
 
 
+async def test_what_is_mistyped_is_not_just_given_to_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "inbond.toml").write_text(f'[storage]\npath = "{tmp_path / "data"}"\n{UPSTREAM}')
+    ledger = open_ledger(config_of(tmp_path).storage.ledger, observer=Heard())
+    await ledger.record(rows_from([ASKED, replace(ASKED, index="gone", decision=Decision.DENY)]))
+    await ledger.aclose()
+    clock = SetClock()
+    with pytest.raises(ConfigurationError, match=r"no index 'rot' here.*did you mean 'root'"):
+        await asked(tmp_path, "flask", clock, indexes=("rot",))
+    assert await asked(tmp_path, "flask", clock, indexes=("gone",)) == 0
+    assert await asked(tmp_path, "flask==1", clock) == 0
+    assert capsys.readouterr().err == ""
+    for mistyped in ("flaks", "flaks-3.1.0.tar.gz", "flask-3.1.0.foo"):
+        assert await asked(tmp_path, mistyped, clock) == 0
+        said = f"no request for {mistyped} is recorded, neither given nor stopped; did you mean flask?"
+        assert said in capsys.readouterr().err
+    assert await asked(tmp_path, "zzz", clock, form="json") == 0
+    told = capsys.readouterr()
+    assert "no request for zzz" in told.err
+    assert json.loads(told.out)["files"] == []
+    for written in ("Flask-3.1.0.TAR.GZ", "flask-3.1.0.tar.gz.metadata"):
+        assert await asked(tmp_path, written, clock) == 1
+
+
 @pytest.mark.parametrize("what", ["", "no such thing", "flask[extra]", "../x.whl", "flask@sha256:12"])
 async def test_what_names_no_file_is_refused(tmp_path: Path, what: str) -> None:
     (tmp_path / "inbond.toml").write_text(f'[storage]\npath = "{tmp_path / "data"}"\n{UPSTREAM}')

@@ -31,7 +31,7 @@ from inbond.cli.options import GivenOptions
 from inbond.cli.reload_changes import digest_of
 from inbond.cli.reload_source import Source
 from inbond.cli.worker import serve_as_worker
-from inbond.cli.worker_place import OPTION, WorkerPlace, release, require_same
+from inbond.cli.worker_place import OPTION, Serving, WorkerPlace, release, require_same
 from inbond.cli.workers import Pauses, serve_by_workers
 from inbond.cli.workers_directory import workers_directory
 from inbond.gateway.verifier_spare import Spare
@@ -411,3 +411,22 @@ async def test_a_worker_that_is_started_while_all_are_stopped_is_stopped_too(
     for _, process in home.starts:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
+
+
+async def test_starts_that_a_reload_ends_are_not_counted_as_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, ready = Home(tmp_path), worker_process.WorkerProcess.ready
+    ended: list[int] = []
+
+    async def superseded(worker: worker_process.WorkerProcess, within: float = 60.0) -> Serving | None:
+        if len(ended) < 2 * workers.FAILED_STARTS:
+            ended.append(1)
+            worker.supersede()
+        return await ready(worker, within)
+
+    async with home.serving(capsys, 1) as task:
+        monkeypatch.setattr(worker_process.WorkerProcess, "ready", superseded)
+        os.kill(home.starts[0][1], signal.SIGKILL)
+        await until(lambda: task.done() or len(ended) >= 2 * workers.FAILED_STARTS)
+        assert not task.done()

@@ -132,6 +132,10 @@ CASES: tuple[Case, ...] = (
         loud=alerted("history-lost", LATE), quiet=alerted("history-lost", OLD),
     ),
     Case(
+        alert="InbondClockLeapt", says="a:8642: the clock leapt, or was wrong at the start",
+        loud=alerted("clock-leapt", LATE), quiet=alerted("clock-leapt", OLD),
+    ),
+    Case(
         alert="InbondNotStoring", says="a:8642: the disk is full, files are passed on without being stored",
         loud=one("inbond_storing", "1x5 0x30"), quiet=one("inbond_storing", "1x17 0x2 1x20"),
     ),

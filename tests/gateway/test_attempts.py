@@ -43,3 +43,13 @@ def test_places_of_longest_ago_are_forgotten() -> None:
     for number in range(MAX_PLACES + 10):
         attempts.failed(f"place {number}")
     assert len(attempts._places) == MAX_PLACES
+
+
+def test_how_many_and_how_often_can_be_said() -> None:
+    clock = Clock()
+    attempts = Attempts(clock, most=2, seconds=60.0)
+    assert [attempts.failed("t-1").wait is None for _ in range(3)] == [True, True, False]
+    clock.now += 119
+    assert [attempts.failed("t-1").wait is None for _ in range(2)] == [False, False]
+    clock.now += 120
+    assert attempts.failed("t-1").wait is None

@@ -463,12 +463,11 @@ async def test_strangers_cannot_fill_the_trail_nor_take_room_from_who_is_known(
     for number in range(10):
         told(FileAsked(asked=replace(DENIED, client=f"2001:db8:{number}::1"), count=2))
         told(FileAsked(asked=replace(DENIED, client=f"2001:db8:0::{number + 2:x}")))
-    await told.write()
     told(FileAsked(asked=replace(DENIED, who="token:t-1 (ci)")))
     await told.aclose()
     acts = [kept.act for kept in await ledger.acts(newest_first=False)]
-    assert [act.by for act in acts] == ["anonymous"] * 3 + ["", "token:t-1 (ci)"]
-    assert (acts[3].client, acts[3].detail["count"]) == ("", "14")
+    assert [act.by for act in acts] == ["anonymous"] * 3 + ["token:t-1 (ci)", ""]
+    assert (acts[4].client, acts[4].detail["count"]) == ("", "14")
     assert len(await ledger.asked(since=T0)) == 21
 
 

@@ -173,6 +173,21 @@ async def test_keys_are_believed_for_an_hour_and_for_a_day_while_nobody_answers(
         assert await keys.find("k1", "RS256") is None
 
 
+async def test_while_an_issuer_does_not_answer_one_job_waits_for_it_and_no_other() -> None:
+    timer = Timer()
+    async with SimIssuer() as issuer, keys_of(issuer, timer) as keys:
+        await keys.find("k1", "RS256")
+        issuer.defect = Defect.DOWN
+        timer.now += FRESH_SECONDS + 1
+        await keys.find("k1", "RS256")
+        before = len(issuer.asked)
+        issuer.defect = Defect.NONE
+        assert await keys.find("k1", "RS256") is not None
+        assert len(issuer.asked) == before  # it is asked behind
+        while len(issuer.asked) < before + 2:
+            await asyncio.sleep(0.01)
+
+
 async def test_offline_no_issuer_is_asked() -> None:
     async with SimIssuer() as issuer:
         settings = IssuerSettings(issuer=issuer.issuer)

@@ -56,6 +56,10 @@ TURNED = Occurrence(
         (f"flask@sha256:{'c' * 64}", "3.1.0", False),
         ("flask-3.1.0.tar.gz", None, True),
         ("flask-3.1.0.zip", "3.1.0", False),
+        ("Flask-3.1.0.TAR.GZ", "3.1.0", True),
+        ("flask-3.1.0.tar.gz.metadata", "3.1.0", True),
+        ("flask-3_1_0.tar.gz", "3.1.0", True),
+        ("flask-3.1.0.exe", "3.1.0", False),
     ],
 )
 def test_what_is_meant(text: str, version: str | None, covered: bool) -> None:
@@ -65,6 +69,7 @@ def test_what_is_meant(text: str, version: str | None, covered: bool) -> None:
 def test_a_file_is_looked_for_on_every_page_that_may_list_it() -> None:
     assert Sought.parse("a-b-1.tar.gz").projects == (ProjectName("a-b"), ProjectName("a"))
     assert Sought.parse("flask<3").projects == (FLASK,)
+    assert Sought.parse("flask.zip").projects == (ProjectName("flask.zip"),)  # no file's name: it has no version
     assert Sought(text="nothing").projects == ()
 
 

@@ -12,11 +12,13 @@ from inbond.model.events import unobserved
 from inbond.model.history import Asked, AskedRow
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
+from inbond.model.overview import Bearing, Searched
 from inbond.model.verdict import Decision
 from inbond.store.ledger import Ledger, open_ledger
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+EVERYWHERE = Bearing(indexes=(), upstreams=())  # for what names no place
 ASKED = Asked(
     at=NOON,
     index="root",
@@ -39,6 +41,10 @@ async def ledger_in(tmp_path: Path) -> AsyncIterator[Ledger]:
         yield ledger
     finally:
         await ledger.aclose()
+
+
+def searched(*whole: str) -> Searched:
+    return Searched(indexes={"root"}, whole=whole, shared=(), seeks=lambda *_: True)
 
 
 def row(asked: Asked, count: int = 1, *, last: timedelta = timedelta(0)) -> AskedRow:
@@ -86,7 +92,7 @@ async def test_projects_are_found_by_a_part_of_their_names_those_that_begin_so_f
         await ledger.remember_page("pypi", ProjectName("flask"), serial=2, files=[], now=NOON)
 
         async def names(text: str, *upstreams: str, limit: int = 10, offset: int = 0) -> list[str]:
-            found = await ledger.known_projects(text, upstreams=upstreams, limit=limit, offset=offset)
+            found = await ledger.known_projects(text, whose=searched(*upstreams), limit=limit, offset=offset)
             return [str(one.project) for one in found]
 
         assert await names("flask", "pypi", "own") == ["flask", "flask-acme", "flask-login", "my-flask"]
@@ -94,9 +100,25 @@ async def test_projects_are_found_by_a_part_of_their_names_those_that_begin_so_f
         assert await names("", "pypi") == ["flask", "flask-login", "my-flask"]
         assert await names("flask", "pypi", limit=1, offset=1) == ["flask-login"]
         assert await names("%", "pypi") == await names("_", "pypi") == await names("flask") == []
-        (first, *_) = await ledger.known_projects("flask", upstreams=["pypi"], limit=10)
-        (acme,) = await ledger.known_projects("acme", upstreams=["own"], limit=10)
+        (first, *_) = await ledger.known_projects("flask", whose=searched("pypi"), limit=10)
+        (acme,) = await ledger.known_projects("acme", whose=searched("own"), limit=10)
     assert (first.files, acme.files, acme.first_seen) == (0, 1, NOON)
+
+
+async def test_of_an_upstream_that_others_share_what_ones_own_indexes_were_asked_for_is_found(tmp_path: Path) -> None:
+    async with ledger_in(tmp_path) as ledger:
+        for upstream, name in [("pypi", "demo"), ("pypi", "demo-b"), ("own", "demo-own"), ("own", "demo-lost")]:
+            await ledger.remember_page(upstream, ProjectName(name), serial=1, files=[], now=NOON)
+        of_b = replace(ASKED, project=ProjectName("demo-b"), index="b")
+        late, later = (replace(ASKED, at=NOON + hours * HOUR, client=f"10.0.0.{hours}") for hours in (2, 3))
+        await ledger.record(list(map(row, [of_b, later, late])))
+        whose = Searched(
+            indexes={"root"}, whole={"own"}, shared={"pypi"}, seeks=lambda _, name: name != ProjectName("demo-lost")
+        )
+        found = await ledger.known_projects("demo", whose=whose, limit=3)
+        second = await ledger.known_projects("demo", whose=whose, limit=1, offset=1)
+    assert [(str(one.project), one.first_seen) for one in found] == [("demo", NOON + 2 * HOUR), ("demo-own", NOON)]
+    assert second == found[1:]
 
 
 async def test_of_what_happened_the_latest_of_some_kinds_is_told(tmp_path: Path) -> None:
@@ -111,9 +133,33 @@ async def test_of_what_happened_the_latest_of_some_kinds_is_told(tmp_path: Path)
                 project=ProjectName(f"p{number % 2}"),
             )
             await ledger.happened([told])
-        found = await ledger.latest_occurrences(NOON + 2 * HOUR, kinds=kinds[1:], limit=4)
-        none = await ledger.latest_occurrences(NOON, kinds=(), limit=4)
-        of_one = await ledger.latest_occurrences(NOON, kinds=kinds, project=ProjectName("p1"), limit=9)
+        found = await ledger.latest_occurrences(NOON + 2 * HOUR, kinds=kinds[1:], bearing=EVERYWHERE, limit=4)
+        none = await ledger.latest_occurrences(NOON, kinds=(), bearing=EVERYWHERE, limit=4)
+        of_one = await ledger.latest_occurrences(
+            NOON, kinds=kinds, bearing=EVERYWHERE, project=ProjectName("p1"), limit=9
+        )
     assert [one.message for one in found] == ["8", "7", "5", "4"]
     assert [one.message for one in of_one] == ["7", "5", "3", "1"]
     assert none == ()
+
+
+async def test_what_happened_elsewhere_pushes_out_nothing(tmp_path: Path) -> None:
+    async with ledger_in(tmp_path) as ledger:
+        kind = OccurrenceKind.FILE_VANISHED
+        places = (("a", "pypi"), (None, "pypi"), (None, None), ("b", "pypi"), (None, "own"), ("a", "own"))
+        for number, (index, upstream) in enumerate(places):
+            told = Occurrence(
+                key=str(number),
+                kind=kind,
+                at=NOON - number * HOUR,
+                message=f"{index} {upstream}",
+                index=index,
+                upstream=upstream,
+            )
+            await ledger.happened([told])
+        for number in range(9):
+            told = Occurrence(key=f"b{number}", kind=kind, at=NOON + HOUR, message="of b", index="b", upstream="pypi")
+            await ledger.happened([told])
+        of_a = Bearing(indexes={"a"}, upstreams={"pypi"})
+        found = await ledger.latest_occurrences(NOON - 9 * HOUR, kinds={kind}, bearing=of_a, limit=4)
+    assert [one.message for one in found] == ["a pypi", "None pypi", "None None", "a own"]

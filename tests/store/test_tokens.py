@@ -16,6 +16,7 @@ from inbond.access.tokens import Session, Token, TokenUse
 from inbond.model.acts import Act, ActKind
 from inbond.model.errors import StoreUnavailable
 from inbond.store.ledger import Ledger, open_ledger
+from inbond.store.tokens import MAX_SESSIONS
 from store.heard import Heard
 from store.samples import T0, T1, T2, T3, path_in
 
@@ -130,3 +131,16 @@ async def test_a_row_that_inbond_did_not_write_is_no_token(ledger: Ledger) -> No
     raw.close()
     with pytest.raises(StoreUnavailable, match="t-0123456789ab in the ledger cannot be read"):
         ledger.token_of(TOKEN.digest)
+
+
+async def test_of_a_token_with_too_many_sessions_the_oldest_goes(ledger: Ledger) -> None:
+    other = replace(SESSION, digest=b"\x05" * 32, token="t-other")
+    await ledger.begin_session(other, told=BEGAN)
+    begun = [
+        replace(SESSION, digest=number.to_bytes(32), since=SESSION.since + number * timedelta(microseconds=1))
+        for number in range(MAX_SESSIONS + 1)
+    ]
+    for one in begun:
+        await ledger.begin_session(one, told=replace(BEGAN, at=one.since))
+    assert [one for one in begun if ledger.session_of(one.digest) is None] == begun[:1]
+    assert ledger.session_of(other.digest) is not None

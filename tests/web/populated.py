@@ -113,13 +113,13 @@ class Populated:
 
 
 @asynccontextmanager
-async def populated(data: Path, *, port: int = 0, more: str = "") -> AsyncIterator[Populated]:
-    """Starts all of it in a directory. `more`: of the configuration."""
+async def populated(data: Path, *, port: int = 0, readers: str = "anybody", more: str = "") -> AsyncIterator[Populated]:
+    """Starts all of it in a directory. `readers`: of all indexes; `more`: of the configuration."""
     signing = sigstore()
     (data / "public.json").write_bytes(signing.trusted_root())
     async with SimIndex() as public, SimIndex() as internal:
         files = _publish(public, internal, signing)
-        config = (CONFIG + more).format(data=data, public=public.url, internal=internal.url)
+        config = (CONFIG.replace("anybody", readers) + more).format(data=data, public=public.url, internal=internal.url)
         file = data / "inbond.toml"
         file.write_text(config.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
         loaded = load_config(file=file, overrides={}, environ={})

@@ -19,6 +19,7 @@ from inbond.model.acts import ActKind, ActsWanted
 from inbond.model.events import unobserved
 from inbond.store.ledger import open_ledger
 from inbond.web.hot import HOT
+from inbond.web.routing import ROUTES
 from raw_client import RawClient, raw
 from sim.index import SimIndex
 from stack import JSON, ONE_INDEX, Inbond, inbond
@@ -229,9 +230,10 @@ async def test_so_is_one_that_another_process_revoked(tmp_path: Path) -> None:
 
 async def test_so_is_one_that_has_expired(tmp_path: Path) -> None:
     async with organisation(tmp_path) as org, raw(org.proxy) as client:
-        made = await token(org.proxy, Role.READER, "a", expires=timedelta(hours=1))
+        # Sooner than the page is asked for anew: nothing else than the clock ends the answer.
+        made = await token(org.proxy, Role.READER, "a", expires=timedelta(seconds=30))
         head = await warmed(org, client, made.secret)
-        org.proxy.clock.advance(timedelta(hours=1))
+        org.proxy.clock.advance(timedelta(seconds=30))
         assert (await client.ask(head)).status == 401
 
 
@@ -349,3 +351,14 @@ async def test_a_browser_is_sent_to_the_form_and_an_installer_is_not(tmp_path: P
         status, _, response = await org.proxy.get("/why/0123456789ab?x=1", **{"Sec-Fetch-Mode": "navigate"})
         assert (status, response.headers["Location"]) == (303, "../-/sign-in?next=/why/0123456789ab%3Fx%3D1")
         assert (await org.proxy.get("/why/0123456789ab", Accept="text/html"))[0] == 401
+
+
+async def test_a_route_that_does_not_say_what_it_needs_is_answered_to_nobody(tmp_path: Path) -> None:
+    async with organisation(tmp_path) as org:
+        assert (await org.ask("admin", "GET", "/-/use"))[0] == 200
+        del org.proxy.app[ROUTES]["use"]
+        for who in ("anonymous", "admin"):
+            status, body, _ = await org.ask(who, "GET", "/-/use")
+            assert (status, b"/a/simple/" in body) == (500, False)
+            assert (await org.ask(who, "GET", "/-/nothing"))[0] == 404
+            assert (await org.ask(who, "PUT", "/-/use"))[0] == 405

@@ -28,13 +28,21 @@ READ_B: Final = "401 401 401 403 403 403 in  in"
 READ_SOME: Final = "401 401 401 403 in  in  in  in"
 READ_ALL: Final = "401 401 401 403 403 403 403 in"
 DECIDE_SOME: Final = "401 401 401 403 403 403 in  in"
+DECIDE_MORE: Final = "401 401 401 403 403 403 422 in"  # who decides for b alone is told that it is the field
 ADMIN: Final = "401 401 401 403 403 403 403 in"
 
 FILE: Final = f"{{file}}/{WHEEL}"
 PROVENANCE: Final = f"integrity/demo/1.0/{WHEEL}/provenance"
 QUERY: Final = {"package": {"name": "demo", "ecosystem": "PyPI"}}
+# What could be made, were it permitted: a decision on an index, or of another project each time.
+MAKES: Final[dict[str, dict[str, Any]]] = {
+    "/-/waivers": {"target": "other==1.0", "rule": "cooldown", "until": "7d", "reason": "read it"},
+    "/-/rejections": {"target": "other==1.0", "reason": "read it"},
+    "/-/pins": {"project": "other", "publisher": "github:acme/demo"},
+    "/-/tokens": {"name": "ci", "role": "reader", "indexes": ["a"], "expires": "7d"},
+}
 
-# By the route's name: requests, each with the status that `in` comes to (0: any but 401, 403 and 5xx), and its cells.
+# By the route's name: requests, each with the status that `in` comes to, and its cells.
 Row = tuple[str, str, int, str]
 TABLE: Final[dict[str, list[Row]]] = {
     "static": [("GET", "/-/static/inbond.css", 200, OPEN)],
@@ -93,10 +101,14 @@ for plural in ("waivers", "rejections", "pins"):
     TABLE[plural] = [("GET", f"/-/{plural}", 200, DECIDE_SOME)]
     TABLE[one] = [("GET", f"/-/{plural}/{one[0]}-0123456789", 404, DECIDE_SOME)]
     TABLE[f"{one}-new"] = [("GET", f"/-/{plural}/new", 200, DECIDE_SOME)]
-    TABLE[f"{one}-make"] = [("POST", f"/-/{plural}", 0, DECIDE_SOME)]
+    TABLE[f"{one}-make"] = [
+        ("POST", f"/-/{plural}?index=a", 201, DECIDE_MORE),
+        ("POST", f"/-/{plural}?index=b", 201, DECIDE_SOME),
+        ("POST", f"/-/{plural}?index=", 201, DECIDE_MORE),
+    ]
     TABLE[f"{one}-revoke"] = [("POST", f"/-/{plural}/{one[0]}-0123456789/revoke", 404, DECIDE_SOME)]
 # A pin is for every index, so whoever decides for one alone makes none.
-TABLE["pin-make"] = [("POST", "/-/pins", 0, READ_ALL)]
+TABLE["pin-make"] = [("POST", "/-/pins", 201, READ_ALL)]
 TABLE.update(
     {
         "denials": [("GET", "/-/denials", 200, READ_SOME)],
@@ -106,7 +118,7 @@ TABLE.update(
         "review-reject": [("POST", "/-/review/q-012345/reject", 409, DECIDE_SOME)],
         "tokens": [("GET", "/-/tokens", 200, ADMIN)],
         "token-new": [("GET", "/-/tokens/new", 200, ADMIN)],
-        "token-make": [("POST", "/-/tokens", 0, ADMIN)],
+        "token-make": [("POST", "/-/tokens", 201, ADMIN)],
         "token": [("GET", "/-/tokens/t-0123456789ab", 404, ADMIN)],
         "token-revoke": [("POST", "/-/tokens/t-0123456789ab/revoke", 404, ADMIN)],
         "audit": [("GET", "/-/audit", 200, ADMIN)],
@@ -120,7 +132,8 @@ NOT_FROM_HERE: Final = "This did not come from a page of inbond"
 async def cell(org: Organisation, who: str, row: Row, file: str) -> str:
     """What one of them gets."""
     method, path, wanted, _ = row
-    options: dict[str, Any] = {"json": QUERY} if method == "POST" else {}
+    path, _, index = path.partition("?index=")
+    options: dict[str, Any] = {"json": MAKES.get(path, QUERY) | ({"index": index} if index else {})}
     headers = {"Accept": JSON} if "/simple/" in path else {}
     status, body, _ = await org.ask(who, method, path.format(file=file), headers=headers, **options)
     if status in {401, 429}:  # one that is not in force, again and again
@@ -131,8 +144,9 @@ async def cell(org: Organisation, who: str, row: Row, file: str) -> str:
             return "403"
         if said == NOT_FROM_HERE:
             return "csrf"
-    let_in = status == wanted if wanted else status < 500
-    return "in" if let_in else f"{status}!"
+    if status == 422:
+        return "422"
+    return "in" if status == wanted else f"{status}!"
 
 
 @pytest.fixture
@@ -146,6 +160,7 @@ async def test_every_route_gives_everybody_what_the_table_says(org: Organisation
     file = page["files"][0]["url"].removeprefix("../../").rpartition("/")[0]
     routes: dict[str, Route] = org.proxy.app[ROUTES]
     assert set(TABLE) == set(routes), "a route is in the table, or it is none"
+    assert {one.name for one in org.proxy.app.router.routes()} == set(routes), "a route says what it needs"
     wrong = []
     for name, rows in TABLE.items():
         for row in rows:

@@ -127,3 +127,12 @@ async def test_a_trail_that_cannot_be_read_to_its_end_is_never_taken_for_a_whole
             assert response.status == 200
             with pytest.raises(aiohttp.ClientPayloadError):
                 await response.read()
+
+
+@pytest.mark.parametrize("number", ["-1", "9223372036854775808", "99999999999999999999", "9" * 5000, "x", ""])
+async def test_a_place_that_cannot_be_is_none(number: str, tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        await acted(up, 2)
+        before = f"/-/audit?kind=refused&before=2001-01-01T00:00:00Z,{number}"
+        found = await up.program(up.admin).get(before)
+        assert (found.status, len(found.json["acts"])) == (200, 2)

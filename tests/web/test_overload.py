@@ -97,6 +97,7 @@ async def test_files_leave_connections_to_what_is_small(tmp_path: Path) -> None:
             assert (status, "files" in json.loads(body)["detail"]) == (503, True)
             assert await proxy.metric("inbond_requests_refused_total", reason="files") == 1
             assert (await ask(proxy, "/simple/demo/", "192.0.2.9"))[0] == 200
+            assert (await ask(proxy, f"/-/files/root/demo/{wheel.filename}", "192.0.2.9"))[0] == 200  # a page
             gate.open()
             assert await response.read() == wheel.content
         assert (await ask(proxy, wheel.path, "192.0.2.9"))[:2] == (200, wheel.content)

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.reloads import Reloads
 from inbond.model.acts import Act, ActKind, ActsWanted
+from inbond.web.judged_under import MAX_TIMES
+from raw_client import raw
 from sim.index import SimIndex
 from stack import Inbond, inbond
 
@@ -244,3 +247,78 @@ by = "ada"
             under_way = False
             await asyncio.gather(*clients)
             assert {status for status, _ in seen} == {200}
+
+
+async def trail(proxy: Inbond) -> list[tuple[str, int]]:
+    """The decisions that the audit trail has of requests for files, and how many of each."""
+    base = proxy.up.parts.base
+    await base.book.write()
+    return [
+        (str(row.first.decision), row.count) for row in await base.ledger.asked(since=datetime(2020, 1, 1, tzinfo=UTC))
+    ]
+
+
+@pytest.mark.parametrize(("more", "decision"), [(DENYING, "deny"), ('listing = "lazy"', "allow")])
+async def test_a_download_that_a_reload_overtakes_is_told_once_and_as_it_ended(
+    tmp_path: Path, more: str, decision: str
+) -> None:
+    async with SimIndex() as index:
+        wheel = index.add_wheel("demo", "1.0", size=300_000)
+        async with inbond(tmp_path, index, config=OLD, ahead=False) as proxy:
+            reloads = Reloads.of(proxy, tmp_path)
+            await proxy.page("demo")
+            gate = index.gate(wheel.path)
+            asked = asyncio.create_task(proxy.get(wheel.path))
+            await gate.reached.wait()
+            await reloads.changed('listing = "lazy"', more)
+            gate.open()
+            assert (await asked)[0] == (403 if decision == "deny" else 200)
+            assert await trail(proxy) == [(decision, 1)]
+
+
+async def test_what_differs_in_nothing_overtakes_nobody(tmp_path: Path) -> None:
+    async with SimIndex() as index, inbond(tmp_path, index, config=OLD) as proxy:
+        reloads, version = Reloads.of(proxy, tmp_path), proxy.up.gateway.indexes.version
+        assert (await reloads(reloads.text)).outcome == "unchanged"
+        assert proxy.up.gateway.indexes.version == version
+        await reloads.changed('listing = "lazy"', DENYING)
+        assert proxy.up.gateway.indexes.version == version + 1
+
+
+async def test_a_request_that_is_overtaken_each_time_is_to_come_again_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
+    async with SimIndex() as index:
+        index.add_wheel("demo", "1.0")
+        async with inbond(tmp_path, index, config=OLD) as proxy, raw(proxy) as client:
+            reloads, pages = Reloads.of(proxy, tmp_path), proxy.up.gateway.pages
+            before, honest, times = reloads.text, pages.page, 0
+
+            async def overtaken(*arguments: Any, **more: Any) -> Any:
+                nonlocal times
+                times += 1
+                found = await honest(*arguments, **more)
+                denied = f"x{times}" if times < MAX_TIMES else "demo"
+                await reloads(before.replace('listing = "lazy"', f'listing = "lazy"\ndeny = ["{denied}"]'))
+                return found
+
+            head = client.head("/simple/demo/")
+            await client.ask(head)
+            pages.page = overtaken  # type: ignore[method-assign]
+            answer = await client.ask(client.head("/simple/demo/", X_Other="1"))
+            pages.page = honest  # type: ignore[method-assign]
+            assert (answer.status, times) == (503, MAX_TIMES)
+            for _ in range(2):
+                assert b"data-yanked" in (await client.ask(client.head("/simple/demo/", X_Other="1"))).body
+
+
+async def test_a_reload_says_what_a_start_would_warn_of(tmp_path: Path) -> None:
+    login = tmp_path / "login"
+    login.write_text("ada:secret")
+    async with SimIndex() as index:
+        config = OLD.replace('url = "', f'credentials = "file:{login}"\nurl = "')
+        login.chmod(0o600)
+        async with inbond(tmp_path, index, config=config) as proxy:
+            reloads = Reloads.of(proxy, tmp_path)
+            assert (await reloads(reloads.text)).warnings == ()
+            login.chmod(0o604)
+            (told,) = (await reloads(reloads.text)).warnings
+            assert "everybody on this machine may use the file" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,11 +11,14 @@ from urllib.parse import quote
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from inbond.model.names import ProjectName
+from inbond.model.history import Asked, AskedRow
+from inbond.model.names import Filename, ProjectName
+from inbond.model.verdict import Decision
 from inbond.web.search_pages import FOUND_SHOWN, MAX_PAGES
 from sim.index import SimIndex
 from stack import Inbond, inbond
 
+DAY = timedelta(days=1)
 TWO_UPSTREAMS = """
 [server]
 listen = "127.0.0.1:0"
@@ -48,6 +52,24 @@ def names(found: dict[str, Any]) -> list[str]:
     return [one["project"] for one in found["found"]]
 
 
+def asked(project: str, index: str, at: datetime) -> AskedRow:
+    """A file of a project, given on an index."""
+    return AskedRow.of(
+        Asked(
+            at=at,
+            index=index,
+            upstream="pypi",
+            project=ProjectName(project),
+            filename=Filename(f"{project.replace('-', '_')}-1.0-py3-none-any.whl"),
+            version="1.0",
+            sha256="a" * 64,
+            client="10.0.0.1",
+            decision=Decision.ALLOW,
+            would=Decision.ALLOW,
+        )
+    )
+
+
 async def test_a_project_is_found_once_somebody_asked_for_it(tmp_path: Path) -> None:
     async with SimIndex() as index:
         for name in ("flask", "flask-login", "my-flask", "django"):
@@ -75,10 +97,18 @@ async def test_nobody_learns_of_projects_of_an_index_that_is_not_theirs(tmp_path
             ledger, now = proxy.up.parts.base.ledger, proxy.clock()
             for upstream, name in (("pypi", "demo"), ("own", "acme-secret"), ("pypi", "acme-leaked")):
                 await ledger.remember_page(upstream, ProjectName(name), serial=1, files=[], now=now)
+            unasked = await search(proxy, "q=")
+            await ledger.record([asked("demo", "staff", now - DAY), asked("demo", "root", now)])
+            for number in range(FOUND_SHOWN):  # of which only whoever may use the other index has files
+                await ledger.remember_page("pypi", ProjectName(f"d{number}"), serial=1, files=[], now=now)
+                await ledger.record([asked(f"d{number}", "staff", now)])
+                await ledger.record([asked(f"acme-{number}", "root", now)])  # which root looks for nowhere
+                await ledger.remember_page("pypi", ProjectName(f"acme-{number}"), serial=1, files=[], now=now)
             found = await search(proxy, "q=")
             acme = await search(proxy, "q=acme")
             _, body, _ = await proxy.get("/-/search?q=acme")
-    assert names(found) == ["demo"]
+    assert (names(unasked), names(found), found["more"]) == ([], ["demo"], False)
+    assert datetime.fromisoformat(found["found"][0]["first_seen"]) == now
     assert (acme["found"], acme["more"]) == ([], False)
     assert "secret" not in body.decode()
     assert "staff" not in body.decode()

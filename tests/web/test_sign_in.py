@@ -18,10 +18,10 @@ from inbond.access.roles import Role
 from inbond.access.secret import digest_of
 from inbond.gateway.attempts import MAX_FAILURES
 from inbond.model.acts import ActKind, ActsWanted
-from inbond.web.sign_in_routes import SESSION_LASTS
+from inbond.web.sign_in_routes import MAX_BEGUN, SESSION_LASTS
 from sim.index import SimIndex
 from stack import ONE_INDEX, Inbond, inbond
-from web.members import revoked, token
+from web.members import basic, revoked, token
 
 GRANTED = '[access]\nreaders = "granted"\n'
 WAIVERS = "/-/waivers"
@@ -270,3 +270,35 @@ async def test_what_is_no_form_is_not_read_as_one(body: bytes, kind: str, status
         headers = {"Content-Type": kind}
         async with user.session.post(user.proxy.url("/-/sign-in"), data=body, headers=headers) as response:
             assert response.status == status
+
+
+async def test_one_token_begins_so_many_sessions_at_once_and_no_more(tmp_path: Path) -> None:
+    async with browser(tmp_path) as user:
+        made, other = [await token(user.proxy, Role.READER, "root") for _ in range(2)]
+        found = [(await user.sign_in(made.secret)).status for _ in range(MAX_BEGUN)]
+        too_many = await user.sign_in(made.secret)
+        assert found == [303] * MAX_BEGUN
+        assert too_many.status == 429
+        assert "too many browsers signed in with this token" in await too_many.text()
+        assert (await user.sign_in(other.secret)).status == 303
+        acts = await user.proxy.up.parts.base.ledger.acts(ActsWanted(kinds=frozenset({ActKind.SIGN_IN})), limit=100)
+        assert len(acts) == MAX_BEGUN + 1
+
+
+async def test_signing_out_ends_the_session_whatever_else_the_browser_sends(tmp_path: Path) -> None:
+    async with browser(tmp_path) as user:
+        made, other = [await token(user.proxy, Role.READER, "root", name=name) for name in ("mine", "other")]
+        await user.sign_in(made.secret)
+        cookie = user.cookies()["inbond-session"]
+        for sent in (basic(other.secret), basic("hunter2", "ada")):
+            async with user.session.get(user.proxy.url("/-/sign-in"), headers={"Authorization": sent}) as response:
+                page = await response.text()
+            (csrf,) = set(re.findall(r'name="csrf" value="([0-9a-f]{64})"', page))
+            ended = await user.send("/-/sign-out", {"csrf": csrf}, Authorization=sent)
+            assert ended.status == 303
+            user.session.cookie_jar.update_cookies({"inbond-session": cookie})
+            assert (await user.open("/"))[0] == 401
+            await user.sign_in(made.secret)
+            cookie = user.cookies()["inbond-session"]
+        acts = await user.proxy.up.parts.base.ledger.acts(ActsWanted(kinds=frozenset({ActKind.SIGN_OUT})))
+        assert [one.act.by.endswith("(mine)") for one in acts] == [True, True]

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from cli.reloads import Reloads
+from inbond.web import handshakes
 from inbond.web.hot import HOT
 from inbond.web.hot_copies import LEAST_BYTES, OFTEN
 from inbond.web.settings import ServerLimits
@@ -240,3 +241,46 @@ async def test_readiness_advises_before_a_certificate_ends(tmp_path: Path, days:
         assert check.problem is None
         assert (said in (check.advice or "")) if said else check.advice is None
         assert await up.proxy.metric("inbond_certificate_ends_timestamp_seconds") > 0
+
+
+def held(up: Https) -> Path:
+    """The file with certificate and key."""
+    return Path(up.reloads.text.split('tls_key = "')[1].split('"')[0])
+
+
+async def test_a_certificate_that_has_ended_is_refused_where_another_is_in_force(tmp_path: Path) -> None:
+    async with https(tmp_path) as up:
+        before = await up.serial()
+        held(up).write_bytes(up.authority.certificate(lasts=timedelta(hours=-1)).read_bytes())
+        outcome = await up.reloads(up.reloads.text)
+        assert outcome.is_refused
+        assert "has ended on" in (outcome.reason or "")
+        assert await up.serial() == before
+
+
+async def test_one_that_ended_while_in_force_is_warned_of_and_stops_no_other_change(tmp_path: Path) -> None:
+    async with https(tmp_path, lasts=timedelta(minutes=5)) as up:
+        up.proxy.clock.advance(timedelta(minutes=10))
+        outcome = await up.reloads.changed('listing = "lazy"', 'listing = "lazy"\ndeny = ["demo"]')
+        assert outcome.outcome == "reloaded"
+        assert any("has ended: clients refuse to connect" in one for one in outcome.warnings)
+
+
+async def test_another_chain_behind_the_same_certificate_is_another_one(tmp_path: Path) -> None:
+    async with https(tmp_path) as up:
+        held(up).write_bytes(held(up).read_bytes() + up.authority.bundle.read_bytes())
+        outcome = await up.reloads(up.reloads.text)
+        assert outcome.outcome == "reloaded"
+        assert outcome.changes.certificate is not None
+        assert (await up.reloads(up.reloads.text)).outcome == "unchanged"
+
+
+async def test_a_handshake_on_a_spare_connection_has_less_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handshakes, "SPARE_SECONDS", 0.1)
+    async with https(tmp_path, limits=ServerLimits(max_connections=2, head_seconds=60)) as up:
+        _, first = await asyncio.open_connection("127.0.0.1", up.port)  # all that one address may have
+        reader, spare = await asyncio.open_connection("127.0.0.1", up.port)
+        assert await reader.read() == b""
+        await dropped(up, "slow-head")
+        first.close()
+        spare.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +144,15 @@ async def test_the_page_says_what_its_json_says(tmp_path: Path) -> None:
         assert len(rows) == len(facts["tokens"]) == 4
         for row, one in zip(rows, facts["tokens"], strict=True):
             assert all(one[name] in row for name in ("id", "name", "role", "state", "made_by"))
+
+
+async def test_a_form_of_which_nothing_came_can_be_sent_again(tmp_path: Path) -> None:
+    async with site(tmp_path) as up:
+        browser = await up.browser(up.admin)
+        form = await browser.get("/-/tokens/new")
+        with closing(sqlite3.connect(up.proxy.up.parts.base.ledger.path)) as file:
+            file.execute("CREATE TRIGGER full BEFORE INSERT ON token BEGIN SELECT RAISE(ABORT, 'full'); END")
+            failed = await browser.send(form, "/-/tokens", name="ci", **{"index-*": "yes"})
+            file.execute("DROP TRIGGER full")
+        made = await browser.send(form, "/-/tokens", name="ci", **{"index-*": "yes"})
+        assert (failed.status, made.status) == (503, 201)

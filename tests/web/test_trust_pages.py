@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import secrets
 from hashlib import sha256
 from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser
 
+from inbond.access.principal import Grant
+from inbond.access.roles import Role
+from inbond.gateway.tokens import Asking, make_token
 from sim.index import SimIndex
 from stack import inbond, sigstore
 from web.populated import Populated, populated
@@ -78,3 +82,18 @@ async def test_an_inbond_without_a_verifier_process_says_so(tmp_path: Path) -> N
     async with SimIndex() as index, inbond(tmp_path, index) as proxy:
         _, body, _ = await proxy.get("/-/trust")
     assert "keeps no trusted roots" in body.decode()
+
+
+async def test_upstreams_of_other_indexes_are_not_told(tmp_path: Path) -> None:
+    async with populated(tmp_path, readers="granted") as org:
+        asking = Asking(by="tests", client="command", now=org.up.gateway.clock())
+        grant = Grant(role=Role.READER, indexes=frozenset({"root"}))
+        of_root = await make_token(
+            org.up.parts.base.ledger, "root", grant, expires=None, asking=asking, random=secrets.token_bytes
+        )
+        told = [
+            (await org.get("/-/trust", secret, Accept=accept))[1]
+            for secret in (of_root.secret, org.reader)
+            for accept in ("application/json", "text/html")
+        ]
+    assert ["internal" in one for one in told] == [False, False, True, True]

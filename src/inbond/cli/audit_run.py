@@ -14,6 +14,7 @@ from typing import Final
 from inbond.cli.config import Config
 from inbond.cli.deciding import has_ledger, opened
 from inbond.cli.decisions_shown import table
+from inbond.cli.indexes_meant import require_indexes
 from inbond.cli.moments import moment
 from inbond.cli.telling import say
 from inbond.gateway.clock import utc_now
@@ -63,8 +64,11 @@ async def shown(config: Config, filters: Filters, *, limit: int, form: str) -> N
     """Prints the newest acts. Raises `OperatorFault` and `StoreUnavailable`."""
     wanted = filters.wanted(utc_now())
     acts: tuple[KeptAct, ...] = ()
-    if has_ledger(config):  # opening makes one
+    if not has_ledger(config):  # opening makes one
+        await require_indexes(config, None, filters.indexes)
+    else:
         async with opened(config) as ledger:
+            await require_indexes(config, ledger, filters.indexes)
             acts = await ledger.acts(wanted, limit=limit)
     if form == "json":
         say(json.dumps({"acts": list(map(fields, acts))}, indent=2))
@@ -86,8 +90,11 @@ async def exported(config: Config, filters: Filters, *, requests: str, output: P
     now = utc_now()
     wanted = TrailWanted(now=now, fitting=filters.wanted(now), requests=Requests(requests))
     with _to(output) as out:
-        if has_ledger(config):
+        if not has_ledger(config):
+            await require_indexes(config, None, filters.indexes)
+        else:
             async with opened(config) as ledger:
+                await require_indexes(config, ledger, filters.indexes)
                 async for portion in _portions(trail(ledger, wanted)):
                     out(portion)
 

@@ -28,7 +28,7 @@ To put one back: stop inbond, and `inbond ledger restore FILE`.
 _CHECK_EPILOG: Final = """\b
 Exit codes:
   0  it is whole
-  1  it is damaged, or not a ledger that this inbond can read
+  1  it is damaged or in doubt, or not a ledger that this inbond can read
   2  could not tell: there is none, or it cannot be read; also usage errors
 """
 _RESTORE_EPILOG: Final = """\b
@@ -91,7 +91,7 @@ def check(*, file: Path | None, form: str, given: GivenOptions) -> None:
         else:
             path, facts = file, ledger_run.examine(file)
         say(ledger_run.as_json(facts, path) if form == "json" else ledger_run.as_text(facts, path))
-        sys.exit(WHOLE if facts.is_whole else DAMAGED)
+        sys.exit(WHOLE if facts.is_whole and not facts.doubts else DAMAGED)
 
 
 @ledger_group.command("restore", epilog=_RESTORE_EPILOG)

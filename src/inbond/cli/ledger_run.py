@@ -73,9 +73,9 @@ def restored(backup: Path, path: Path) -> Restored | NotRestored:
 
 def as_text(facts: LedgerFacts, path: Path) -> str:
     """For people."""
-    state = "whole" if facts.is_whole else "damaged"
+    state = "damaged" if not facts.is_whole else "in doubt" if facts.doubts else "whole"
     lines = [f"{printable(str(path))}: {state}, {format_size(facts.size)}, schema {facts.schema}"]
-    lines += [f"  {printable(complaint)}" for complaint in facts.complaints]
+    lines += [f"  {printable(complaint)}" for complaint in (*facts.complaints, *facts.doubts)]
     lines += [f"  {number:>9,}  {what}" for what, number in facts.counts.items()]
     lines += [
         f"  webhook {name} waits for {counted(number, 'delivery')}" for name, number in facts.waiting.items() if number
@@ -93,6 +93,7 @@ def as_json(facts: LedgerFacts, path: Path) -> str:
         "size": facts.size,
         "schema": facts.schema,
         "complaints": facts.complaints,
+        "doubts": facts.doubts,
         "counts": {what.replace(" ", "_"): number for what, number in facts.counts.items()},
         "waiting": facts.waiting,
     }

@@ -13,6 +13,7 @@ from inbond.cli.waive_run import index_of, read, until_of
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.deciding import Made
 from inbond.model.errors import ConfigurationError
+from inbond.model.history import AskedOnly
 from inbond.model.units import parse_duration
 from inbond.policy.decision_words import parse_reason
 from inbond.reporting import reviewing
@@ -80,5 +81,5 @@ async def reject(config: Config, asked: Asked, *, clock: Clock = utc_now) -> tup
 
 async def _queue(look: Looking, *, since: str, index: str | None, now: datetime) -> Queue:
     length = read("--since", parse_duration, since)
-    indexes = None if index is None else {index}
-    return await reviewing.queue(look, look.ledger, since=length, now=now, indexes=indexes)
+    only = AskedOnly(indexes=None if index is None else frozenset({index}))
+    return await reviewing.queue(look, look.ledger, since=length, now=now, only=only)

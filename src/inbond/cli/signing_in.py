@@ -17,6 +17,7 @@ from inbond.model.events import Observer
 from inbond.oidc.statements import CiStatements
 from inbond.store.ledger import Ledger
 from inbond.web.access import Access
+from inbond.web.sign_in_routes import MAX_BEGUN, SECONDS_FOR_ANOTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ async def signing_in(
     access = Access(
         sign_in=SignIn(ledger, config.access, clock, statements=statements if config.ci.rules else None),
         attempts=Attempts(time.monotonic),
+        begun=Attempts(time.monotonic, most=MAX_BEGUN, seconds=SECONDS_FOR_ANOTHER),
         uses=uses,
         tokens=ledger,
         observer=observer,

@@ -10,17 +10,23 @@ from typing import Final, Protocol
 from inbond.cli.config import Config
 from inbond.cli.deciding import has_ledger, ledger_of
 from inbond.cli.foundation import Looking, looking
+from inbond.cli.indexes_meant import require_indexes
 from inbond.cli.kept_verdicts import EVER, kept_fates
+from inbond.cli.telling import say
 from inbond.cli.verifying import verifying
 from inbond.cli.who_shown import Answer, show
 from inbond.gateway.clock import Clock, utc_now
 from inbond.gateway.provenance import Verifier
+from inbond.model.acts import ActsWanted
 from inbond.model.errors import ConfigurationError, OperatorFault
 from inbond.model.history import AskedRow, Fetched, FetchedWanted, ServedFile
+from inbond.model.meant import nearest
 from inbond.model.names import Filename, ProjectName
+from inbond.model.text import printable
 from inbond.reporting.askers import Given, Sought, naming
 from inbond.reporting.fates import Told, Untold
 from inbond.reporting.questions import NO_PAGE
+from inbond.store.ledger import Ledger
 from inbond.upstream.settings import UpstreamSettings
 
 NOBODY: Final = 0
@@ -67,11 +73,14 @@ async def told(
 ) -> int:
     """The same with a verifier that is there already."""
     async with looking(config, upstreams, verifier, clock=clock) as look:
+        await require_indexes(config, look.ledger, wanted.indexes)
         since = await look.ledger.recorded_since()
         if since is None:
             raise nothing_recorded(str(look.ledger.path))
         answer = await _answer(look, wanted, since)
         await show(answer, wanted.form, wanted.limit)
+        if not answer.given and (warning := await never_asked_for(look.ledger, answer.sought)):
+            say(f"inbond: warning: {warning}", err=True)
         return SOMEBODY if answer.given else NOBODY
 
 
@@ -120,6 +129,16 @@ def _now(fates: dict[Filename, Told] | Untold, filename: Filename) -> Told:
     return fates if isinstance(fates, Untold) else fates.get(filename, _GONE)
 
 
+async def never_asked_for(ledger: Ledger, sought: Sought) -> str | None:
+    """What to think of where not even a project of that name was asked for: it may be mistyped."""
+    for project in sought.projects:
+        if await ledger.asked_in_order(ActsWanted(project=str(project)), stopped=False, limit=1):
+            return None
+    near = nearest(sought.projects[-1], sorted({str(project) for _, project in await ledger.served_projects()}))
+    meant = f"; did you mean {near}?" if near else ""
+    return f"no request for {printable(sought.text)} is recorded, neither given nor stopped{meant}"
+
+
 class Askers(Protocol):
     """What is asked of the ledger's history."""
 
@@ -136,7 +155,7 @@ async def rows(ledger: Askers, sought: Sought, indexes: frozenset[str] | None) -
     """Whoever was given any of the files, as many as they are, upstream by upstream. Raises `StoreUnavailable`."""
     for upstream in await ledger.asked_upstreams():
         for project in sought.projects:
-            wanted = FetchedWanted(upstream=upstream, project=project, indexes=indexes, filename=sought.filename)
+            wanted = FetchedWanted(upstream=upstream, project=project, indexes=indexes)
             after = 0
             while page := await ledger.who_fetched(wanted, after=after):
                 for one in page:

@@ -14,7 +14,7 @@ from typing import Final
 
 from inbond.gateway.lru import Lru
 
-MAX_FAILURES: Final = 20  # in a row from one address, or with one token, that are answered one by one
+MAX_FAILURES: Final = 20  # in a row from one address (of IPv6 a /64), or with one token, that are answered one by one
 SECONDS_FOR_ONE: Final = 3.0  # after which another is
 MAX_PLACES: Final = 10_000  # that are remembered
 
@@ -38,17 +38,19 @@ class Counted:
 class Attempts:
     """Failures by place, such as an address or the id of a token; the places of longest ago are forgotten."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        """`now`: seconds, of a clock that only goes forward."""
+    def __init__(self, now: Callable[[], float], *, most: int = MAX_FAILURES, seconds: float = SECONDS_FOR_ONE) -> None:
+        """`now`: seconds, of a clock that only goes forward; `most`: in a row; `seconds`: after which another is."""
         self._now = now
+        self._most = most
+        self._seconds = seconds
         self._places: Lru[str, _Counted] = Lru(MAX_PLACES)
 
     def failed(self, place: str) -> Counted:
         """Counts a failure. The first one too many is told, those after it are not."""
         now = self._now()
-        before = self._places.get(place) or _Counted(MAX_FAILURES, now)
-        left = min(float(MAX_FAILURES), before.left + (now - before.at) / SECONDS_FOR_ONE) - 1
+        before = self._places.get(place) or _Counted(self._most, now)
+        left = min(float(self._most), before.left + (now - before.at) / self._seconds) - 1
         self._places.put(place, _Counted(max(left, -1.0), now))
         if left >= 0:
             return Counted(wait=None, tell=True)
-        return Counted(wait=max(1, math.ceil(-max(left, -1.0) * SECONDS_FOR_ONE)), tell=before.left >= 0)
+        return Counted(wait=max(1, math.ceil(-max(left, -1.0) * self._seconds)), tell=before.left >= 0)

@@ -149,12 +149,13 @@ class Book:
         happened = [self._happened.popleft() for _ in range(len(self._happened))]
         now = None if last else self._clock()
         acts, traffic = self._acts.take(now), self._traffic.take()
-        if (beyond := self._denials.beyond(now)) is not None:
-            acts.append(beyond)
         try:
             await self._written(self._records.record_acts, acts)
             await self._written(self._write_happened, happened)
             await self._write_asked(asked)
+            if (beyond := self._denials.beyond(now)) is not None:
+                acts.append(beyond)
+                await self._written(self._records.record_acts, acts)
             await self._written(self._records.record_traffic, traffic)
         except BaseException:
             self._put_back(asked, happened)

@@ -189,6 +189,10 @@ class StoreUnavailable(OperatorFault):
     """The disk refuses: full, read-only, gone."""
 
 
+class TakesTooLong(StoreUnavailable):
+    """What a page asks of the ledger takes longer than a page may; another one may be had."""
+
+
 class DiskFull(StoreUnavailable):
     """No space is left on the disk, or none that this user may take."""
 

@@ -80,6 +80,18 @@ class AskedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedOnly:
+    """Which requests are wanted: what fits every field that is given, and of that the latest."""
+
+    indexes: frozenset[str] | None = None
+    project: ProjectName | None = None
+    limit: int | None = None  # rows
+
+
+EVERYTHING: Final = AskedOnly()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServedFile:
     """A file whose bytes an index let through, over all who asked.
 

@@ -47,6 +47,9 @@ class IssuerKeys:
         found = self._known(kid, algorithm)
         if found is not None and self._age() < FRESH_SECONDS:
             return found
+        if found is not None and self._trouble is not None and self._age() < STALE_SECONDS:
+            self._begin()  # it did not answer the last time: no job waits for it to be silent again
+            return found
         why = await self._ask()
         found = self._known(kid, algorithm)
         if why is None or (found is not None and self._age() < STALE_SECONDS):
@@ -80,15 +83,22 @@ class IssuerKeys:
 
     async def _ask(self) -> str | None:
         """Asks, or waits for who is asking. None: the issuer has answered; else why not."""
+        asking = self._begin()
+        if asking is None:
+            return self._trouble or _TOO_OFTEN
+        # Nobody's own: a client that hangs up must not end it for the others.
+        await asyncio.shield(asking)
+        return self._trouble
+
+    def _begin(self) -> asyncio.Task[None] | None:
+        """Asks, unless somebody does; None where it was asked too often."""
         if self._asking is None:
             now = self._timer()
             if len(self._asks) == ASKS and now - self._asks[0] < ASKS_WITHIN_SECONDS:
-                return self._trouble or _TOO_OFTEN
+                return None
             self._asks.append(now)
             self._asking = asyncio.create_task(self._fetch(), name=f"oidc.{self._issuer}")
-        # Nobody's own: a client that hangs up must not end it for the others.
-        await asyncio.shield(self._asking)
-        return self._trouble
+        return self._asking
 
     async def _fetch(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -15,7 +16,13 @@ from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.reporting.fates import Fate, Told
 from inbond.reporting.trail import stamp
 
-_ENDINGS: Final = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")
+# Of all that was ever uploaded as a distribution, in small letters.
+_ENDINGS: Final = (
+    ".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg", ".tar", ".tar.z", ".tbz", ".exe", ".msi", ".rpm",
+    ".deb", ".dmg",
+)  # fmt: skip
+_BESIDE: Final = ".metadata"  # a wheel's, whose address people copy
+_SEPARATORS: Final = re.compile(r"[-_.]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +35,14 @@ class Sought:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `flask`, `flask==3.1.0`, `flask@sha256:DIGEST` or `flask-3.1.0.tar.gz`. Raises ValueError."""
+        """Reads `flask`, `flask==3.1.0`, `flask@sha256:DIGEST` or `flask-3.1.0.tar.gz`. Raises ValueError.
+
+        A file's name may be written in other letters, or with what stands beside it: on Windows it is the same file.
+        """
         written = text.strip()
-        if written.endswith(_ENDINGS) and "@" not in written:
-            return cls(text=written, filename=Filename(written))
+        name = written.lower().removesuffix(_BESIDE)
+        if name.endswith(_ENDINGS) and "@" not in name and (filename := Filename(name)) and project_candidates(name):
+            return cls(text=written, filename=filename)
         return cls(text=written, target=Target.parse(written))
 
     @property
@@ -44,8 +55,13 @@ class Sought:
     def covers(self, project: ProjectName, filename: Filename, version: str | None, sha256: str | None) -> bool:
         """Whether a file is meant, or may be: one whose version cannot be read is among those of any version."""
         if self.target is None:
-            return filename == self.filename
+            return self.filename is not None and _plain(filename) == _plain(self.filename)
         return self.target.covers(project, _readable(version), sha256) is not False
+
+
+def _plain(filename: str) -> str:
+    """As names are compared that are written in several ways: rather one file too many is meant than one too few."""
+    return _SEPARATORS.sub("-", filename.lower())
 
 
 def _readable(version: str | None) -> Version | None:

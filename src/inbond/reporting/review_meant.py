@@ -31,13 +31,17 @@ class NotWaiting(InbondError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """What waits, and the pages that it was judged by. `recorded_since`: the earliest request that the ledger holds."""
+    """What waits, and the pages that it was judged by. `recorded_since`: the earliest request that the ledger holds.
+
+    `cut`: whether there were more requests than were looked at.
+    """
 
     entries: tuple[Entry, ...]
     pages: Pages
     now: datetime
     recorded_since: datetime | None
     rows: tuple[AskedRow, ...] = ()
+    cut: bool = False
 
 
 def target_named(what: str) -> Target | None:

@@ -14,7 +14,7 @@ from inbond.gateway.off_loop import off_loop
 from inbond.gateway.reviewing import Looks, kept
 from inbond.model.decisions import Decided, Pin, Rejection, Target, Waiver
 from inbond.model.errors import ClientFault
-from inbond.model.history import AskedRow
+from inbond.model.history import EVERYTHING, AskedOnly, AskedRow
 from inbond.model.names import ProjectName
 from inbond.model.publisher import PublisherPattern
 from inbond.policy.decision_words import parse_waived_rule
@@ -57,16 +57,18 @@ async def queue(
     *,
     since: timedelta,
     now: datetime,
-    indexes: Collection[str] | None = None,
+    only: AskedOnly = EVERYTHING,
     projects: int | None = None,
+    for_page: bool = False,
 ) -> Queue:
-    """What waits, on some indexes or (None) on all. Raises `StoreUnavailable`.
+    """What waits, of the requests that are wanted. Raises `StoreUnavailable`.
 
     `projects`: at most so many are looked at, those first that were asked for last; of others nothing can be told.
+    `for_page`: as of `History.asked`.
     """
-    every = await history.asked(since=now - since, stopped=True)
-    rows, wanted = await off_loop(len(every), _within, every, indexes)
-    pages = await _pages(look, wanted[:projects])
+    rows = await history.asked(since=now - since, stopped=True, only=only, for_page=for_page)
+    wanted = dict.fromkeys((row.first.index, row.first.project) for row in rows)
+    pages = await _pages(look, list(wanted)[:projects])
     known = frozenset(look.indexes)
     return Queue(
         entries=await off_loop(len(rows), queue_of, rows, lambda row: _now_of(row, pages, known)),
@@ -74,6 +76,7 @@ async def queue(
         now=now,
         recorded_since=await history.recorded_since(),
         rows=rows,
+        cut=only.limit is not None and len(rows) >= only.limit,
     )
 
 
@@ -111,14 +114,6 @@ def rejecting(found: Queue | None, what: str, said: Said, *, index: str | None) 
     return tuple(
         Rejection(target=target, reason=said.reason, by=said.by, at=said.at, index=where) for target, where in meant
     )
-
-
-def _within(
-    rows: Sequence[AskedRow], indexes: Collection[str] | None
-) -> tuple[tuple[AskedRow, ...], tuple[tuple[str, ProjectName], ...]]:
-    """The rows of some indexes, and the pages that they are about."""
-    found = tuple(row for row in rows if indexes is None or row.first.index in indexes)
-    return found, tuple(dict.fromkeys((row.first.index, row.first.project) for row in found))
 
 
 async def _pages(look: Looks, wanted: Iterable[tuple[str, ProjectName]]) -> Pages:

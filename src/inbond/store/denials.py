@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Final
 
 from inbond.model.denials import SHOWN_ASKERS, Asker, Denial, DenialsWanted, Stopped
@@ -12,15 +14,18 @@ from inbond.store.columns import moment_of, time_of
 
 _KEY: Final = "index_name, upstream, project, filename, sha256, rule, code, decision, would"
 # Beside the one max() SQLite takes `version` and `message` from the row that has it (lang_select.html, "bare columns").
+_KEY_LENGTH: Final = 9
 _SUMMED: Final = (
     f"{_KEY}, version, message, max(last_at), sum(count), "
     "count(DISTINCT CASE WHEN client = '' AND who = '' THEN NULL ELSE client || char(0) || who END)"
 )
+_LATEST_FIRST: Final = "last_at DESC, index_name, filename, rule, code, sha256, decision, would, upstream, project"
 _CONDITIONS: Final = {
     Stopped.STOPPED: "decision <> 'allow'",
     Stopped.RECORDED: "decision = 'allow' AND would <> 'allow'",
     Stopped.ALL: "(decision <> 'allow' OR would <> 'allow')",
 }
+_Key = tuple[Any, ...]
 _ASKERS: Final = (
     "SELECT client, who, max(last_at) FROM asked WHERE upstream = ? AND project = ? AND index_name = ?"
     " AND filename = ? AND sha256 IS ? AND rule = ? AND code = ? AND decision = ? AND would = ? AND last_at >= ?"
@@ -29,17 +34,51 @@ _ASKERS: Final = (
 
 
 def denials(connection: sqlite3.Connection, wanted: DenialsWanted, *, skip: int, limit: int) -> tuple[Denial, ...]:
-    """At most `limit` entries after the first `skip`, the latest first. Raises sqlite3.Error."""
+    """At most `limit` entries after the first `skip`, the latest first. Raises sqlite3.Error.
+
+    Rows are gone through from the latest on, only as far as that takes, and then those entries are summed up alone.
+    """
     given = _conditions(wanted)
-    rows = connection.execute(
-        f"SELECT {_SUMMED} FROM asked WHERE {' AND '.join(text for text, _ in given)} GROUP BY {_KEY}"  # noqa: S608
-        " ORDER BY max(last_at) DESC, index_name, filename, rule, code, sha256, decision, would LIMIT ? OFFSET ?",
-        [*(value for _, values in given for value in values), limit, skip],
-    ).fetchall()
+    where, values = " AND ".join(text for text, _ in given), [value for _, several in given for value in several]
+    keys = _latest(connection, where, values, skip + limit)[skip:]
+    rows = _summed(connection, where, values, keys)
     try:
-        return tuple([_denial(row, _askers(connection, wanted, row)) for row in rows])
+        return tuple([_denial(rows[key], _askers(connection, wanted, rows[key])) for key in keys if key in rows])
     except ValueError as error:  # whoever wrote this did not write it through inbond
         raise sqlite3.DatabaseError(f"a request in the ledger cannot be read: {error}") from error
+
+
+def _latest(connection: sqlite3.Connection, where: str, values: list[Any], wanted: int) -> list[_Key]:
+    """What so many entries share, in the order of the latest request of each."""
+    found: dict[_Key, None] = {}
+    rows = connection.execute(f"SELECT {_KEY} FROM asked WHERE {where} ORDER BY {_LATEST_FIRST}", values)  # noqa: S608
+    with contextlib.closing(rows):
+        for row in rows:
+            found[row] = None
+            if len(found) >= wanted:
+                break
+    return list(found)
+
+
+def _summed(
+    connection: sqlite3.Connection, where: str, values: list[Any], keys: Sequence[_Key]
+) -> dict[_Key, tuple[Any, ...]]:
+    """The rows of these entries, by what they share."""
+    if not keys:
+        return {}
+    projects = list(dict.fromkeys(key[1:3] for key in keys))
+    # By the index of projects: `last_at` without its own.
+    rows = connection.execute(
+        f"SELECT {_SUMMED} FROM asked WHERE (upstream, project) IN (VALUES {_marks(2, projects)})"  # noqa: S608
+        f" AND {where.replace('last_at', '+last_at', 1)} GROUP BY {_KEY}",
+        [*(value for project in projects for value in project), *values],
+    )
+    wanted = frozenset(keys)
+    return {row[:_KEY_LENGTH]: row for row in rows if row[:_KEY_LENGTH] in wanted}
+
+
+def _marks(length: int, several: Sequence[object]) -> str:
+    return ", ".join([f"({', '.join('?' * length)})"] * len(several))
 
 
 def _conditions(wanted: DenialsWanted) -> list[tuple[str, list[Any]]]:

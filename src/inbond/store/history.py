@@ -12,7 +12,16 @@ import msgspec
 
 from inbond.access.principal import Anonymous
 from inbond.model.acts import ActsWanted, Place
-from inbond.model.history import SERVED_CLIENTS, Asked, AskedRow, Fetched, FetchedWanted, ServedFile
+from inbond.model.history import (
+    EVERYTHING,
+    SERVED_CLIENTS,
+    Asked,
+    AskedOnly,
+    AskedRow,
+    Fetched,
+    FetchedWanted,
+    ServedFile,
+)
 from inbond.model.names import Filename, ProjectName
 from inbond.model.verdict import Decision
 from inbond.store.columns import moment_of, packed_or_none, time_of
@@ -69,10 +78,21 @@ def record(connection: sqlite3.Connection, asked: Sequence[AskedRow]) -> None:
         connection.executemany(_ADD, rows)
 
 
-def since(connection: sqlite3.Connection, moment: datetime, *, stopped: bool) -> tuple[AskedRow, ...]:
+def since(
+    connection: sqlite3.Connection, moment: datetime, *, stopped: bool, only: AskedOnly = EVERYTHING
+) -> tuple[AskedRow, ...]:
     """Requests whose last was at or after a moment, the latest first. Raises sqlite3.Error."""
-    condition = "last_at >= ?" + (" AND (decision <> 'allow' OR would <> 'allow')" if stopped else "")
-    return _read(connection, f"{condition} ORDER BY last_at DESC, first_at DESC, key", moment_of(moment))
+    given: list[tuple[str, list[Any]]] = [("last_at >= ?", [moment_of(moment)])]
+    if stopped:
+        given.append(("(decision <> 'allow' OR would <> 'allow')", []))  # as the index has it
+    if only.indexes is not None:
+        given.append((f"index_name IN ({', '.join('?' * len(only.indexes))})", sorted(only.indexes)))
+    if only.project is not None:
+        given.append(("project = ?", [str(only.project)]))
+    where = " AND ".join(text for text, _ in given)
+    values = [value for _, values in given for value in values]
+    most = -1 if only.limit is None else only.limit
+    return _read(connection, f"{where} ORDER BY last_at DESC, first_at DESC, key LIMIT ?", *values, most)
 
 
 def recorded_since(connection: sqlite3.Connection) -> datetime | None:
@@ -99,6 +119,12 @@ def served_projects(connection: sqlite3.Connection) -> frozenset[tuple[str, Proj
 def upstreams(connection: sqlite3.Connection) -> tuple[str, ...]:
     """The upstreams that anything was asked for of, by name. Raises sqlite3.Error."""
     return tuple(name for (name,) in connection.execute(_UPSTREAMS).fetchall())
+
+
+def indexes(connection: sqlite3.Connection) -> frozenset[str]:
+    """The indexes that anything was asked of, or done in. Raises sqlite3.Error."""
+    rows = connection.execute("SELECT index_name FROM asked UNION SELECT index_name FROM act WHERE index_name NOTNULL")
+    return frozenset(name for (name,) in rows.fetchall())
 
 
 def in_order(

@@ -29,15 +29,20 @@ class LedgerActs(LedgerConnections):
         after: Place | None = None,
         newest_first: bool = True,
         limit: int = ACTS_AT_ONCE,
+        for_page: bool = False,
     ) -> tuple[KeptAct, ...]:
-        """Acts in the order of time or against it; the next ones are asked for with the last one's `place`."""
+        """Acts in the order of time or against it; the next ones are asked for with the last one's `place`.
+
+        `for_page`: behind other pages for people alone; also raises `TakesTooLong`.
+        """
         return await self._read(
-            lambda connection: in_sql.read(connection, wanted, after=after, newest_first=newest_first, limit=limit)
+            lambda connection: in_sql.read(connection, wanted, after=after, newest_first=newest_first, limit=limit),
+            for_page=for_page,
         )
 
     async def acts_kept_since(self) -> datetime | None:
         """The earliest act that is held; None where none is."""
-        return await self._read(in_sql.kept_since)
+        return await self._look(in_sql.kept_since)  # one row
 
     async def forget_acts(self, *, before: datetime) -> int:
         """Removes acts from before that, for ever; how many."""
@@ -52,7 +57,7 @@ class LedgerActs(LedgerConnections):
 
     async def traffic(self, since: datetime) -> tuple[TrafficHour, ...]:
         """Hours that began at or after that, the earliest first."""
-        return await self._read(lambda connection: traffic.since(connection, since))
+        return await self._show(lambda connection: traffic.since(connection, since))
 
     async def forget_traffic(self, *, before: datetime) -> int:
         """Removes hours that began before that; how many rows."""

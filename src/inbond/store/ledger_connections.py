@@ -8,18 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from inbond.model.errors import StoreUnavailable
+from inbond.model.errors import StoreUnavailable, TakesTooLong
 from inbond.model.events import Alert, Observer
 from inbond.store.disk import DISK, Disk
 from inbond.store.files import unavailable
 from inbond.store.ledger_gone import remedy_at
 from inbond.store.ledger_soundness import BehindCheck, Soundness, is_lock
-from inbond.store.ledger_thread import LedgerThread
+from inbond.store.ledger_thread import Interrupted, LedgerThread
 from inbond.store.standing_reader import StandingReader
 
 WRITING: Final = "writing"
 READING: Final = "reading"
 LOOKING: Final = "looking up pages"
+SHOWING: Final = "reading for pages for people"
 STANDING: Final = "reading what is decided"
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class LedgerConnections:
         writing: LedgerThread,
         reading: LedgerThread,
         looking: LedgerThread,
+        showing: LedgerThread,
         standing: StandingReader,
         soundness: Soundness,
         check: BehindCheck | None,
@@ -53,6 +55,7 @@ class LedgerConnections:
         self._writing = writing
         self._reading = reading  # what takes long
         self._looking = looking  # what pages wait for
+        self._showing = showing  # what pages for people wait for, no longer than it lets them
         self._standing = standing  # of the event loop
         self._observer = observer
         self._disk = disk
@@ -73,6 +76,7 @@ class LedgerConnections:
             await asyncio.to_thread(self._check.close)
         await self._reading.aclose()
         await self._looking.aclose()
+        await self._showing.aclose()
         await self._writing.aclose()
         self._standing.close()
 
@@ -109,7 +113,15 @@ class LedgerConnections:
         self._failures.pop(LOOKING, None)
         return found
 
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _show(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Also raises `TakesTooLong`."""
+        found = await self._on(self._showing, work, SHOWING)
+        self._failures.pop(SHOWING, None)
+        return found
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T], *, for_page: bool = False) -> T:
+        if for_page:
+            return await self._show(work)
         found = await self._on(self._reading, work, READING)
         self._failures.pop(READING, None)
         return found
@@ -129,6 +141,11 @@ class LedgerConnections:
         self._see_that_it_may_be_used()
         try:
             return await thread.run(work, asked_at)
+        except Interrupted as error:  # nothing is wrong with the ledger
+            raise TakesTooLong(
+                f"what this page asks of the ledger cannot be had in time: {error}",
+                remedy="narrow it: a shorter time, one index or one project",
+            ) from error
         except sqlite3.Error as error:
             raise self._failed(error, doing) from error
 

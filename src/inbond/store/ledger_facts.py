@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from inbond.store.migrations import APPLICATION_ID, STEPS, migrate, schema_versi
 MAX_COMPLAINTS: Final = 20  # of SQLite, in one examination
 _OF_SQLITE: Final = frozenset({"sqlite_stat1", "sqlite_stat4"})  # what ANALYZE makes
 _SCHEMA_OF_WEBHOOKS: Final = 2  # the first that has them
+_SCHEMA_OF_ACTS: Final = 5
 
 # What is counted, by the table that holds it; those of later schemas are 0 in an earlier one.
 _COUNTED: Final[Mapping[str, str]] = MappingProxyType(
@@ -44,13 +45,17 @@ _COUNTED: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerFacts:
-    """A ledger as it was found. `complaints`: what is wrong with it; what could not be counted is left out."""
+    """A ledger as it was found. `complaints`: what is wrong with it; what could not be counted is left out.
+
+    `doubts`: what inbond would not have written into one that is whole.
+    """
 
     size: int  # bytes, its write-ahead log included
     schema: int
     complaints: tuple[str, ...]
     counts: Mapping[str, int]
     waiting: Mapping[str, int]  # deliveries, by webhook
+    doubts: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -95,7 +100,14 @@ def _facts(path: Path, connection: sqlite3.Connection) -> LedgerFacts:
         complaints=tuple(complaints),
         counts=_counts(connection) if sound else {},
         waiting=deliveries.waiting(connection) if sound and schema >= _SCHEMA_OF_WEBHOOKS else {},
+        doubts=tuple(_doubts(connection)) if sound and schema >= _SCHEMA_OF_ACTS else (),
     )
+
+
+def _doubts(connection: sqlite3.Connection) -> Iterator[str]:
+    ((ahead,),) = connection.execute("SELECT since > unixepoch() * 1000000 FROM act_kept").fetchall()
+    if ahead:
+        yield "it lets every act be removed, also those to come: somebody but inbond wrote to act_kept"
 
 
 def _of_sqlite(connection: sqlite3.Connection) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from inbond.model.acts import ActsWanted, Place
 from inbond.model.denials import Denial, DenialsWanted
-from inbond.model.history import AskedRow, Fetched, FetchedWanted, ServedFile
+from inbond.model.history import EVERYTHING, AskedOnly, AskedRow, Fetched, FetchedWanted, ServedFile
 from inbond.model.names import ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.store import (
@@ -30,17 +30,24 @@ class LedgerHistory(LedgerConnections):
         """Adds requests, in one transaction; equal ones are summed up."""
         await self._run(lambda connection: history.record(connection, asked))
 
-    async def asked(self, *, since: datetime, stopped: bool = False) -> tuple[AskedRow, ...]:
-        """Requests whose last was at or after `since`, the latest first; with `stopped` those not let through."""
-        return await self._read(lambda connection: history.since(connection, since, stopped=stopped))
+    async def asked(
+        self, *, since: datetime, stopped: bool = False, only: AskedOnly = EVERYTHING, for_page: bool = False
+    ) -> tuple[AskedRow, ...]:
+        """Requests whose last was at or after `since`, the latest first; with `stopped` those not let through.
+
+        `for_page`: behind other pages for people alone; also raises `TakesTooLong`.
+        """
+        return await self._read(
+            lambda connection: history.since(connection, since, stopped=stopped, only=only), for_page=for_page
+        )
 
     async def denials(self, wanted: DenialsWanted, *, skip: int, limit: int) -> tuple[Denial, ...]:
         """What was stopped, by file, rule and index, the latest first: at most `limit` after the first `skip`."""
-        return await self._read(lambda connection: denials.denials(connection, wanted, skip=skip, limit=limit))
+        return await self._show(lambda connection: denials.denials(connection, wanted, skip=skip, limit=limit))
 
     async def recorded_since(self) -> datetime | None:
         """The earliest request that is held; None where none is."""
-        return await self._read(history.recorded_since)
+        return await self._look(history.recorded_since)  # from the end of an index
 
     async def served_files(self, upstream: str, project: ProjectName) -> tuple[ServedFile, ...]:
         """A project's files whose bytes were let through, by index, the earliest first."""
@@ -54,6 +61,10 @@ class LedgerHistory(LedgerConnections):
         """The upstreams that anything was asked for of, by name."""
         return await self._read(history.upstreams)
 
+    async def named_indexes(self) -> frozenset[str]:
+        """The indexes that anything was asked of, or done in, configured or not."""
+        return await self._read(history.indexes)
+
     async def asked_in_order(
         self, wanted: ActsWanted, *, stopped: bool, after: Place | None = None, limit: int = FETCHED_AT_ONCE
     ) -> tuple[Fetched, ...]:
@@ -63,10 +74,15 @@ class LedgerHistory(LedgerConnections):
         )
 
     async def who_fetched(
-        self, wanted: FetchedWanted, *, after: int = 0, limit: int = FETCHED_AT_ONCE
+        self, wanted: FetchedWanted, *, after: int = 0, limit: int = FETCHED_AT_ONCE, for_page: bool = False
     ) -> tuple[Fetched, ...]:
-        """Who was given files, in the order of `number`; the next ones are asked for with the last one's."""
-        return await self._read(lambda connection: history.who_fetched(connection, wanted, after=after, limit=limit))
+        """Who was given files, in the order of `number`; the next ones are asked for with the last one's.
+
+        `for_page`: as of `asked`.
+        """
+        return await self._read(
+            lambda connection: history.who_fetched(connection, wanted, after=after, limit=limit), for_page=for_page
+        )
 
     async def forget(self, *, before: datetime) -> int:
         """Removes requests whose last was before that; how many rows."""

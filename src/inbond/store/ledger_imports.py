@@ -104,7 +104,7 @@ class LedgerImports(LedgerConnections):
 
     async def all_attached(self) -> tuple[Attached, ...]:
         """All that is attached, the latest first."""
-        return await self._read(attached.all_attached)
+        return await self._look(attached.all_attached)  # installers' pages wait for it
 
     async def detach(self, upstream: str, sha256: str, told: Act | None = None) -> bool:
         """Removes what is attached to an upstream's file, and no bundle brings it back; whether there was anything."""

@@ -320,6 +320,8 @@ STEPS: Final[tuple[Step, ...]] = (
         # Who asked, as a principal is written; empty for nobody in particular. It is part of `key` where it is there.
         "ALTER TABLE asked ADD COLUMN who TEXT NOT NULL DEFAULT ''",
         "CREATE INDEX asked_first ON asked (first_at)",
+        # Few among all: what pages for people look through.
+        "CREATE INDEX asked_stopped ON asked (last_at) WHERE decision <> 'allow' OR would <> 'allow'",
     ),
 )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
-from inbond.model.overview import KnownProject, LetThrough, StopsOfRule
+from inbond.model.overview import Bearing, KnownProject, LetThrough, Searched, StopsOfRule
 from inbond.store.columns import moment_of, time_of
 from inbond.store.occurrences import FIELDS, occurrence_of
 
@@ -18,17 +20,28 @@ _STOPS: Final = """
     FROM asked WHERE last_at >= ? AND (decision <> 'allow' OR would <> 'allow')
     GROUP BY index_name, rule, decision = 'allow' ORDER BY sum(count) DESC, rule, index_name
 """
+MAX_ROWS: Final = 200_000  # of requests that are looked at for the files that were given: half a second
 _LET_THROUGH: Final = """
-    SELECT index_name, upstream, project, filename, max(last_at)
-    FROM asked WHERE last_at >= ? AND decision = 'allow' AND NOT metadata AND index_name IN ({indexes})
-    GROUP BY index_name, upstream, project, filename ORDER BY max(last_at) DESC LIMIT ?
+    SELECT index_name, upstream, project, filename, max(last_at) FROM (
+        SELECT index_name, upstream, project, filename, last_at
+        FROM asked WHERE last_at >= ? AND decision = 'allow' AND NOT metadata AND index_name IN ({indexes})
+        ORDER BY last_at DESC LIMIT ?
+    ) GROUP BY index_name, upstream, project, filename ORDER BY max(last_at) DESC LIMIT ?
 """
-# Those that begin so before those that have it elsewhere; `files` by the index on the project.
+# Those that begin so before those that have it elsewhere; `files` by the index on the project. Of upstreams that others
+# share, those that one's own indexes were asked for, since when these were.
 _PROJECTS: Final = """
-    SELECT upstream, name, first_seen,
-        (SELECT count(*) FROM file WHERE file.project = project.id AND vanished_at IS NULL)
-    FROM project WHERE upstream IN ({upstreams}) AND instr(name, ?) > 0
-    ORDER BY name <> ?, instr(name, ?) <> 1, name, upstream LIMIT ? OFFSET ?
+    SELECT upstream, name, since, (SELECT count(*) FROM file WHERE file.project = known.id AND vanished_at IS NULL)
+    FROM (
+        SELECT id, upstream, name, first_seen AS since FROM project
+        WHERE upstream IN ({whole}) AND instr(name, ?) > 0
+        UNION ALL
+        SELECT project.id, project.upstream, name, min(first_at) AS since
+        FROM project JOIN asked ON asked.upstream = project.upstream AND asked.project = name
+        WHERE project.upstream IN ({shared}) AND instr(name, ?) > 0 AND index_name IN ({indexes})
+        GROUP BY project.id
+    ) AS known
+    ORDER BY name <> ?, instr(name, ?) <> 1, name, upstream
 """
 
 
@@ -46,15 +59,19 @@ def let_through(
 ) -> tuple[LetThrough, ...]:
     """Files that were given at or after a moment, the latest first. Raises sqlite3.Error."""
     query = _LET_THROUGH.format(indexes=_marks(indexes))
-    return _made(connection, query, (moment_of(since), *sorted(indexes), limit), _let_through)
+    return _made(connection, query, (moment_of(since), *sorted(indexes), MAX_ROWS, limit), _let_through)
 
 
 def known_projects(
-    connection: sqlite3.Connection, text: str, *, upstreams: Collection[str], limit: int, offset: int
+    connection: sqlite3.Connection, text: str, *, whose: Searched, limit: int, offset: int
 ) -> tuple[KnownProject, ...]:
-    """Projects of these upstreams with a text in their normalised name, in order. Raises sqlite3.Error."""
-    query = _PROJECTS.format(upstreams=_marks(upstreams))
-    return _made(connection, query, (*sorted(upstreams), text, text, text, limit, offset), _known)
+    """Projects with a text in their normalised name, in order. Raises sqlite3.Error."""
+    whole, shared, indexes = sorted(whose.whole), sorted(whose.shared), sorted(whose.indexes)
+    query = _PROJECTS.format(whole=_marks(whole), shared=_marks(shared), indexes=_marks(indexes))
+    values = (*whole, text, *shared, text, *indexes, text, text)
+    with closing(connection.execute(query, values)) as rows, _readable():
+        found = (_known(*row) for row in rows if whose.seeks(row[0], ProjectName(row[1])))
+        return tuple(islice(found, offset, offset + limit))
 
 
 def latest(
@@ -62,14 +79,25 @@ def latest(
     since: datetime,
     *,
     kinds: Collection[OccurrenceKind],
+    bearing: Bearing,
     project: ProjectName | None,
     limit: int,
 ) -> tuple[Occurrence, ...]:
     """What happened of some kinds at or after a moment, the latest first; to a project. Raises sqlite3.Error."""
+    indexes, upstreams = sorted(bearing.indexes), sorted(bearing.upstreams)
     rows = connection.execute(
         f"SELECT {FIELDS} FROM occurrence WHERE at >= ? AND kind IN ({_marks(kinds)})"  # noqa: S608 (constants)
+        f" AND (index_name IN ({_marks(indexes)})"
+        f" OR index_name IS NULL AND (upstream IS NULL OR upstream IN ({_marks(upstreams)})))"
         " AND (? IS NULL OR project = ?) ORDER BY at DESC, number DESC LIMIT ?",
-        (moment_of(since), *sorted(map(str, kinds)), *[None if project is None else str(project)] * 2, limit),
+        (
+            moment_of(since),
+            *sorted(map(str, kinds)),
+            *indexes,
+            *upstreams,
+            *[None if project is None else str(project)] * 2,
+            limit,
+        ),
     )
     return tuple(map(occurrence_of, rows.fetchall()))
 
@@ -80,8 +108,14 @@ def _marks(values: Collection[object]) -> str:
 
 def _made(connection: sqlite3.Connection, query: str, values: tuple[Any, ...], make: Any) -> tuple[Any, ...]:
     rows = connection.execute(query, values).fetchall()
-    try:
+    with _readable():
         return tuple(make(*row) for row in rows)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:  # whoever wrote this did not write it through inbond
         raise sqlite3.DatabaseError(f"a name in the ledger cannot be read: {error}") from error
 

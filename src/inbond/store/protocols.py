@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, Protocol
 from inbond.access.tokens import KeptSession, Session, Token, TokenUse
 from inbond.model.acts import EVERY_ACT, Act, ActsWanted, KeptAct, Place
 from inbond.model.decisions import Decided, Pin
-from inbond.model.history import AskedRow, Fetched, FetchedWanted, ServedFile
+from inbond.model.history import AskedOnly, AskedRow, Fetched, FetchedWanted, ServedFile
 from inbond.model.imports import (
     Attached,
     Brought,
@@ -249,10 +249,13 @@ class History(Protocol):
         """Adds requests, in one transaction; equal ones are summed up."""
         ...
 
-    async def asked(self, *, since: datetime, stopped: bool = False) -> tuple[AskedRow, ...]:
+    async def asked(
+        self, *, since: datetime, stopped: bool = False, only: AskedOnly = ..., for_page: bool = False
+    ) -> tuple[AskedRow, ...]:
         """Requests whose last was at or after `since`, the latest first; with `stopped` those not let through.
 
-        What would have been stopped without `audit` counts as stopped.
+        What would have been stopped without `audit` counts as stopped. `for_page`: behind other pages for people alone,
+        and raises `TakesTooLong`.
         """
         ...
 
@@ -355,7 +358,7 @@ class Tokens(Protocol):
         ...
 
     async def begin_session(self, session: Session, *, told: Act) -> None:
-        """Adds a session; those that ended before it began are removed."""
+        """Adds a session; those that ended before it began go, and the oldest of a token that has too many."""
         ...
 
     async def end_session(self, digest: bytes, *, told: Act) -> bool:

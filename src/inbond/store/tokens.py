@@ -17,6 +17,7 @@ from inbond.store import acts
 from inbond.store.columns import moment_of, time_of
 from inbond.store.migrations import transaction
 
+MAX_SESSIONS: Final = 200  # of one token
 _FIELDS: Final = "id, digest, name, role, indexes, made_by, made_at, expires_at, revoked_at, revoked_by"
 _INDEXES: Final = msgspec.json.Decoder(list[str])
 
@@ -90,9 +91,17 @@ def session(connection: sqlite3.Connection, digest: bytes) -> KeptSession | None
 
 
 def begin_session(connection: sqlite3.Connection, begun: Session, *, told: Act) -> None:
-    """Adds a session with its act, and removes those that have ended. Raises sqlite3.Error."""
+    """Adds a session with its act; those that have ended go, and the token's oldest beyond `MAX_SESSIONS`.
+
+    Raises sqlite3.Error.
+    """
     with transaction(connection, "IMMEDIATE"):
         connection.execute("DELETE FROM session WHERE until <= ?", (moment_of(begun.since),))
+        connection.execute(
+            "DELETE FROM session WHERE digest IN"
+            " (SELECT digest FROM session WHERE token = ? ORDER BY since DESC LIMIT -1 OFFSET ?)",
+            (begun.token, MAX_SESSIONS - 1),
+        )
         connection.execute(
             "INSERT INTO session (digest, token, since, until) VALUES (?, ?, ?, ?)",
             (begun.digest, begun.token, moment_of(begun.since), moment_of(begun.until)),

@@ -28,10 +28,11 @@ SIGNED_IN: Final = web.RequestKey("signed-in", SignedIn)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """All that the web needs for sign-in. `random`: so many random bytes."""
+    """All that the web needs for sign-in. `begun`: sessions, counted by token; `random`: so many random bytes."""
 
     sign_in: SignIn
     attempts: Attempts
+    begun: Attempts
     uses: TokenUses
     tokens: Tokens
     observer: Observer

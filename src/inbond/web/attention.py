@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +11,8 @@ from aiohttp import web
 from inbond.access.roles import Role
 from inbond.model.decisions import Waiver
 from inbond.model.errors import StoreUnavailable
-from inbond.model.occurrence import Occurrence, OccurrenceKind
+from inbond.model.occurrence import OccurrenceKind
+from inbond.model.overview import Bearing
 from inbond.model.text import counted
 from inbond.web.access import ACCESS, indexes_for, may, sees
 from inbond.web.behind import LEDGER
@@ -51,15 +51,10 @@ async def attention(request: web.Request, now: datetime) -> list[Attention] | No
     return sorted(told, key=lambda one: order[one.severity])
 
 
-def visible(happened: Iterable[Occurrence], request: web.Request) -> list[Occurrence]:
-    """What bears on an index that whoever asks may read: itself, or an upstream that it asks."""
+def readable(request: web.Request) -> Bearing:
+    """The indexes that whoever asks may read, and the upstreams that these ask."""
     indexes = [one for one in request.app[GATEWAY].indexes.values() if sees(request, one.name)]
-    names, upstreams = {one.name for one in indexes}, {name for one in indexes for name in one.upstreams}
-    return [
-        one
-        for one in happened
-        if (one.index in names if one.index is not None else one.upstream is None or one.upstream in upstreams)
-    ]
+    return Bearing(indexes={one.name for one in indexes}, upstreams={name for one in indexes for name in one.upstreams})
 
 
 async def _ready(request: web.Request) -> list[Attention]:
@@ -73,8 +68,8 @@ async def _ready(request: web.Request) -> list[Attention]:
 
 
 async def _reviews(request: web.Request, now: datetime) -> list[Attention]:
-    happened = visible(
-        await request.app[LEDGER].latest_occurrences(now - LATELY, kinds=_TO_REVIEW.keys(), limit=MAX_READ), request
+    happened = await request.app[LEDGER].latest_occurrences(
+        now - LATELY, kinds=_TO_REVIEW.keys(), bearing=readable(request), limit=MAX_READ
     )
     told = []
     for kind, words in _TO_REVIEW.items():

@@ -18,6 +18,7 @@ from inbond.model.units import parse_duration, parse_moment
 from inbond.reporting.trail import Entry, Requests, TrailWanted, line, trail
 from inbond.web.desk import DESK, now_of
 from inbond.web.form_pages import Given
+from inbond.web.in_turn import in_turn
 from inbond.web.patience import ClientGone, patience
 from inbond.web.problems import problem
 from inbond.web.rendered import HEADERS
@@ -29,6 +30,7 @@ PER_PAGE: Final = 50
 MAX_FILTER_CHARS: Final = 200
 FILTERS: Final = ("since", "until", "kind", "by", "index", "project")
 WRITTEN_AT_ONCE: Final = 64 * 1024  # bytes
+MAX_NUMBER: Final = 2**63 - 1  # of a row of the ledger
 LINES: Final = "application/x-ndjson"
 
 
@@ -63,6 +65,7 @@ class AuditPage(msgspec.Struct, kw_only=True, frozen=True):
     kept_since: datetime | None
 
 
+@in_turn
 async def audit(request: web.Request) -> web.Response:
     """`GET /-/audit`: `?since=`, `?until=`, `?kind=`, `?by=`, `?index=`, `?project=`; `?before=` of an older page."""
     ledger = request.app[DESK].ledger
@@ -70,7 +73,7 @@ async def audit(request: web.Request) -> web.Response:
     wanted, before = _wanted(request, fields), _before(request)
     found: tuple[KeptAct, ...] = ()
     if wanted is not None:
-        found = await ledger.acts(wanted, after=before, newest_first=True, limit=PER_PAGE + 1)
+        found = await ledger.acts(wanted, after=before, newest_first=True, limit=PER_PAGE + 1, for_page=True)
     filters = {name: value for name, value in fields.values.items() if value}
     facts = AuditPage(
         acts=tuple(map(_fact, found[:PER_PAGE])),
@@ -176,8 +179,8 @@ def _before(request: web.Request) -> Place | None:
     """The place in the trail before which the page begins; None where none is named that can be read."""
     at, _, number = request.query.get("before", "").partition(",")
     with suppress(ValueError):
-        moment = datetime.fromisoformat(at)
-        return (moment, int(number)) if moment.tzinfo is not None else None
+        moment, counted = datetime.fromisoformat(at), int(number)
+        return (moment, counted) if moment.tzinfo is not None and 0 <= counted <= MAX_NUMBER else None
     return None
 
 

@@ -19,11 +19,13 @@ from inbond.policy.engine import RULE_NAMES
 from inbond.web.access import indexes_for, may
 from inbond.web.desk import DESK, now_of, operated
 from inbond.web.form_pages import Given
+from inbond.web.in_turn import in_turn
 from inbond.web.paging import page_number
 from inbond.web.twin import shown
 
 USUAL_SINCE: Final = "7d"
 PER_PAGE: Final = 50
+MAX_PAGES: Final = 200  # whoever looks for older ones narrows the filters; the audit trail's export has all
 MAX_FILTER_CHARS: Final = 200
 FILTERS: Final = ("index", "project", "rule", "since", "asker", "stopped")
 
@@ -75,10 +77,11 @@ class DenialsPage(msgspec.Struct, kw_only=True, frozen=True):
     names_askers: bool  # whether any index is shown whose askers may be named
 
 
+@in_turn
 async def denials(request: web.Request) -> web.Response:
     """`GET /-/denials`: `?index=`, `?project=`, `?rule=`, `?since=7d`, `?asker=`, `?stopped=`, `?page=`."""
     fields = Given({name: request.query.get(name, "").strip()[:MAX_FILTER_CHARS] for name in FILTERS})
-    wanted, page = _wanted(request, fields), page_number(request)
+    wanted, page = _wanted(request, fields), min(page_number(request), MAX_PAGES)
     found: tuple[Denial, ...] = ()
     if wanted is not None and wanted.indexes:
         found = await request.app[DESK].ledger.denials(wanted, skip=(page - 1) * PER_PAGE, limit=PER_PAGE + 1)
@@ -88,7 +91,7 @@ async def denials(request: web.Request) -> web.Response:
         errors=fields.errors,
         indexes=indexes_for(request),
         page=page,
-        more=len(found) > PER_PAGE,
+        more=len(found) > PER_PAGE and page < MAX_PAGES,
         names_askers=bool(operated(request)),
     )
     status = HTTPStatus.UNPROCESSABLE_ENTITY if fields.errors else HTTPStatus.OK

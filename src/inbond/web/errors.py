@@ -112,10 +112,10 @@ def respond(request: web.Request, error: InbondError) -> web.Response:
     status = status_of(error)
     if wants_page(request, error):
         page = error_page(request, error, status)
-        page.headers.update(_headers(error, page.status) or {})
+        page.headers.update(headers_of(error, page.status) or {})
         return page
     text = f"{error.message}. {error.remedy[0].upper()}{error.remedy[1:]}." if error.remedy else f"{error.message}."
-    return problem(status, title=_title(error), detail=text, reason=error.message, headers=_headers(error, status))
+    return problem(status, title=_title(error), detail=text, reason=error.message, headers=headers_of(error, status))
 
 
 def denied(request: web.Request, error: Denied) -> web.Response:
@@ -170,7 +170,8 @@ def status_of(error: InbondError) -> HTTPStatus:
             return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _headers(error: InbondError, status: int) -> Mapping[str, str] | None:
+def headers_of(error: InbondError, status: int) -> Mapping[str, str] | None:
+    """What an answer says of an error in its headers, if anything: when to come again, how to sign in."""
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": CHALLENGE}
     if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:

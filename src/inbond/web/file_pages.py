@@ -15,6 +15,7 @@ from inbond.policy.decision_words import WAIVABLE
 from inbond.web.access import may
 from inbond.web.behind import LEDGER
 from inbond.web.for_people import for_people
+from inbond.web.in_turn import turn
 from inbond.web.judged_under import judged_under
 from inbond.web.places import waive_href, why_href
 from inbond.web.simple_routes import index_of
@@ -76,7 +77,8 @@ async def _fetched(request: web.Request, told: Told) -> tuple[Fetched, ...]:
         indexes=frozenset({told.subject.index}),
         filename=told.judgement.file.filename,
     )
-    found = await request.app[LEDGER].who_fetched(wanted, limit=FETCHED_SHOWN + 1)
+    async with turn(request):
+        found = await request.app[LEDGER].who_fetched(wanted, limit=FETCHED_SHOWN + 1, for_page=True)
     return tuple(sorted(found, key=lambda one: one.row.last_at, reverse=True))
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from inbond.model.errors import InbondError, NotAcceptable, NotSignedIn
 from inbond.web.context import note
-from inbond.web.errors import status_of
+from inbond.web.errors import headers_of, status_of
 from inbond.web.rendered import rendered
 from inbond.web.twin import wants_json
 
@@ -29,6 +29,8 @@ def for_people(handler: Handler) -> Handler:
             if wants_json(request):
                 raise
             note(request, error=error.message)
-            return rendered(request, "error.html", status=status_of(error), error=error)
+            page = rendered(request, "error.html", status=status_of(error), error=error)
+            page.headers.update(headers_of(error, page.status) or {})
+            return page
 
     return answering

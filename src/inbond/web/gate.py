@@ -1,8 +1,8 @@
 """Places for what may happen at once: bounded, with a short queue before them, and shared fairly between clients.
 
-One client never holds more than half of the places, nor half of the queue, so that a busy CI host cannot shut the
-others out. Whoever waits is taken by turns: the clients one after the other, and of each the request that waited
-longest.
+One client never holds more than half of the places, or more than its share where that is less, nor half of the queue,
+so that a busy CI host cannot shut the others out. Whoever waits is taken by turns: the clients one after the other, and
+of each the request that waited longest.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Full(Exception):
 class Gate:
     """`places` at once; `queue` may wait for one, each at most `patience` seconds."""
 
-    def __init__(self, *, places: int, queue: int, patience: float) -> None:
+    def __init__(self, *, places: int, queue: int, patience: float, share: int | None = None) -> None:
         self.places = places
-        self._share = _half(places)  # of one client
+        self._share = _half(places) if share is None else share  # of one client
         self._queue = queue
         self._patience = patience
         self._held: Counter[str] = Counter()

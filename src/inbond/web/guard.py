@@ -52,7 +52,10 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Lets the handler run where whoever asks may have it do so."""
     route = route_of(request)
     access = request.app[ACCESS]
-    if route is None:  # nothing is there, whoever asks
+    if route is None:
+        if request.match_info.http_exception is None:  # it was added beside `add_routes`
+            raise LookupError(f"the route of {request.method} {logged_path(request)} does not say what it needs")
+        # Nothing is there, whoever asks.
         if is_opened_in_browser(request):  # for the page that says so
             request[SIGNED_IN] = _signed_in_or_not(access, offered(request, access.sign_in.settings.front))
         return await handler(request)

@@ -6,7 +6,8 @@ to a *waiting* place and makes room. Where too many wait already it is turned aw
 takes nothing from those who ask for what is at hand. What it has set going goes on, and the next try finds it done.
 
 From the beginning of its answer a request takes only its connection, and a file one of the *file* places, which are
-fewer than the connections. Probes and `/metrics` need no place: a load balancer that took an inbond out because it is
+fewer than the connections. Of pages for people, which read much of the ledger, each client has one at once
+(`inbond.web.in_turn`). Probes and `/metrics` need no place: a load balancer that took an inbond out because it is
 busy would give its clients to the next one.
 """
 
@@ -29,14 +30,17 @@ from inbond.web.pieces import in_pieces
 from inbond.web.settings import ServerLimits
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+MAX_PAGES: Final = 4  # for people, at once: each is some questions to the ledger, or some ten milliseconds' work
+QUEUED_PAGES: Final = 32
 PROBES: Final = frozenset({"live", "ready", "metrics"})
 QUICK_SHARE: Final = 4  # of the requests at once, one in so many has a quick place
+FILES: Final = frozenset({"file", "file-of-index"})  # not pages about files
 FILES_SHARE: Final = 0.75  # of the connections: those that may carry files
 
 
 def is_file(route: str) -> bool:
     """Whether requests of a route are for files, which have places of their own."""
-    return route.startswith("file")
+    return route in FILES
 
 
 class Overload:
@@ -48,6 +52,7 @@ class Overload:
         self.quick = Gate(places=max(1, most // QUICK_SHARE), queue=most, patience=patience)
         self.waiting = Gate(places=most, queue=0, patience=patience)
         self.files = Gate(places=files, queue=most, patience=patience)
+        self.pages = Gate(places=MAX_PAGES, queue=QUEUED_PAGES, patience=patience, share=1)
         self.quick_seconds = limits.quick_seconds
         self._metrics = metrics
 
@@ -55,7 +60,7 @@ class Overload:
     def waits(self) -> Mapping[str, Callable[[], int]]:
         """How many requests wait, by what for."""
         return {
-            "place": lambda: self.quick.waiting + self.files.waiting,
+            "place": lambda: self.quick.waiting + self.files.waiting + self.pages.waiting,
             "answer": lambda: self.waiting.in_use,
         }
 
@@ -70,6 +75,12 @@ class Overload:
     def give_back(self, client: str) -> None:
         """Gives back the place that `keep` took."""
         self.files.leave(client)
+
+    @asynccontextmanager
+    async def page(self, client: str) -> AsyncIterator[None]:
+        """A place to make a page for people in, until it is made. Raises `Overloaded`."""
+        async with _place(self, self.pages, client, "pages"):
+            yield
 
     def refusal(self, full: str) -> Overloaded:
         """Counts a request that is turned away; `full` says what has no place for it."""

@@ -16,10 +16,11 @@ from inbond.model.evidence import EvidenceState
 from inbond.model.occurrence import Occurrence, OccurrenceKind
 from inbond.model.overview import StopsOfRule
 from inbond.web.access import indexes_for
-from inbond.web.attention import attention, visible
+from inbond.web.attention import attention, readable
 from inbond.web.behind import BEHIND, LEDGER
 from inbond.web.charts import meter
 from inbond.web.for_people import for_people
+from inbond.web.in_turn import in_turn
 from inbond.web.overview_charts import charts_of
 from inbond.web.overview_facts import CoverageFacts, HappenedFacts, Overview, StopsFacts
 from inbond.web.overview_traffic import totals_of, traffic_points
@@ -37,11 +38,12 @@ _DAY: Final = timedelta(days=1)
 # Told elsewhere on the page, or nothing to look at.
 _QUIET: Final = frozenset({OccurrenceKind.DECISION_MADE, OccurrenceKind.DECISION_REVOKED, OccurrenceKind.FILE_STOPPED})
 _TOLD: Final = frozenset(OccurrenceKind) - _QUIET
-MAX_READ: Final = 500  # occurrences; those of other indexes, and what is told once for several, among them
+MAX_READ: Final = 500  # occurrences; what is told once for several indexes among them
 _NOTHING: Final = {**{str(state): 0 for state in EvidenceState}, UNTOLD: 0}
 
 
 @for_people
+@in_turn
 async def overview(request: web.Request) -> web.Response:
     """`GET /`: of all indexes that whoever asks may read; `?days=` 1, 7 or 30."""
     now = request.app[GATEWAY].clock()
@@ -85,7 +87,7 @@ async def _filled(request: web.Request, empty: Overview) -> Overview:
     hours = [one for one in await ledger.traffic(since) if one.index in empty.indexes]
     points = traffic_points(hours, since=since, now=empty.now, step=timedelta(seconds=empty.step_seconds))
     sums = await request.app[BEHIND].sums.of(frozenset(empty.indexes), since)
-    happened = visible(await ledger.latest_occurrences(since, kinds=_TOLD, limit=MAX_READ), request)
+    happened = await ledger.latest_occurrences(since, kinds=_TOLD, bearing=readable(request), limit=MAX_READ)
     return structs.replace(
         empty,
         traffic=points,

@@ -20,11 +20,13 @@ from inbond.gateway.page_state import PageState
 from inbond.model.evidence import Verified, state_of
 from inbond.model.names import Filename, ProjectName
 from inbond.model.occurrence import Occurrence, OccurrenceKind
+from inbond.model.overview import Bearing
 from inbond.model.page import File
 from inbond.model.verdict import Decision
 from inbond.policy.case import evidence_of
 from inbond.web.behind import LEDGER
 from inbond.web.for_people import for_people
+from inbond.web.in_turn import turn
 from inbond.web.judged_under import judged_under
 from inbond.web.paging import Paging, page_number, paging_of
 from inbond.web.places import file_href, why_href
@@ -33,7 +35,6 @@ from inbond.web.simple_routes import GATEWAY, index_of
 from inbond.web.twin import shown
 
 FILES_SHOWN: Final = 100  # of one page
-EVENTS_READ: Final = 300  # those of other indexes among them
 EVENTS_SHOWN: Final = 30
 _BEGINNING: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _OLDEST: Final = Version("0.dev0")
@@ -118,9 +119,19 @@ async def project(request: web.Request) -> web.Response:
         release=request.query.get("release", "").strip()[:200] or None,
         only="stopped" if request.query.get("only") == "stopped" else None,
     )
-    told = await gateway.files.project(index, state)
+    async with turn(request):  # not while upstream was asked
+        return await _page(request, looked)
+
+
+async def _page(request: web.Request, looked: _Looked) -> web.Response:
+    index, state = looked.index, looked.state
+    told = await request.app[GATEWAY].files.project(index, state)
     happened = await request.app[LEDGER].latest_occurrences(
-        _BEGINNING, kinds=frozenset(OccurrenceKind), project=name, limit=EVENTS_READ
+        _BEGINNING,
+        kinds=frozenset(OccurrenceKind),
+        bearing=Bearing(indexes={index.name}, upstreams={state.upstream}),
+        project=state.page.name,
+        limit=EVENTS_SHOWN,
     )
     facts = await off_loop(len(state.page.files), _facts, looked, told, happened, page_number(request))
     return await shown(request, "project_page.html", facts, background=told)
@@ -152,7 +163,7 @@ def _facts(looked: _Looked, told: ProjectBackground, happened: Sequence[Occurren
         paging=paging,
         timeline=timeline_json(told.timeline),
         standing=standing_json(told.standing, judged.at),
-        events=[_event(one) for one in happened if _bears_on(one, looked)][:EVENTS_SHOWN],
+        events=[_event(one) for one in happened],
     )
 
 
@@ -197,10 +208,6 @@ def _file(looked: _Looked, file: File, times: Mapping[Filename, datetime | None]
 def _counted(found: Sequence[Decision], words: type[Decision]) -> dict[str, int]:
     counts = Counter(found)
     return {str(word): counts[word] for word in words}
-
-
-def _bears_on(one: Occurrence, looked: _Looked) -> bool:
-    return one.index in {None, looked.index.name} and one.upstream in {None, looked.state.upstream}
 
 
 def _event(one: Occurrence) -> Event:

@@ -44,6 +44,7 @@ class EntryFact(msgspec.Struct, kw_only=True, frozen=True):
 class ReviewPage(msgspec.Struct, kw_only=True, frozen=True):
     """The queue. `recorded_since`: the earliest request that is held; None where none is.
 
+    `cut`: whether only the latest requests were looked at, since there are more than a page looks at.
     `errors`: of filters that cannot be read. `decided`: what was just decided of it, in sentences, where the address
     names it.
     """
@@ -55,6 +56,7 @@ class ReviewPage(msgspec.Struct, kw_only=True, frozen=True):
     indexes: tuple[str, ...]
     recorded_since: datetime | None
     errors: dict[str, str]
+    cut: bool
     decided: tuple[str, ...] = ()
 
 

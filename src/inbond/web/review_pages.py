@@ -17,6 +17,7 @@ from inbond.gateway import deciding
 from inbond.gateway.deciding import Made
 from inbond.model.decisions import Decided
 from inbond.model.errors import Malformed
+from inbond.model.history import AskedOnly
 from inbond.model.units import parse_duration
 from inbond.policy.decision_words import parse_reason, parse_until
 from inbond.reporting import reviewing
@@ -28,17 +29,20 @@ from inbond.web.decision_facts import visible
 from inbond.web.decision_json import decision_json
 from inbond.web.desk import DESK, author_of, decides_for_all, now_of, operated, paged, warnings_for
 from inbond.web.form_pages import Given, declined, done, form_page, given, shown_at, unusable
+from inbond.web.in_turn import in_turn
 from inbond.web.origin import client_of
 from inbond.web.review_facts import EntryPage, ReviewPage, fact_of
 from inbond.web.twin import shown, wants_json
 
 HOME: Final = "/-/review"
 MAX_PROJECTS: Final = 300  # looked at for one page: some seconds of judging at most
+MAX_ROWS: Final = 20_000  # of requests; equal ones are one
 ACCEPTING: Final = ("reason", "until", "waive")
 REJECTING: Final = ("reason",)
 _GONE: Final = "load the queue anew: somebody has decided it meanwhile, or nothing stops it any more"
 
 
+@in_turn
 async def review(request: web.Request) -> web.Response:
     """`GET /-/review`: `?since=30d`, `?index=`, `?page=`."""
     index, indexes = request.query.get("index") or None, operated(request)
@@ -56,12 +60,14 @@ async def review(request: web.Request) -> web.Response:
         indexes=indexes,
         recorded_since=found.recorded_since,
         errors=fields.errors,
+        cut=found.cut,
         decided=await _decided(request),
     )
     status = HTTPStatus.UNPROCESSABLE_ENTITY if fields.errors else HTTPStatus.OK
     return await shown(request, "review.html", facts, status=status, form=fields)
 
 
+@in_turn
 async def entry(request: web.Request) -> web.Response:
     """`GET /-/review/{id}`: one entry, with the forms that accept and reject it."""
     found = await _queue(request, operated(request))
@@ -72,6 +78,7 @@ async def entry(request: web.Request) -> web.Response:
     return await _entry_page(request, one, found, Given({"until": USUAL_UNTIL}), Given({}))
 
 
+@in_turn
 async def accept(request: web.Request) -> web.Response:
     """`POST /-/review/{id}/accept`: lets it through, by a waiver, or by pins where another publisher was found."""
     now = now_of(request)
@@ -80,48 +87,51 @@ async def accept(request: web.Request) -> web.Response:
     reason = fields.read("reason", parse_reason)
     until = fields.read("until", lambda text: parse_until(text or USUAL_UNTIL, since))
     waive = fields.ticked("waive")
-    async with request.app[DESK].turn:
-        try:
-            wanted = await _wanted(request)
-        except NotWaiting as error:
-            return declined(request, error, HTTPStatus.CONFLICT, back=HOME, remedy=_gone(error))
+    try:
+        wanted = await _wanted(request)  # the whole queue, for which nobody else's turn is to wait
         if reason is None or until is None or fields.errors:
             return await _refused(request, wanted, accepting=fields)
         require(request, Role.OPERATOR, wanted.entry.index)
-        said = Said(reason=reason, by=author_of(request), at=now)
-        pins = bool(wanted.pins) and not waive
-        if pins:
-            require(request, Role.OPERATOR, None)
-        # An end is for waivers: the form always has one, and a pin takes no notice of it.
-        ends = pins and bool(fields["until"]) and fields["until"] != USUAL_UNTIL
-        try:
-            decisions = reviewing.accepting(
-                [wanted.entry], wanted.queue.pages, said, until=until, ends=ends, waive=waive
-            )
-        except EndlessPin as error:
-            fields.errors["until"] = f"{error.message}: leave it out, or let this release through alone"
-            return await _refused(request, wanted, accepting=fields)
-        except NotToWaive as error:
-            return declined(request, error, HTTPStatus.CONFLICT, back=HOME)
-        return await _put_in_force(request, decisions, now)
+        async with request.app[DESK].turn:
+            wanted = await _still(request, wanted)
+            pins = bool(wanted.pins) and not waive
+            if pins:
+                require(request, Role.OPERATOR, None)
+            # An end is for waivers: the form always has one, and a pin takes no notice of it.
+            ends = pins and bool(fields["until"]) and fields["until"] != USUAL_UNTIL
+            said = Said(reason=reason, by=author_of(request), at=now)
+            try:
+                decisions = reviewing.accepting(
+                    [wanted.entry], wanted.queue.pages, said, until=until, ends=ends, waive=waive
+                )
+            except EndlessPin as error:
+                fields.errors["until"] = f"{error.message}: leave it out, or let this release through alone"
+                return await _refused(request, wanted, accepting=fields)
+            return await _put_in_force(request, decisions, now)
+    except NotWaiting as error:
+        return declined(request, error, HTTPStatus.CONFLICT, back=HOME, remedy=_gone(error))
+    except NotToWaive as error:
+        return declined(request, error, HTTPStatus.CONFLICT, back=HOME)
 
 
+@in_turn
 async def reject(request: web.Request) -> web.Response:
     """`POST /-/review/{id}/reject`: denies it until that is revoked."""
     now = now_of(request)
     fields = await given(request, REJECTING)
     reason = fields.read("reason", parse_reason)
-    async with request.app[DESK].turn:
-        try:
-            wanted = await _wanted(request)
-        except NotWaiting as error:
-            return declined(request, error, HTTPStatus.CONFLICT, back=HOME, remedy=_gone(error))
+    try:
+        wanted = await _wanted(request)
         if reason is None or fields.errors:
             return await _refused(request, wanted, rejecting=fields)
         require(request, Role.OPERATOR, wanted.entry.index)
-        said = Said(reason=reason, by=author_of(request), at=now)
-        rejections = reviewing.rejecting(wanted.queue, wanted.entry.id, said, index=wanted.entry.index)
-        return await _put_in_force(request, rejections, now)
+        async with request.app[DESK].turn:
+            wanted = await _still(request, wanted)
+            said = Said(reason=reason, by=author_of(request), at=now)
+            rejections = reviewing.rejecting(wanted.queue, wanted.entry.id, said, index=wanted.entry.index)
+            return await _put_in_force(request, rejections, now)
+    except NotWaiting as error:
+        return declined(request, error, HTTPStatus.CONFLICT, back=HOME, remedy=_gone(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,24 +147,33 @@ class _Wanted:
         return reviewing.pinned_by(self.entry, self.queue.pages)
 
 
-async def _wanted(request: web.Request) -> _Wanted:
+async def _wanted(request: web.Request, among: AskedOnly | None = None) -> _Wanted:
     """What the path names. Raises `NotWaiting`, with who rejected it where somebody did."""
     desk = request.app[DESK]
-    found = await _queue(request, operated(request))
+    found = await _queue(request, operated(request), among=among)
     decisions = [*(placed.decided for placed in desk.configured.now), *await desk.ledger.decisions()]
     (one,) = accepted(found, request.match_info["id"], decisions)
     return _Wanted(entry=one, queue=found)
 
 
-async def _queue(request: web.Request, indexes: tuple[str, ...], since: timedelta | None = None) -> Queue:
+async def _still(request: web.Request, wanted: _Wanted) -> _Wanted:
+    """The same once it is one's turn to decide: its own project is all that is looked at. Raises `NotWaiting`."""
+    entry = wanted.entry
+    return await _wanted(request, AskedOnly(indexes=frozenset({entry.index}), project=entry.project, limit=MAX_ROWS))
+
+
+async def _queue(
+    request: web.Request, indexes: tuple[str, ...], since: timedelta | None = None, among: AskedOnly | None = None
+) -> Queue:
     desk = request.app[DESK]
     return await reviewing.queue(
         desk.look,
         desk.ledger,
         since=since if since is not None else _length(_since(request)),
         now=now_of(request),
-        indexes=indexes,
+        only=among or AskedOnly(indexes=frozenset(indexes), limit=MAX_ROWS),
         projects=MAX_PROJECTS,
+        for_page=True,
     )
 
 

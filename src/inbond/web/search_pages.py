@@ -10,10 +10,12 @@ import msgspec
 from aiohttp import web
 
 from inbond.gateway.indexes import Index
-from inbond.model.overview import KnownProject
+from inbond.model.names import ProjectName
+from inbond.model.overview import KnownProject, Searched
 from inbond.web.access import sees
 from inbond.web.behind import LEDGER
 from inbond.web.for_people import for_people
+from inbond.web.in_turn import in_turn
 from inbond.web.paging import page_number
 from inbond.web.places import project_href
 from inbond.web.simple_routes import GATEWAY
@@ -37,7 +39,7 @@ class FoundProject(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     upstream: str
     files: int  # on its newest page
-    first_seen: datetime
+    first_seen: datetime  # here; where indexes of others ask that upstream too, when one's own were asked for it
     on: list[FoundOn]
 
 
@@ -51,18 +53,17 @@ class SearchFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @for_people
+@in_turn
 async def search(request: web.Request) -> web.Response:
     """`GET /-/search`."""
     query = request.query.get("q", "").strip()[:MAX_QUERY]
     page = min(page_number(request), MAX_PAGES)
-    indexes = [one for one in request.app[GATEWAY].indexes.values() if sees(request, one.name)]
+    every = list(request.app[GATEWAY].indexes.values())
+    indexes = [one for one in every if sees(request, one.name)]
     rows = await request.app[LEDGER].known_projects(
-        normalised(query),
-        upstreams={name for index in indexes for name in index.upstreams},
-        limit=FOUND_SHOWN + 1,
-        offset=(page - 1) * FOUND_SHOWN,
+        normalised(query), whose=_searched(indexes, every), limit=FOUND_SHOWN + 1, offset=(page - 1) * FOUND_SHOWN
     )
-    found = [_found(one, on) for one in rows[:FOUND_SHOWN] if (on := _on(one, indexes))]
+    found = [_found(one, _on(one.upstream, one.project, indexes)) for one in rows[:FOUND_SHOWN]]
     facts = SearchFacts(query=query, found=found, page=page, more=len(rows) > FOUND_SHOWN and page < MAX_PAGES)
     return await shown(request, "search.html", facts)
 
@@ -72,9 +73,22 @@ def normalised(query: str) -> str:
     return re.sub(r"[-_.\s]+", "-", query).lower()
 
 
-def _on(one: KnownProject, indexes: list[Index]) -> list[Index]:
-    """The indexes that look for the project at that upstream."""
-    return [index for index in indexes if one.upstream in index.upstreams_for(one.project)]
+def _searched(indexes: list[Index], every: list[Index]) -> Searched:
+    """What of the ledger is theirs: an upstream that an index of others asks as well tells what those use."""
+    names = {one.name for one in indexes}
+    own = {upstream for one in indexes for upstream in one.upstreams}
+    others = {upstream for one in every if one.name not in names for upstream in one.upstreams}
+    return Searched(
+        indexes=names,
+        whole=own - others,
+        shared=own & others,
+        seeks=lambda upstream, project: bool(_on(upstream, project, indexes)),
+    )
+
+
+def _on(upstream: str, project: ProjectName, indexes: list[Index]) -> list[Index]:
+    """The indexes that look for a project at that upstream."""
+    return [index for index in indexes if upstream in index.upstreams_for(project)]
 
 
 def _found(one: KnownProject, on: list[Index]) -> FoundProject:

@@ -11,9 +11,10 @@ from aiohttp import web
 
 from inbond.access.secret import digest_of
 from inbond.access.tokens import Session, Token
-from inbond.gateway.sign_in import By, Refused
+from inbond.gateway.sign_in import By, Offered, Refused, SignedIn
 from inbond.model.acts import Act, ActKind
 from inbond.model.errors import InbondError, TooManyAttempts
+from inbond.model.text import counted
 from inbond.web.access import ACCESS, principal_of, signed_in
 from inbond.web.csrf import SESSION_COOKIE, cookie_name, cookie_of, csrf_token, is_secure, set_cookie
 from inbond.web.forms import form_of
@@ -23,6 +24,9 @@ from inbond.web.twin import shown
 
 SESSION_LASTS: Final = timedelta(hours=12)  # a working day: a browser that is left open is not signed in for ever
 COOKIE_BYTES: Final = 32
+# Each session is written to the ledger and its trail, so one token begins no more of them than people do.
+MAX_BEGUN: Final = 30  # in a row, with one token
+SECONDS_FOR_ANOTHER: Final = 20.0
 MAX_NEXT_CHARS: Final = 2000
 HOME: Final = "/"
 
@@ -54,6 +58,13 @@ async def sign_in(request: web.Request) -> web.Response:
     if isinstance(found, Refused):
         error = failed(request, access, SAID[found.why], token=found.token)
         return await _form(request, after, error=error)
+    if (wait := access.begun.failed(found.id).wait) is not None:
+        error = TooManyAttempts(
+            f"too many browsers signed in with this token: try again in {counted(wait, 'second')}",
+            seconds=wait,
+            remedy="ask whoever runs this inbond for a token of your own",
+        )
+        return await _form(request, after, error=error)
     cookie = await _begin(request, found)
     response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": after, "Cache-Control": "no-store"})
     set_cookie(request, response, SESSION_COOKIE, cookie, strict=False)
@@ -61,12 +72,13 @@ async def sign_in(request: web.Request) -> web.Response:
 
 
 async def sign_out(request: web.Request) -> web.Response:
-    """`POST /-/sign-out`: ends the session, here and in the ledger."""
-    cookie = cookie_of(request, SESSION_COOKIE)
-    if cookie is not None and signed_in(request).by is By.SESSION:
-        await request.app[ACCESS].tokens.end_session(
-            digest_of(cookie), told=_act(request, ActKind.SIGN_OUT, str(principal_of(request)), "signed out")
-        )
+    """`POST /-/sign-out`: ends the session of the cookie, here and in the ledger, whoever else signs the request."""
+    cookie, access = cookie_of(request, SESSION_COOKIE), request.app[ACCESS]
+    if cookie is not None:
+        whose = access.sign_in.at_once(Offered(cookie=cookie))
+        if isinstance(whose, SignedIn) and whose.by is By.SESSION:
+            told = _act(request, ActKind.SIGN_OUT, str(whose.principal), "signed out")
+            await access.tokens.end_session(digest_of(cookie), told=told)
     response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "sign-in", "Cache-Control": "no-store"})
     secure = is_secure(request)
     response.del_cookie(

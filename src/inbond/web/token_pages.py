@@ -15,7 +15,7 @@ from inbond.access.roles import Role
 from inbond.gateway import tokens
 from inbond.gateway.lru import Lru
 from inbond.gateway.tokens import Asking, Listed, Made
-from inbond.model.errors import ClientFault, NotFound
+from inbond.model.errors import ClientFault, InbondError, NotFound
 from inbond.web.access import ACCESS, who
 from inbond.web.desk import now_of, paged
 from inbond.web.form_pages import Given, declined, done, form_page, given, new_page, unusable
@@ -71,14 +71,18 @@ async def make(request: web.Request) -> web.Response:
         return declined(
             request, again, HTTPStatus.CONFLICT, back=HOME, remedy="revoke that one if nobody has it, and make another"
         )
-    made = await tokens.make_token(
-        request.app[ACCESS].tokens,
-        name,
-        grant,
-        expires=expires[0],
-        asking=_asking(request, now),
-        random=request.app[ACCESS].random,
-    )
+    try:
+        made = await tokens.make_token(
+            request.app[ACCESS].tokens,
+            name,
+            grant,
+            expires=expires[0],
+            asking=_asking(request, now),
+            random=request.app[ACCESS].random,
+        )
+    except InbondError:  # so that the same form can be sent again
+        request.app[SENT].forget(fields["once"])
+        raise
     return await _made(request, made, now)
 
 
@@ -126,6 +130,10 @@ class Sent:
         before = self._known.get(once)
         self._known.put(once, value=True)
         return before is None
+
+    def forget(self, once: str) -> None:
+        """Has that count as never sent: nothing came of it."""
+        self._known.pop(once)
 
 
 SENT: Final = web.AppKey("sent-forms", Sent)

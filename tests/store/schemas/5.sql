@@ -74,6 +74,7 @@ CREATE TABLE asked (
 , who TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX asked_last ON asked (last_at);
 CREATE INDEX asked_first ON asked (first_at);
+CREATE INDEX asked_stopped ON asked (last_at) WHERE decision <> 'allow' OR would <> 'allow';
 CREATE INDEX asked_of_project ON asked (upstream, project);
 CREATE TABLE occurrence (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
