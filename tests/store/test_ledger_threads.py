@@ -58,6 +58,7 @@ async def busy(thread: LedgerThread) -> AsyncIterator[None]:
         end.wait(30)
 
     under_way = asyncio.ensure_future(thread.run(work))
+    await asyncio.sleep(0)  # it is the first in line
     try:
         yield
     finally:
@@ -141,6 +142,20 @@ async def test_the_latest_of_some_indexes_or_of_a_project_alone_are_read(tmp_pat
         assert await ledger.asked(since=T0, stopped=True, only=other) == ()
         assert await ledger.asked(since=T0, only=AskedOnly(indexes=frozenset())) == ()
         assert len(await ledger.asked(since=T0 + timedelta(microseconds=9))) == 2
+
+
+async def test_what_was_stopped_is_told_a_page_at_a_time(tmp_path: Path) -> None:
+    async with opened(tmp_path, Heard()) as ledger:
+        fill(ledger.path, 10)
+        wanted = DenialsWanted(since=T0, indexes=frozenset({"odd", "even"}), stopped=Stopped.STOPPED)
+        found = [await ledger.denials(wanted, skip=skip, limit=4) for skip in (0, 4, 8, 12)]
+        assert [[one.version for one in page] for page in found] == [
+            ["1.10", "1.9", "1.8", "1.7"],
+            ["1.6", "1.5", "1.4", "1.3"],
+            ["1.2", "1.1"],
+            [],
+        ]
+        assert {(one.times, one.askers, one.askers_count) for page in found for one in page} == {(1, (), 0)}
 
 
 async def test_pages_look_through_what_was_stopped_alone(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ async def busy_ledger(proxy: Inbond) -> AsyncIterator[None]:
         end.wait(30)
 
     under_way = asyncio.ensure_future(proxy.up.parts.base.ledger._showing.run(work))
+    await asyncio.sleep(0)  # it is the first in line
     try:
         yield
     finally:

@@ -57,3 +57,9 @@ def test_it_loads_nothing_and_every_class_of_a_chart_has_a_colour() -> None:
     states = ("verified", "absent", "rejected", "unsupported", "unavailable", "pending", "untold")
     for word in (*words, *states):
         assert re.search(rf"\.c-{word}\b[^{{]*\{{[^}}]*fill:", CSS), word
+
+
+def test_lists_without_marks_are_no_rule_for_plain_badges() -> None:
+    """`plain` is a list without marks, and a badge of no colour, which keeps the room around its word."""
+    assert "ul.plain {" in CSS
+    assert not re.search(r"(^|[},])\s*\.plain\b", CSS)

@@ -26,11 +26,6 @@ _CONDITIONS: Final = {
     Stopped.ALL: "(decision <> 'allow' OR would <> 'allow')",
 }
 _Key = tuple[Any, ...]
-_ASKERS: Final = (
-    "SELECT client, who, max(last_at) FROM asked WHERE upstream = ? AND project = ? AND index_name = ?"
-    " AND filename = ? AND sha256 IS ? AND rule = ? AND code = ? AND decision = ? AND would = ? AND last_at >= ?"
-    " AND (client <> '' OR who <> '') GROUP BY client, who ORDER BY max(last_at) DESC, client, who LIMIT ?"
-)
 
 
 def denials(connection: sqlite3.Connection, wanted: DenialsWanted, *, skip: int, limit: int) -> tuple[Denial, ...]:
@@ -43,7 +38,8 @@ def denials(connection: sqlite3.Connection, wanted: DenialsWanted, *, skip: int,
     keys = _latest(connection, where, values, skip + limit)[skip:]
     rows = _summed(connection, where, values, keys)
     try:
-        return tuple([_denial(rows[key], _askers(connection, wanted, rows[key])) for key in keys if key in rows])
+        askers = _askers(connection, wanted, keys)
+        return tuple([_denial(rows[key], tuple(askers.get(key, ()))) for key in keys if key in rows])
     except ValueError as error:  # whoever wrote this did not write it through inbond
         raise sqlite3.DatabaseError(f"a request in the ledger cannot be read: {error}") from error
 
@@ -66,19 +62,21 @@ def _summed(
     """The rows of these entries, by what they share."""
     if not keys:
         return {}
-    projects = list(dict.fromkeys(key[1:3] for key in keys))
-    # By the index of projects: `last_at` without its own.
+    near, files = _near(keys)
     rows = connection.execute(
-        f"SELECT {_SUMMED} FROM asked WHERE (upstream, project) IN (VALUES {_marks(2, projects)})"  # noqa: S608
-        f" AND {where.replace('last_at', '+last_at', 1)} GROUP BY {_KEY}",
-        [*(value for project in projects for value in project), *values],
+        f"SELECT {_SUMMED} FROM asked {near} AND {where} GROUP BY {_KEY}",  # noqa: S608 (own texts)
+        [*files, *values],
     )
     wanted = frozenset(keys)
     return {row[:_KEY_LENGTH]: row for row in rows if row[:_KEY_LENGTH] in wanted}
 
 
-def _marks(length: int, several: Sequence[object]) -> str:
-    return ", ".join([f"({', '.join('?' * length)})"] * len(several))
+def _near(keys: Sequence[_Key]) -> tuple[str, list[Any]]:
+    """A condition by the index of projects that all rows of these entries fulfil, and few others."""
+    _, upstreams, projects, filenames, *_ = (list(dict.fromkeys(several)) for several in zip(*keys, strict=True))
+    named = (("upstream", upstreams), ("project", projects), ("filename", filenames))
+    conditions = " AND ".join(f"{name} IN ({', '.join('?' * len(several))})" for name, several in named)
+    return f"INDEXED BY asked_of_project WHERE {conditions}", [*upstreams, *projects, *filenames]
 
 
 def _conditions(wanted: DenialsWanted) -> list[tuple[str, list[Any]]]:
@@ -97,11 +95,22 @@ def _conditions(wanted: DenialsWanted) -> list[tuple[str, list[Any]]]:
     return given
 
 
-def _askers(connection: sqlite3.Connection, wanted: DenialsWanted, row: tuple[Any, ...]) -> tuple[Asker, ...]:
-    index, upstream, project, filename, sha256, rule, code, decision, would, *_ = row
-    key = (upstream, project, index, filename, sha256, rule, code, decision, would)
-    found = connection.execute(_ASKERS, (*key, moment_of(wanted.since), SHOWN_ASKERS))
-    return tuple(Asker(client=client, who=who, last_at=time_of(at)) for client, who, at in found.fetchall())
+def _askers(connection: sqlite3.Connection, wanted: DenialsWanted, keys: Sequence[_Key]) -> dict[_Key, list[Asker]]:
+    """The last of those who met each of these entries."""
+    found: dict[_Key, list[Asker]] = {key: [] for key in keys}
+    if not keys:
+        return found
+    near, files = _near(keys)
+    rows = connection.execute(
+        f"SELECT {_KEY}, client, who, max(last_at) FROM asked {near} AND last_at >= ?"  # noqa: S608 (own texts)
+        f" AND (client <> '' OR who <> '') GROUP BY {_KEY}, client, who ORDER BY max(last_at) DESC, client, who",
+        [*files, moment_of(wanted.since)],
+    )
+    for *key, client, who, at in rows:
+        askers = found.get(tuple(key))
+        if askers is not None and len(askers) < SHOWN_ASKERS:
+            askers.append(Asker(client=client, who=who, last_at=time_of(at)))
+    return found
 
 
 def _denial(row: tuple[Any, ...], askers: tuple[Asker, ...]) -> Denial:

@@ -29,7 +29,7 @@ _LET_THROUGH: Final = """
     ) GROUP BY index_name, upstream, project, filename ORDER BY max(last_at) DESC LIMIT ?
 """
 # Those that begin so before those that have it elsewhere; `files` by the index on the project. Of upstreams that others
-# share, those that one's own indexes were asked for, since when these were.
+# share, those that one's own indexes were asked for, since when these were; CROSS: names before requests.
 _PROJECTS: Final = """
     SELECT upstream, name, since, (SELECT count(*) FROM file WHERE file.project = known.id AND vanished_at IS NULL)
     FROM (
@@ -37,7 +37,7 @@ _PROJECTS: Final = """
         WHERE upstream IN ({whole}) AND instr(name, ?) > 0
         UNION ALL
         SELECT project.id, project.upstream, name, min(first_at) AS since
-        FROM project JOIN asked ON asked.upstream = project.upstream AND asked.project = name
+        FROM project CROSS JOIN asked ON asked.upstream = project.upstream AND asked.project = name
         WHERE project.upstream IN ({shared}) AND instr(name, ?) > 0 AND index_name IN ({indexes})
         GROUP BY project.id
     ) AS known
