@@ -114,13 +114,32 @@ async def test_a_delete_is_done_while_others_go_on_putting(held: Held) -> None:
             await asyncio.sleep(0)
 
     feeders = await begun(*(on_and_on(f"key/{number}") for number in range(5)))
+    while not held.batches:
+        await asyncio.sleep(0)
     before = len(held.batches)
-    assert before
     await together.delete("gone")
     assert len(held.batches) <= before + 3
     for task in feeders:
         task.cancel()
     await together.aclose()
+
+
+async def test_what_nobody_waits_for_lingers_for_what_else_comes(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.go.set()
+    together = DocumentsBehind(held)
+    await together.put_soon("one", b"one")
+    await turns_pass()
+    await together.put_soon("two", b"two")
+    await turns_pass()
+    assert held.batches == []
+    assert await together.get("one") == b"one"
+    await together.put("three", b"three")  # who waits takes them along
+    assert held.batches == [["one", "two", "three"]]
+    monkeypatch.setattr(behind, "LINGER", 0.001)
+    await together.put_soon("four", b"four")
+    while len(held.batches) < 2:
+        await asyncio.sleep(0)
+    assert held.batches[1:] == [["four"]]
 
 
 async def test_who_puts_more_than_there_is_room_for_waits_for_room(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -24,6 +23,7 @@ from inbond.cli.compose import Running, running
 from inbond.cli.config import Config, Loaded
 from inbond.cli.control import controlled
 from inbond.cli.descriptors import with_descriptors
+from inbond.cli.full_collections import collect_in_quiet, keep_collections_short
 from inbond.cli.hang_ups import HangUps
 from inbond.cli.listening import BACKLOG, cannot_listen
 from inbond.cli.reload import Reloading
@@ -111,7 +111,10 @@ async def serve_until(
     """
     config = replace(config, server=with_descriptors(config.server))
     async with running(config, among=among, spare=spare) as up:
-        lag = asyncio.create_task(up.metrics.watch_lag())
+        beside = [
+            asyncio.create_task(up.metrics.watch_lag()),
+            asyncio.create_task(collect_in_quiet(lambda: up.metrics.answers)),
+        ]
         runner = await start(up, config, sockets=sockets)
         try:
             async with nullcontext() if reloads is None else reloads(up, runner.app):
@@ -120,7 +123,8 @@ async def serve_until(
                 await _tell_begun(up, address_of(runner), standing, among)
                 await stop.wait()
         finally:
-            lag.cancel()
+            for task in beside:
+                task.cancel()
             _tell(up, stopped(up.gateway.clock()), among)
             log.info("stopping: requests and downloads under way may finish", seconds=STOP_SECONDS)
             await finish(up, runner, seconds=STOP_SECONDS)
@@ -137,16 +141,6 @@ def _tell(up: Running, act: Act, among: Among | None) -> None:
     """Into the audit trail: once for several processes, by the first."""
     if among is None or among.peers.number == 1:
         up.gateway.observer(Did(act=act))
-
-
-def keep_collections_short() -> None:
-    """Takes what is there from the start out of Python's garbage collections, which stop everything while they last.
-
-    Modules, classes and what they hold live to the end: to go through these 70,000 objects took up to a tenth of a
-    second, again and again while a large page's files settle.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 async def finish(up: Running, runner: web.AppRunner, *, seconds: float) -> None:

@@ -5,6 +5,9 @@ upstream. Who puts or deletes one waits until that is written; who puts one *soo
 one who wants it asks for again without anybody noticing, since a process that is killed takes it along: evidence,
 provenance, core metadata. What something else rests on (a page, whose serial the ledger knows; what was served; a
 doubt; a why-link) is put. Whoever asks meanwhile is given what waits.
+
+What nobody waits for lingers a moment, for what else comes of the same file, and out of the way of its answer: a
+transaction wants the disk and the interpreter, as the answer does.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -23,6 +27,7 @@ from inbond.store.protocols import MAX_DOCUMENT_BYTES, Documents
 MAX_WAITING_BYTES: Final = 16 * 2**20  # of keys and values in memory, or one document; who puts more waits for room
 BATCH_BYTES: Final = 2**20  # in one transaction, which keeps other processes waiting; a larger document has its own
 BATCH: Final = 64  # documents in one transaction
+LINGER: Final = 0.02  # seconds from the first document of a transaction on, where nobody waits for it
 
 
 class ManyDocuments(Documents, Protocol):
@@ -35,11 +40,12 @@ class ManyDocuments(Documents, Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """What is written together. `written`: ends then, and is the batch's own."""
+    """What is written together. `written`: ends then, and is the batch's own. `wanted`: it lingers no more."""
 
     values: dict[str, bytes | None] = field(default_factory=dict)
     size: int = 0  # of its keys and values
     begun: bool = False  # it is being written as it is
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Task[None] = field(init=False)
 
     def takes(self, size: int) -> bool:
@@ -90,26 +96,29 @@ class DocumentsBehind:
 
     async def put(self, key: str, value: bytes) -> None:
         """See `Documents.put`. Who no longer waits for it ends nothing."""
-        await asyncio.shield(await self._added(key, value))
+        await asyncio.shield(await self._added(key, value, wanted=True))
 
     async def put_soon(self, key: str, value: bytes) -> None:
         """See `Documents.put_soon`. Where there is no room it is `put`."""
         soon = not self._closed and not self._line.locked() and self._has_room(_size(key, value))
-        written = await self._added(key, value)
+        written = await self._added(key, value, wanted=not soon)
         if not soon:
             await asyncio.shield(written)
 
     async def delete(self, key: str) -> None:
         """See `Documents.delete`."""
-        await asyncio.shield(await self._added(key, None))
+        await asyncio.shield(await self._added(key, None, wanted=True))
 
-    async def _added(self, key: str, value: bytes | None) -> asyncio.Task[None]:
-        """Has it written; what ends then."""
+    async def _added(self, key: str, value: bytes | None, *, wanted: bool) -> asyncio.Task[None]:
+        """Has it written, at once where it is `wanted`; what ends then."""
         size = _size(checked(key), value)
         async with self._line:
             while not self._has_room(size):
+                self._batches[0].wanted.set()
                 await asyncio.wait([self._batches[0].written])
             batch = self._batch_for(size)
+            if wanted:
+                batch.wanted.set()
             self._bytes += batch.add(key, value)
             self._holding[key] = batch
             self._absent.written(key)
@@ -122,15 +131,21 @@ class DocumentsBehind:
         before = self._batches[-1] if self._batches else None
         if before is not None and before.takes(size):
             return before
+        if before is not None:
+            before.wanted.set()  # there is no more room in it to wait for
         batch = _Batch()
         batch.written = asyncio.get_running_loop().create_task(self._write(batch, after=before))
         self._batches.append(batch)
         return batch
 
     async def _write(self, batch: _Batch, *, after: _Batch | None) -> None:
+        until = asyncio.get_running_loop().time() + LINGER
         try:
             if after is not None:
                 await asyncio.wait([after.written])
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await batch.wanted.wait()
             batch.begun = True
             await self._documents.put_many(batch.values)
         finally:
@@ -148,6 +163,7 @@ class DocumentsBehind:
         self._closed = True
         async with self._line:
             if self._batches:
+                self._batches[-1].wanted.set()
                 await asyncio.wait([self._batches[-1].written])
 
 

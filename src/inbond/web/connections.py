@@ -27,6 +27,7 @@ SPARE_SECONDS: Final = 2.0  # for the head of a request on a spare connection
 KEEPALIVE_SECONDS: Final = 75.0  # for the next request on a connection
 MAX_HEAD_BYTES: Final = 64 * 1024
 HEAD_ENDS: Final = b"\r\n\r\n"
+READ_BYTES: Final = 16 * 1024  # at once of a connection: room is made for that many each time, and heads are small
 
 
 class Connection(web.RequestHandler):
@@ -82,6 +83,8 @@ class Connection(web.RequestHandler):
         self._by = self._proxy()
         # What is encrypted goes by the transport alone.
         self._socket = None if is_encrypted(transport) else transport.get_extra_info("socket").fileno()
+        if hasattr(transport, "max_size"):  # asyncio's own, of what is not encrypted
+            transport.max_size = READ_BYTES
         _end_unread(transport, self._door.limits.unread_seconds)
         super().connection_made(transport)
         self._arm(SPARE_SECONDS if self.is_spare else self._door.limits.head_seconds)
@@ -153,24 +156,31 @@ class Connection(web.RequestHandler):
             self._disarm()
         self._next_keepalive_close_time = self._hot.now + KEEPALIVE_SECONDS
         assert self.transport is not None  # its handler waits
-        if answer.copy is None or not self._sent(answer.copy, answer.ready):
-            self.transport.write(answer.ready)
+        left = self._left_of(answer)
+        if not left:
+            return
+        self.transport.write(left)
         if self.transport.get_write_buffer_size():
             self._taking = Taking(self.transport, self._hot, self._door)
             self._next_keepalive_close_time += self._taking.longest
 
-    def _sent(self, copy: int, ready: bytes) -> bool:
-        """Sends the copy of an answer, which the transport does not get to see, or only the rest of it."""
-        assert self.transport is not None
-        if self._socket is None or self.transport.get_write_buffer_size():
-            return False  # or another answer goes before it
+    def _left_of(self, answer: HotAnswer) -> bytes:
+        """What is left of an answer for the transport to send, which does not get to see the rest of it.
+
+        The transport would ask itself and the socket the same, and takes as long for that as the kernel for a small
+        answer.
+        """
+        ready = answer.ready
+        if self._socket is None or self.transport.get_write_buffer_size():  # type: ignore[union-attr]  # as above
+            return ready  # it is encrypted, or another answer goes before it
         try:
-            sent = os.sendfile(self._socket, copy, 0, len(ready))
+            if answer.copy is not None:
+                sent = os.sendfile(self._socket, answer.copy, 0, len(ready))
+            else:
+                sent = os.write(self._socket, ready)
         except OSError:  # the transport finds out, and knows what to do
-            return False
-        if sent < len(ready):
-            self.transport.write(ready[sent:])
-        return True
+            return ready
+        return ready[sent:]
 
     def _give_large(self, answer: HotAnswer) -> bool:
         """Sends an answer that does not go in one piece; False where the full way is to."""

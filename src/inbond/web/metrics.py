@@ -53,6 +53,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         r = self.registry
+        self.answers = 0  # given so far
         self.requests = Counter("inbond_requests", "Requests answered.", ["route", "status"], registry=r)
         self.latency = Latencies(
             "inbond_request_seconds", "Time from a request's head to the last byte of its answer.", LATENCIES
@@ -170,6 +171,7 @@ class Metrics:
 
     def answered(self, route: str, status: int, times: Sequence[float]) -> None:
         """Counts requests that were answered with a status, and took so many seconds each."""
+        self.answers += len(times)
         self.requests.labels(route, str(status)).inc(len(times))
         self.latency.observe(route, times)
 
