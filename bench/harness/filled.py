@@ -129,7 +129,8 @@ def _attested(to: Filling) -> None:
 
 
 def _verified(to: Filling) -> None:
-    for round_, use in product(range(to.plan.rounds), (names.ALONE, names.BESIDE, names.PACED)):
+    uses = (names.ALONE, names.BESIDE, names.PACED, names.HALF)
+    for round_, use in product(range(to.plan.rounds), uses):
         for project in names.young(to.plan, round_, use):
             for number in range(names.YOUNG_FILES):
                 to.wheel(project, f"1.{number}")

@@ -31,12 +31,14 @@ PEAK_SECONDS = 2.0
 QUIET, QUIET_AT_LAST = 0.5, 30.0  # seconds without a verification, and until no more is waited for it
 SHARE, VERIFIED = "of its most, %", "verifications/s"
 WANTED, ALONE, TO_WITHOUT = "wanted/s", "at most without pages/s", "to without"
+HALF_TO_WITHOUT = "to without, at half as many"
 WITHOUT = (DIRECT, DEVPI, BARE)  # devpi ends the connection after every answer
 TOLD = (
     "Verdicts are asked for on files of many projects, each of 20 young releases, none of them verified before. *At "
     "most without pages* is how many end in a second when nothing else goes on; *wanted* is the plan's figure, or what "
     "ended beside the pages when they came as fast as they went, if that was less. *To without* is the ratio to the "
-    "p99.9 of the same round at the same rate of pages and without any verification."
+    "p99.9 of the same round at the same rate of pages and without any verification. What ended beside the pages is "
+    "all that the processors had left, so pages are timed with *half as many* a second as well."
 )
 _PAGE = page_of(names.SMALL)
 _ACCEPT = {"Accept": JSON}
@@ -77,14 +79,19 @@ def _verifying(bench: Bench, to: Server, round_: int) -> Sample:
     alone = asyncio.run(_as_fast_as_it_goes(to, _unverified(bench, to, round_, names.ALONE)))
     beside = asyncio.run(_beside_pages(bench, to, round_, _unverified(bench, to, round_, names.BESIDE)))
     rate = min(bench.plan.verifications, beside)
-    verdicts, before = _unverified(bench, to, round_, names.PACED), verified(to)
-    paced, checked = asyncio.run(_both(bench, to, round_, verdicts, rate))
-    assert not checked.wrong, f"{checked.wrong} verdicts were no success"
-    done = (verified(to) - before) / max(paced.seconds, checked.seconds)
-    sample = _seen(bench, to, round_, paced)
+    half, _ = _while_verifying(bench, to, round_, names.HALF, rate / 2)
+    sample, done = _while_verifying(bench, to, round_, names.PACED, rate)
     without = bench.quiet[to.name, round_]
     extra = {VERIFIED: done, WANTED: rate, ALONE: alone, TO_WITHOUT: sample.value / without}
-    return Sample(value=sample.value, extra=sample.extra | extra)
+    return Sample(value=sample.value, extra=sample.extra | extra | {HALF_TO_WITHOUT: half.value / without})
+
+
+def _while_verifying(bench: Bench, to: Server, round_: int, use: str, rate: float) -> tuple[Sample, float]:
+    """What pages are like while so many verifications are asked for in a second, and how many of them there were."""
+    verdicts, before = _unverified(bench, to, round_, use), verified(to)
+    paced, checked = asyncio.run(_both(bench, to, round_, verdicts, rate))
+    assert not checked.wrong, f"{checked.wrong} verdicts were no success"
+    return _seen(bench, to, round_, paced), (verified(to) - before) / max(paced.seconds, checked.seconds)
 
 
 def _seen(bench: Bench, to: Server, round_: int, paced: Paced) -> Sample:

@@ -12,7 +12,7 @@ LARGE_SIZE = 64 * 2**20
 COLD_PAGES = 20  # of a round, each asked for once
 COLD_FILES = 10
 YOUNG_FILES = 20  # of a project whose files are verified; each is a release, and the newest is verified with the page
-ALONE, BESIDE, PACED = "alone", "beside", "paced"  # what they are verified for
+ALONE, BESIDE, PACED, HALF = "alone", "beside", "paced", "half"  # what they are verified for
 PROBE_SECONDS = 2.0  # of finding out how many are verified at most
 PINNED = "1.4"  # the newest version of each package that is installed
 
@@ -100,7 +100,7 @@ def replay_set(round_: int) -> str:
 
 def young(plan: Plan, round_: int, use: str) -> list[str]:
     """Projects of a few young files each, which are verified while pages are asked for; enough of them for the use."""
-    seconds = plan.seconds + 1 if use == PACED else PROBE_SECONDS
+    seconds = plan.seconds + 1 if use in {PACED, HALF} else PROBE_SECONDS
     count = math.ceil(plan.verifications * seconds / (YOUNG_FILES - 1))
     return [f"verify-{use}-{round_}-{number:03}" for number in range(count)]
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.figures import Figures
-from harness.latency import ALONE, LOAD, SHARE, TO_WITHOUT, VERIFIED
+from harness.latency import ALONE, HALF_TO_WITHOUT, LOAD, SHARE, TO_WITHOUT, VERIFIED
 from harness.servers import ALL, BARE, DEVPI, DIRECT, FLOORS, INBOND, PROXPI, PROXY, READY, STATIC
 
 Run = Mapping[str, Figures]
@@ -142,7 +142,9 @@ def load_of(work: str, verifications: float) -> Callable[[Run], str]:
         if share >= ENOUGH * LOAD * 100 and verified >= ENOUGH * verifications:
             return ""
         most = f" (without pages {alone:.0f} are the most here)" if alone else ""
-        return f"{share:.0f} % of its most and {verified:.0f} verifications a second{most}"
+        half = run[work].extra(INBOND, HALF_TO_WITHOUT)
+        with_half = f"; {half:.3g} with half as many" if half else ""
+        return f"{share:.0f} % of its most and {verified:.0f} verifications a second{most}{with_half}"
 
     return short_of
 
