@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
+from typing import Any, cast
 
 import pytest
 
@@ -13,11 +14,17 @@ from inbond.gateway import evidence_key
 from inbond.gateway.attached import AttachedKeeper
 from inbond.gateway.checking import Checker
 from inbond.gateway.evidence_key import FileKey
+from inbond.gateway.page_state import PageState, page_state
 from inbond.gateway.provenance import Claimed, ProvenanceKeeper
 from inbond.model.acts import Act
 from inbond.model.events import unobserved
 from inbond.model.evidence import Absent, Derivation, Rejected
 from inbond.model.imports import Attached
+from inbond.model.memory import PageMemory
+from inbond.model.names import Filename, ProjectName
+from inbond.model.page import File, Page
+from inbond.upstream.answers import FetchedPage, ProvenanceFound, Validators
+from inbond.upstream.source import Source
 from stack import LocalVerifier
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -124,3 +131,77 @@ async def test_a_claim_that_cannot_be_read_is_none() -> None:
     provenances = ProvenanceKeeper({}, One(b"no claim"), lambda: NOW, unobserved)
     assert await provenances.claims([KEY]) == {}
     assert await provenances._kept(KEY) is None
+
+
+class Noting:
+    """A store that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+    async def get(self, key: str) -> bytes | None:
+        self.asked.append(key)
+        return self.stored.get(key)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return {key: value for key in keys if (value := await self.get(key)) is not None}
+
+    async def put(self, key: str, value: bytes) -> None:
+        self.stored[key] = value
+
+    put_soon = put
+
+    async def delete(self, key: str) -> None:
+        del self.stored[key]
+
+    def looked_for(self, kind: str) -> int:
+        return sum(key.startswith(f"{kind}/") for key in self.asked)
+
+
+class Giving:
+    """An index that has provenance for every file."""
+
+    local = False
+
+    async def provenance(self, *_: object, **__: object) -> ProvenanceFound:
+        return ProvenanceFound(body=b"{}")
+
+
+class Finding:
+    """A verifier that finds the same of all."""
+
+    def __init__(self) -> None:
+        self.verified = 0
+
+    def trust_of(self, upstream: str) -> str:
+        return TRUST
+
+    async def verify(self, provenance: bytes, **_: Any) -> Rejected:
+        self.verified += 1
+        return FINDING
+
+
+async def test_evidence_is_looked_for_unless_its_provenance_has_just_come_for_the_first_time() -> None:
+    documents, verifier = Noting(), Finding()
+    source = cast("Source", Giving())
+    provenances = ProvenanceKeeper({"pypi": source}, documents, lambda: NOW, unobserved)
+    attached = AttachedKeeper(NothingAttached())
+    checker = Checker(provenances, documents, verifier, lambda: NOW, unobserved, attached=attached)
+    file = File(
+        filename=Filename("demo-1.0.tar.gz"), url="http://files.example/x", hashes={"sha256": "0" * 64},
+        provenance="https://index.example/provenance",
+    )  # fmt: skip
+    state = await state_of(file)
+    for _ in range(3):
+        assert (await checker.check(state, file))[1] == FINDING
+    assert (documents.looked_for("evidence"), verifier.verified) == (2, 1)
+    # asked for anew, it may be what it was: then it is not verified again
+    assert (await checker.check(state, file, FINDING))[1] == FINDING
+    assert (documents.looked_for("evidence"), verifier.verified) == (3, 1)
+
+
+async def state_of(file: File) -> PageState:
+    page = Page(name=ProjectName("demo"), files=(file,))
+    fetched = FetchedPage(page=page, validators=Validators(), received=NOW)
+    return await page_state("pypi", fetched, b"", PageMemory(project_first_seen=NOW), validated_at=NOW)

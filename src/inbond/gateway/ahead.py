@@ -103,11 +103,11 @@ class Ahead:
         file = await off_loop(len(state.page.files), self._likely.file, state.page, judged.verdicts)
         if file is None:
             return
-        self._bytes(index, state, file)
         async with asyncio.TaskGroup() as both:
             if settled:
                 both.create_task(self._provenance(index, state, file))
             both.create_task(self._core_metadata(state, file))
+            self._bytes(index, state, file)  # which are looked for on the disk first
 
     def _bytes(self, index: Index, state: PageState, file: File) -> None:
         """The file itself, where it is the next that will be asked for; not what hangs on who signed it."""

@@ -127,12 +127,16 @@ class Checker:
             return Pending()
         digest = hashlib.sha256(provenance).hexdigest()
         trust = self._verifier.trust_of(key.upstream)
-        raw = await self._documents.get(key.evidence_document(digest, trust))
-        stored = _decoded(raw, trust) if raw is not None else None
+        stored = None if self._provenances.is_new(key, digest) else await self._kept(key, digest, trust)
         self._observer(CacheLookup(kind="evidence", hit=stored is not None))
         if stored is not None:
             return stored
         return await self._verified(key, file, file.sha256, provenance, digest)
+
+    async def _kept(self, key: FileKey, digest: str, trust: str) -> Verified | Rejected | Unsupported | None:
+        """What was found before, of the same provenance and under the same trust."""
+        raw = await self._documents.get(key.evidence_document(digest, trust))
+        return _decoded(raw, trust) if raw is not None else None
 
     async def _verified(
         self, key: FileKey, file: File, sha256: str, provenance: bytes, digest: str

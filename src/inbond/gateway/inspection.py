@@ -187,9 +187,10 @@ class InspectionKeeper:
         inspection, metadata = found.inspection, found.metadata
         if isinstance(inspection, NotInspected):
             return  # a machine that was busy once says nothing of the file: the next run looks again
+        # Soon: what a process that is killed takes along is found out again before the file leaves.
         if keep_metadata and metadata is not None:
-            await self._documents.put(metadata_document(hashlib.sha256(metadata).hexdigest()), metadata)
-        await self._documents.put(document(key), encoded(inspection))
+            await self._documents.put_soon(metadata_document(hashlib.sha256(metadata).hexdigest()), metadata)
+        await self._documents.put_soon(document(key), encoded(inspection))
 
     # --- core metadata
 

@@ -91,3 +91,7 @@ class LruSet(Generic[K]):
 
     def __contains__(self, member: K) -> bool:
         return self._members.get(member) is not None
+
+    def take(self, member: K) -> bool:
+        """Forgets a member; whether it was one."""
+        return self._members.pop(member) is not None

@@ -16,6 +16,7 @@ import msgspec
 from inbond.attest.signed_form import is_signed_form
 from inbond.gateway.clock import Clock
 from inbond.gateway.evidence_key import FileKey
+from inbond.gateway.lru import LruSet
 from inbond.gateway.off_loop import off_loop
 from inbond.gateway.page_state import PageState
 from inbond.gateway.single_flight import SingleFlight
@@ -30,6 +31,7 @@ from inbond.upstream.source import Source
 
 # An Integrity API's "none" for a file that its page is silent about is believed this long.
 ABSENT_FOR: Final = timedelta(hours=24)
+MAX_NEW: Final = 1000  # objects that came just now
 
 
 class Verifier(Protocol):
@@ -67,6 +69,7 @@ class ProvenanceKeeper:
         self._observer = observer
         self._fetches: SingleFlight[tuple[FileKey, bool], bytes | None] = SingleFlight()
         self._guesses: SingleFlight[FileKey, bytes | None] = SingleFlight()
+        self._new: LruSet[tuple[FileKey, str]] = LruSet(MAX_NEW)
 
     async def get(self, state: PageState, file: File, *, anew: bool = False) -> bytes | None:
         """Upstream's provenance object, byte for byte, or None where there is none. Raises `UpstreamFault`.
@@ -87,6 +90,10 @@ class ProvenanceKeeper:
         if (key, False) in self._fetches:
             return await self.get(state, file)
         return await self._guesses.do(key, lambda: self._fetch(key, state, file, anew=False, guess=True))
+
+    def is_new(self, key: FileKey, digest: str) -> bool:
+        """Whether a file's provenance has just come, and none was here: told once. Nothing rests on it yet then."""
+        return self._new.take((key, digest))
 
     async def kept(self, state: PageState, file: File) -> ProvenanceFound | ProvenanceAbsent | None:
         """What is known without asking upstream; None where upstream has to be asked."""
@@ -111,7 +118,7 @@ class ProvenanceKeeper:
                 return None
             case None:
                 self._observer(CacheLookup(kind="provenance", hit=False))
-                return await self._ask(key, state, file, guess=guess)
+                return await self._ask(key, state, file, anew=anew, guess=guess)
 
     async def _kept(self, key: FileKey) -> ProvenanceFound | ProvenanceAbsent | None:
         claimed = await self._claimed(key)
@@ -141,7 +148,7 @@ class ProvenanceKeeper:
         whole = stored is not None and hashlib.sha256(stored).hexdigest() == claimed.provenance_sha256
         return stored if whole else None
 
-    async def _ask(self, key: FileKey, state: PageState, file: File, *, guess: bool) -> bytes | None:
+    async def _ask(self, key: FileKey, state: PageState, file: File, *, anew: bool, guess: bool) -> bytes | None:
         version = state.page.version_of(file)
         source = self._upstreams[state.upstream]
         answer = await source.provenance(state.page.name, str(version or ""), file, guess=guess)
@@ -155,6 +162,8 @@ class ProvenanceKeeper:
                 digest = hashlib.sha256(body).hexdigest()
                 await self._documents.put_soon(f"provenance/{digest}", body)
                 await self._claim(key, digest)
+                if not anew:
+                    self._new.add((key, digest))
                 return body
 
     def _foreign(self, upstream: str, file: File) -> ForeignForm:

@@ -3,8 +3,8 @@
 A cold page and its files make a dozen documents, and a transaction each takes longer than all that is asked of
 upstream. Who puts or deletes one waits until that is written; who puts one *soon* goes on. That is for what the next
 one who wants it asks for again without anybody noticing, since a process that is killed takes it along: evidence,
-provenance, core metadata. What something else rests on (a page, whose serial the ledger knows; what was served; a
-doubt; a why-link) is put. Whoever asks meanwhile is given what waits.
+provenance, core metadata, inspections. What something else rests on (a page, whose serial the ledger knows; what was
+served; a doubt; a why-link) is put. Whoever asks meanwhile is given what waits.
 
 What nobody waits for lingers a moment, for what else comes of the same file, and out of the way of its answer: a
 transaction wants the disk and the interpreter, as the answer does.
