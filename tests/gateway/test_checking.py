@@ -16,9 +16,10 @@ from inbond.gateway.checking import Checker
 from inbond.gateway.evidence_key import FileKey
 from inbond.gateway.page_state import PageState, page_state
 from inbond.gateway.provenance import Claimed, ProvenanceKeeper
+from inbond.gateway.verifier import VerifierTimeout
 from inbond.model.acts import Act
 from inbond.model.events import unobserved
-from inbond.model.evidence import Absent, Derivation, Rejected
+from inbond.model.evidence import Absent, Derivation, Rejected, Unavailable
 from inbond.model.imports import Attached
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
@@ -31,6 +32,10 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 KEY = FileKey("pypi", "demo", "demo-1.0.tar.gz", "0" * 64, "https://index.example/provenance")
 PROVENANCE, TRUST, OTHER = "a" * 64, "b" * 64, "c" * 64
 MADE = Derivation(provenance_sha256=PROVENANCE, trusted_root_sha256=TRUST, verified_at=NOW)
+FILE = File(
+    filename=Filename("demo-1.0.tar.gz"), url="http://files.example/x", hashes={"sha256": "0" * 64},
+    provenance="https://index.example/provenance",
+)  # fmt: skip
 FINDING = Rejected(reason="forged", attestations=(), derivation=MADE)
 
 
@@ -188,17 +193,34 @@ async def test_evidence_is_looked_for_unless_its_provenance_has_just_come_for_th
     provenances = ProvenanceKeeper({"pypi": source}, documents, lambda: NOW, unobserved)
     attached = AttachedKeeper(NothingAttached())
     checker = Checker(provenances, documents, verifier, lambda: NOW, unobserved, attached=attached)
-    file = File(
-        filename=Filename("demo-1.0.tar.gz"), url="http://files.example/x", hashes={"sha256": "0" * 64},
-        provenance="https://index.example/provenance",
-    )  # fmt: skip
-    state = await state_of(file)
+    state = await state_of(FILE)
     for _ in range(3):
-        assert (await checker.check(state, file))[1] == FINDING
+        assert (await checker.check(state, FILE))[1] == FINDING
     assert (documents.looked_for("evidence"), verifier.verified) == (2, 1)
     # asked for anew, it may be what it was: then it is not verified again
-    assert (await checker.check(state, file, FINDING))[1] == FINDING
+    assert (await checker.check(state, FILE, FINDING))[1] == FINDING
     assert (documents.looked_for("evidence"), verifier.verified) == (3, 1)
+
+
+async def test_where_new_provenance_cannot_be_verified_what_is_kept_of_the_same_counts() -> None:
+    """Kept where the same file came by another index, say."""
+
+    class Failing(Finding):
+        async def verify(self, provenance: bytes, **_: Any) -> Rejected:
+            raise VerifierTimeout("it takes too long")
+
+    documents = Noting()
+    state = await state_of(FILE)
+    for stored, verifier, found in (
+        (False, Failing(), Unavailable),
+        (True, Finding(), Rejected),
+        (True, Failing(), Rejected),
+    ):
+        provenances = ProvenanceKeeper({"pypi": cast("Source", Giving())}, documents, lambda: NOW, unobserved)
+        attached = AttachedKeeper(NothingAttached())
+        checker = Checker(provenances, documents, verifier, lambda: NOW, unobserved, attached=attached)
+        documents.stored = {key: one for key, one in documents.stored.items() if stored and key.startswith("evidence/")}
+        assert isinstance((await checker.check(state, FILE))[1], found)
 
 
 async def state_of(file: File) -> PageState:

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-LOOK_EVERY: Final = 1.0  # seconds; one without an answer is quiet
-AFTER: Final = 10  # collections of the middle generation since the last full one, as Python itself has it
-AT_LATEST: Final = 600.0  # seconds after the last one, where it never is quiet
-AT_MOST: Final = 1_000  # of the middle ones: each comes with some 7,000 objects more, so memory counts by then
+LOOK_EVERY: Final = 1.0  # seconds; one in which nobody was answered and nobody waits is quiet
+AFTER: Final = 10  # collections of the middle generation since the last full one; Python begins none before that either
+AT_LATEST: Final = 300.0  # seconds after the last one, where it never is quiet
+AT_MOST: Final = 300  # of the middle ones: each comes with some 7,000 objects more, so memory counts by then
 _PYTHONS: Final = gc.get_threshold()
 _NEVER: Final = 2**30  # of the middle ones
 
@@ -32,10 +32,12 @@ def keep_collections_short() -> None:
     gc.freeze()
 
 
-async def collect_in_quiet(answers: Callable[[], int], *, clock: Callable[[], float] = time.monotonic) -> None:
+async def collect_in_quiet(
+    answers: Callable[[], int], waiting: Callable[[], float], *, clock: Callable[[], float] = time.monotonic
+) -> None:
     """Has full collections at such moments until it is cancelled; then Python begins them itself again.
 
-    `answers`: how many were given so far. `clock`: seconds.
+    `answers`: how many were given so far; `waiting`: how many are under way. `clock`: seconds.
     """
     gc.set_threshold(*_PYTHONS[:2], _NEVER)
     try:
@@ -43,7 +45,7 @@ async def collect_in_quiet(answers: Callable[[], int], *, clock: Callable[[], fl
         while True:
             await asyncio.sleep(LOOK_EVERY)
             before, given = given, answers()
-            if is_due(gc.get_count()[2], quiet=given == before, since=clock() - last):
+            if is_due(gc.get_count()[2], quiet=given == before and not waiting(), since=clock() - last):
                 gc.collect()
                 last = clock()
     finally:

@@ -113,7 +113,7 @@ async def serve_until(
     async with running(config, among=among, spare=spare) as up:
         beside = [
             asyncio.create_task(up.metrics.watch_lag()),
-            asyncio.create_task(collect_in_quiet(lambda: up.metrics.answers)),
+            asyncio.create_task(collect_in_quiet(lambda: up.metrics.answers, lambda: up.metrics.under_way)),
         ]
         runner = await start(up, config, sockets=sockets)
         try:

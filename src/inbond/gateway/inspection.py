@@ -187,10 +187,11 @@ class InspectionKeeper:
         inspection, metadata = found.inspection, found.metadata
         if isinstance(inspection, NotInspected):
             return  # a machine that was busy once says nothing of the file: the next run looks again
-        # Soon: what a process that is killed takes along is found out again before the file leaves.
-        if keep_metadata and metadata is not None:
+        if keep_metadata and metadata is not None:  # which pages promise from now on
             await self._documents.put_soon(metadata_document(hashlib.sha256(metadata).hexdigest()), metadata)
-        await self._documents.put_soon(document(key), encoded(inspection))
+            await self._documents.put(document(key), encoded(inspection))
+        else:  # what a process that is killed takes along is found out again before the file leaves
+            await self._documents.put_soon(document(key), encoded(inspection))
 
     # --- core metadata
 

@@ -92,7 +92,10 @@ class ProvenanceKeeper:
         return await self._guesses.do(key, lambda: self._fetch(key, state, file, anew=False, guess=True))
 
     def is_new(self, key: FileKey, digest: str) -> bool:
-        """Whether a file's provenance has just come, and none was here: told once. Nothing rests on it yet then."""
+        """Whether a file's provenance has just come where none was known: told once.
+
+        Evidence of it is rarely kept then: of the same file elsewhere, or where the claim was evicted and it was not.
+        """
         return self._new.take((key, digest))
 
     async def kept(self, state: PageState, file: File) -> ProvenanceFound | ProvenanceAbsent | None:

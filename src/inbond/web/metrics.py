@@ -169,6 +169,12 @@ class Metrics:
             "inbond_event_loop_lag_seconds", "How late the event loop was for a timer.", buckets=LAGS, registry=r
         )
 
+    @property
+    def under_way(self) -> float:
+        """How many requests' answers are not at their ends."""
+        (family,) = self.in_flight.collect()
+        return family.samples[0].value
+
     def answered(self, route: str, status: int, times: Sequence[float]) -> None:
         """Counts requests that were answered with a status, and took so many seconds each."""
         self.answers += len(times)
