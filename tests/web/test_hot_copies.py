@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 
 from inbond.web import hot_copies
 from inbond.web.access_log import Line
+from inbond.web.connections import Connection
 from inbond.web.hot import HOT, TOLD_WITHIN, Hot
 from inbond.web.hot_answer import ONE_PIECE_BYTES, HotAnswer
 from inbond.web.hot_copies import LEAST_BYTES, MAX_COPIES, OFTEN, Copies
@@ -191,6 +193,41 @@ async def test_what_was_given_is_told_though_nobody_asks_again(tmp_path: Path) -
         assert server.again.told == 1
         await client.ask(client.head(PATH))
     assert server.again.told == 2  # at the latest when the server stops
+
+
+async def test_a_hot_answer_stays_behind_what_is_still_to_be_sent_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transports: list[asyncio.Transport] = []
+    made = Connection.connection_made
+
+    def narrow(connection: Connection, transport: asyncio.Transport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        transports.append(transport)
+        made(connection, transport)
+
+    monkeypatch.setattr(Connection, "connection_made", narrow)
+    short = answer(b"short")
+    async with SimIndex() as index, inbond(tmp_path, index) as proxy:
+        for number in range(60):  # some 30 kB: what the kernel does not take the transport keeps, and nobody waits
+            index.add_wheel("many", f"{number}.0")
+        async with raw(proxy) as client:
+            await client.ask(client.head("/simple/many/"))
+        async with raw(proxy, narrow=True) as client:
+            proxy.app[HOT].learn(("", client.head(PATH)), short)
+            assert (await client.ask(client.head(PATH))).body == b"short"  # nothing is left to send, by now
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # one of a socket
+            client.writer.write(client.head("/simple/many/", Accept="text/html"))
+            while not transports[-1].get_write_buffer_size():
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(0.05)  # so that its handler is through
+            client.writer.write(client.head(PATH))
+            while short.again.asked < 2:  # type: ignore[attr-defined]  # of `Always`
+                await asyncio.sleep(0.005)
+            client.writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
+            page, after = await client.answer(), await client.answer()
+    assert page.body.count(b".whl") >= 60
+    assert after.body == b"short"
 
 
 def test_what_is_small_or_seldom_wanted_is_not_copied() -> None:
