@@ -85,7 +85,6 @@ def test_the_end_of_the_terminal_stops_and_does_not_reload_but_under_nohup(
     ours, theirs = pty.openpty()
 
     def take_terminal() -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever those who run the tests have said of it
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     log = tmp_path / "serve.log"

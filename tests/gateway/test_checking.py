@@ -18,7 +18,7 @@ from inbond.gateway.page_state import PageState, page_state
 from inbond.gateway.provenance import Claimed, ProvenanceKeeper
 from inbond.gateway.verifier import VerifierTimeout
 from inbond.model.acts import Act
-from inbond.model.events import unobserved
+from inbond.model.events import CacheLookup, Event, unobserved
 from inbond.model.evidence import Absent, Derivation, Rejected, Unavailable
 from inbond.model.imports import Attached
 from inbond.model.memory import PageMemory
@@ -188,15 +188,17 @@ class Finding:
 
 
 async def test_evidence_is_looked_for_unless_its_provenance_has_just_come_for_the_first_time() -> None:
-    documents, verifier = Noting(), Finding()
+    documents, verifier, told = Noting(), Finding(), list[Event]()
     source = cast("Source", Giving())
     provenances = ProvenanceKeeper({"pypi": source}, documents, lambda: NOW, unobserved)
     attached = AttachedKeeper(NothingAttached())
-    checker = Checker(provenances, documents, verifier, lambda: NOW, unobserved, attached=attached)
+    checker = Checker(provenances, documents, verifier, lambda: NOW, told.append, attached=attached)
     state = await state_of(FILE)
     for _ in range(3):
         assert (await checker.check(state, FILE))[1] == FINDING
     assert (documents.looked_for("evidence"), verifier.verified) == (2, 1)
+    # what had to be verified counts as a miss, looked for or not
+    assert [event.hit for event in told if isinstance(event, CacheLookup)] == [False, True, True]
     # asked for anew, it may be what it was: then it is not verified again
     assert (await checker.check(state, FILE, FINDING))[1] == FINDING
     assert (documents.looked_for("evidence"), verifier.verified) == (3, 1)

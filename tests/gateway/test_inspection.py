@@ -23,7 +23,7 @@ from inbond.model.inspection import FORMAT, Odd, Sane
 from inbond.model.memory import PageMemory
 from inbond.model.names import Filename, ProjectName
 from inbond.model.page import File, Page
-from inbond.store.documents import open_documents
+from inbond.store.documents import DiskDocuments, open_documents
 from inbond.upstream.answers import FetchedPage, Validators
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -95,6 +95,26 @@ async def test_a_page_is_told_where_it_changes_and_only_once(tmp_path: Path, off
         assert len(kept.news) == news
         assert kept.keeper.may_stop(state, file) is (offered == {"sha256": "0" * 64})
         assert kept.looks == 1
+
+
+@pytest.mark.parametrize("promised", [True, False])
+async def test_what_a_page_promises_outlasts_a_process_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, promised: bool
+) -> None:
+    """Of the rest nothing is missed: it is found out again before the file leaves."""
+
+    async def lost(_documents: object, _key: str, _value: bytes) -> None:
+        """Killed before it is written."""
+
+    content = wheel()
+    file = file_of(content, core_metadata=False if promised else {"sha256": DIGEST})
+    state = await state_of(file)
+    async with keeping(tmp_path) as kept:
+        monkeypatch.setattr(DiskDocuments, "put_soon", lost)
+        await kept.keeper.look(state, file, sha256(content), lying(tmp_path, content))
+    async with keeping(tmp_path) as kept:
+        await kept.keeper.load(state)
+        assert (kept.keeper.known_of(state, file) is not None) is promised
 
 
 async def test_what_was_found_is_found_again_without_a_look(tmp_path: Path) -> None:

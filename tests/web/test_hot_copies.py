@@ -208,6 +208,7 @@ async def test_a_hot_answer_stays_behind_what_is_still_to_be_sent_before_it(
 
     monkeypatch.setattr(Connection, "connection_made", narrow)
     short = answer(b"short")
+    assert isinstance(short.again, Always)
     async with SimIndex() as index, inbond(tmp_path, index) as proxy:
         for number in range(60):  # some 30 kB: what the kernel does not take the transport keeps, and nobody waits
             index.add_wheel("many", f"{number}.0")
@@ -216,15 +217,16 @@ async def test_a_hot_answer_stays_behind_what_is_still_to_be_sent_before_it(
         async with raw(proxy, narrow=True) as client:
             proxy.app[HOT].learn(("", client.head(PATH)), short)
             assert (await client.ask(client.head(PATH))).body == b"short"  # nothing is left to send, by now
-            client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # one of a socket
+            assert isinstance(client.writer.transport, asyncio.Transport)
+            client.writer.transport.pause_reading()
             client.writer.write(client.head("/simple/many/", Accept="text/html"))
             while not transports[-1].get_write_buffer_size():
                 await asyncio.sleep(0.005)
             await asyncio.sleep(0.05)  # so that its handler is through
             client.writer.write(client.head(PATH))
-            while short.again.asked < 2:  # type: ignore[attr-defined]  # of `Always`
+            while short.again.asked < 2:
                 await asyncio.sleep(0.005)
-            client.writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
+            client.writer.transport.resume_reading()
             page, after = await client.answer(), await client.answer()
     assert page.body.count(b".whl") >= 60
     assert after.body == b"short"

@@ -127,16 +127,17 @@ class Checker:
             return Pending()
         digest = hashlib.sha256(provenance).hexdigest()
         trust = self._verifier.trust_of(key.upstream)
-        if self._provenances.is_new(key, digest):  # that of most has been verified nowhere: no look for it beforehand
-            try:
-                return await self._verified(key, file, file.sha256, provenance, digest)
-            except (VerifierTimeout, VerifierFailed):
-                if (stored := await self._kept(key, digest, trust)) is None:
-                    raise
-                return stored
-        stored = await self._kept(key, digest, trust)
+        is_new = self._provenances.is_new(key, digest)  # that of most was verified nowhere: no look for it beforehand
+        stored = None if is_new else await self._kept(key, digest, trust)
         self._observer(CacheLookup(kind="evidence", hit=stored is not None))
-        return stored or await self._verified(key, file, file.sha256, provenance, digest)
+        if stored is not None:
+            return stored
+        try:
+            return await self._verified(key, file, file.sha256, provenance, digest)
+        except (VerifierTimeout, VerifierFailed):
+            if not is_new or (stored := await self._kept(key, digest, trust)) is None:
+                raise
+            return stored
 
     async def _kept(self, key: FileKey, digest: str, trust: str) -> Verified | Rejected | Unsupported | None:
         """What was found before, of the same provenance and under the same trust."""

@@ -39,18 +39,16 @@ class Connection(web.RequestHandler):
     """
 
     __slots__ = (
-        "_admission", "_answer", "_asked", "_by", "_client", "_closes", "_door", "_due", "_head_bytes", "_hot",
-        "_is_drained", "_peer", "_server_settings", "_socket", "_taking", "_whole",
+        "_admission", "_asked", "_by", "_client", "_closes", "_door", "_due", "_head_bytes", "_hot", "_peer",
+        "_server_settings", "_socket", "_taking", "_whole",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, app: web.Application, **settings: Any) -> None:
         super().__init__(server, **settings)
         self._door: Door = app[DOOR]
         self._hot: Hot = app[HOT]
-        self._answer = self._hot.answer
         self._server_settings = app[SERVER]
         self._whole = False  # whether every request so far came as the hot way needs it
-        self._is_drained = False  # whether the transport is known to have nothing left to send
         self._asked: bytes | None = None  # the head of the request that is being answered
         self._by = ""  # the trusted proxy that this is, whose heads may say who asks
         self._client = ""
@@ -107,7 +105,7 @@ class Connection(web.RequestHandler):
             self._whole
             and waiter is not None  # it awaits a head
             and not waiter.done()
-            and (answer := self._answer((self._by, data), self._client)) is not None
+            and (answer := self._hot.answer((self._by, data), self._client)) is not None
         ):
             if answer.in_one_piece and (self._socket is not None or len(answer.ready) <= PIECE_BYTES):
                 self._give(answer)  # of what waits behind the encryption nobody can tell how much it is
@@ -129,7 +127,6 @@ class Connection(web.RequestHandler):
 
     def _pass_on(self, data: bytes) -> None:
         """To aiohttp; and remembers the bytes of a head that came as the hot way needs it."""
-        self._is_drained = False
         idle, before = self._awaits_head(), self._request_count
         if idle:  # a reload may have made it one, or no longer one
             self._by = self._proxy()
@@ -158,30 +155,29 @@ class Connection(web.RequestHandler):
         if self._due is not None:
             self._disarm()
         self._next_keepalive_close_time = self._hot.now + KEEPALIVE_SECONDS
-        transport = self.transport
-        assert transport is not None  # its handler waits
-        ready = answer.ready
-        # By itself, where nothing goes before it: the transport's way to the same call is a part of what it costs.
-        if self._socket is not None and (self._is_drained or not transport.get_write_buffer_size()):
-            try:
-                copy = answer.copy
-                sent = os.write(self._socket, ready) if copy is None else os.sendfile(self._socket, copy, 0, len(ready))
-            except OSError:  # the transport finds out, and knows what to do
-                sent = 0
-            if sent == len(ready):
-                self._is_drained = True
-                return
-            ready = ready[sent:]
-        self._is_drained = False
-        transport.write(ready)
-        if transport.get_write_buffer_size():
-            self._taking = Taking(transport, self._hot, self._door)
+        assert self.transport is not None  # its handler waits
+        left = answer.ready[self._sent(answer, self.transport) :]
+        if not left:
+            return
+        self.transport.write(left)
+        if self.transport.get_write_buffer_size():
+            self._taking = Taking(self.transport, self._hot, self._door)
             self._next_keepalive_close_time += self._taking.longest
+
+    def _sent(self, answer: HotAnswer, transport: asyncio.Transport) -> int:
+        """Sends an answer past the transport, whose own way to the same call costs more; how many bytes of it."""
+        if self._socket is None or transport.get_write_buffer_size():
+            return 0  # it is encrypted, or another answer goes before it
+        try:
+            if answer.copy is None:
+                return os.write(self._socket, answer.ready)
+            return os.sendfile(self._socket, answer.copy, 0, len(answer.ready))
+        except OSError:  # the transport finds out, and knows what to do
+            return 0
 
     def _give_large(self, answer: HotAnswer) -> bool:
         """Sends an answer that does not go in one piece; False where the full way is to."""
         assert self.transport is not None
-        self._is_drained = False
         try:
             giving = give(self.transport, answer, self._hot, self._door)
         except (OSError, FileShrank):  # nothing has left yet
